@@ -1,0 +1,1 @@
+"""Measure and fit neural scaling laws on data whose truth is known."""

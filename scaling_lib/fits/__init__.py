@@ -1,0 +1,1 @@
+"""Floor 4: laws, estimators, intervals, allocation. Takes tables, never stores."""

@@ -1,0 +1,1 @@
+"""Floor 2: the decoder, how its width is parametrized, what it costs."""

@@ -1,0 +1,1 @@
+"""Floor 3: training runs, their identity, where they are kept."""
