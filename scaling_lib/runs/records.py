@@ -6,7 +6,12 @@ JSON is its *identity* and covers everything that changes the numbers. Its *reco
 
 import hashlib
 import json
+import platform
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from scaling_lib.errors import (
@@ -24,7 +29,9 @@ from scaling_lib.models.parametrization import Parametrization
 __all__ = [
     "Evaluation",
     "Optimizer",
+    "Provenance",
     "RunConfiguration",
+    "RunRecord",
     "RunResult",
     "Schedule",
     "Source",
@@ -179,16 +186,16 @@ class RunConfiguration:
 
     def canonical_json(self) -> str:
         """Sorted keys, no spaces, shortest decimal of every float: one text for one configuration."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _canonical(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfiguration":
         """The inverse of `canonical_json`. Raises InvalidArgument where a field is missing or unknown."""
         try:
-            values: dict[str, Any] = json.loads(text)
+            values = _fields(text, "RunConfiguration")
             parts = {name: kind(**values.pop(name)) for name, kind in _PARTS.items()}
             return cls(**parts, **values)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError) as error:
             raise InvalidArgument(
                 f"text must be the canonical JSON of a RunConfiguration, got {text[:40]!r} ({error}): "
                 f"read it with the version of scaling_lib that wrote it."
@@ -239,3 +246,108 @@ class RunResult:
         if self.status == "ok":
             for name in ("excess_loss", "excess_loss_se", "loss"):
                 check_real(name, getattr(self, name))
+
+    def to_json(self) -> str:
+        return _canonical(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunResult":
+        """The inverse of `to_json`. Raises InvalidArgument where a field is missing or unknown."""
+        return cls(**_fields(text, "RunResult"))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a run came from: never part of its identity.
+
+    time: UTC, ISO 8601. versions: (package, version) pairs. code_version: distribution version and a hash of the
+    library's sources. rules: hash of the claim rules in force (`pages.claims`), passed in by the caller; a run older
+    than the rule that judges it is exploratory.
+    """
+
+    time: str
+    versions: tuple[tuple[str, str], ...]
+    code_version: str
+    rules: str
+
+    def __post_init__(self) -> None:
+        check_text("time", self.time)
+        check_text("code_version", self.code_version)
+        if not isinstance(self.rules, str):
+            raise InvalidArgument(f"rules must be a hash, got {self.rules!r}: pass '' where no claim is meant.")
+        if not isinstance(self.versions, list | tuple) or not all(
+            isinstance(pair, list | tuple) and len(pair) == 2 for pair in self.versions
+        ):
+            raise InvalidArgument(
+                f"versions must be (package, version) pairs, got {self.versions!r}: use Provenance.here()."
+            )
+        object.__setattr__(self, "versions", tuple((str(name), str(version)) for name, version in self.versions))
+
+    @classmethod
+    def here(cls, rules: str = "") -> "Provenance":
+        """This machine, these versions, now."""
+        return cls(datetime.now(UTC).isoformat(timespec="seconds"), _versions(), _code_version(), rules)
+
+    def to_json(self) -> str:
+        return _canonical(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Provenance":
+        """The inverse of `to_json`. Raises InvalidArgument where a field is missing or unknown."""
+        return cls(**_fields(text, "Provenance"))
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One finished run: what was asked, what came out, where from."""
+
+    configuration: RunConfiguration
+    result: RunResult
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        for name, kind in (("configuration", RunConfiguration), ("result", RunResult), ("provenance", Provenance)):
+            check_instance(name, getattr(self, name), kind, remedy=f"build one with {kind.__name__}(...)")
+
+    @property
+    def identity(self) -> str:
+        return self.configuration.identity
+
+
+def _canonical(values: dict[str, Any]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _fields(text: str, what: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+        if isinstance(values, dict):
+            return values
+    except (TypeError, ValueError):
+        pass
+    raise InvalidArgument(f"text must be the JSON of a {what}, got {str(text)[:40]!r}: read it from a store.")
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("python", platform.python_version())]
+    for name in ("numpy", "scipy", "torch"):
+        try:
+            found.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
+
+
+@cache
+def _code_version() -> str:
+    """Distribution version and a hash of the library's sources: right in a wheel and in a dirty checkout alike."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    try:
+        version = metadata.version("scaling-lab")
+    except metadata.PackageNotFoundError:  # run straight from a source tree
+        version = "source"
+    return f"{version}+{digest.hexdigest()[:12]}"
