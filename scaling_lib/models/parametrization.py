@@ -1,10 +1,42 @@
-"""How a width is turned into initial scales, learning rates and multipliers: SP and two forms of muP, one table."""
+r"""How a width is turned into initial scales, learning rates and multipliers: SP and two forms of muP, one table.
 
-from dataclasses import dataclass
+Write n for the width, L for the depth, d for the head dimension, m = n / n_base, lambda for the one learning rate that
+is tuned. With Adam, one step moves every weight by about (learning-rate factor) x lambda whatever its gradient, so a
+matrix that sums over n inputs must move by 1/n as much for its output to move as much at every width. That is the whole
+of muP; SP leaves it out, and its best lambda then falls as 1/n.
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_flag, check_integer, check_real
+    tensor                     SP                      muP, absolute               muP, relative to n_base
+    token embedding            std s,  rate 1          std n^-1/2, rate n^-1/2     std s,  rate 1
+      its output                 x 1                     x n^1/2                     x 1
+    query, key, value, MLP up  std s,  rate 1          std n^-1/2, rate 1/n        std s m^-1/2,  rate 1/m
+    attention out, MLP down    std s (2L)^-1/2         std (2Ln)^-1/2, rate 1/n    std s (2Lm)^-1/2,  rate 1/m
+    norm gains                 one,  rate 1            one,  rate 1                one,  rate 1
+    readout                    std s,  rate 1          std n^-1/2, rate n^-1/2     std s (or zero),  rate 1
+      its logits                 x 1                     x n^-1/2                    x 1/m
+    attention logits q.k         x d^-1/2                x 1/d                       x d_base^1/2 / d
 
-__all__ = ["Parametrization"]
+with s = `initial_std` (0.02). The absolute form is the one the paper cites (dayal-kalra/nanoGPT-mup; its MLP down uses
+n, not the true fan-in 4n); it has no base width, and its effective readout (std 1/n, rate 1/n) allows tying. The
+relative form is Table 8 of Tensor Programs V (arXiv 2203.03466); at n = n_base it *is* SP. With an untied readout the
+two describe the same dynamics up to constants, lambda_absolute ~ n_base x lambda_relative.
+
+Weight decay acts on every tensor but the norm gains. A step multiplies a weight by 1 - lambda_t x rate x decay; coupled
+decay (torch's AdamW, the paper) keeps that product, so the decay of the matrices shrinks as their rate; independent
+decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
+In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon does too.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from scaling_lib.errors import InvalidArgument, check_choice, check_flag, check_instance, check_integer, check_real
+from scaling_lib.models.accounting import Architecture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Multipliers", "Parametrization", "TensorRule", "multipliers", "table", "tensor_rules"]
 
 KINDS = ("sp", "mup", "mup-base")
 DECAY_MODES = ("coupled", "independent")
@@ -37,3 +69,134 @@ class Parametrization:
             raise InvalidArgument(
                 f"base_width belongs to kind 'mup-base', got {self.base_width!r} with kind {self.kind!r}: leave it out."
             )
+
+
+@dataclass(frozen=True)
+class TensorRule:
+    """How one tensor of one model starts and learns.
+
+    initial_std: standard deviation of its normal initial values (0: all zero, or all one for a norm gain).
+    learning_rate_factor, weight_decay_factor, epsilon_factor: what lambda, the weight decay and Adam's epsilon are
+    multiplied by for this tensor; one step multiplies its weights by
+    1 - lambda_t x learning_rate_factor x weight_decay x weight_decay_factor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initial_std: float
+    learning_rate_factor: float
+    weight_decay_factor: float
+    epsilon_factor: float
+
+    @property
+    def is_gain(self) -> bool:
+        """Whether this is a norm's gain, which starts at one and is never decayed."""
+        return self.name.endswith("norm")
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """What the forward pass multiplies by: the embedding's output, q.k, and the readout's logits."""
+
+    embedding: float
+    attention: float
+    readout: float
+
+
+def multipliers(architecture: Architecture, parametrization: Parametrization) -> Multipliers:
+    """The three forward multipliers of a model.
+
+    d_base of the relative form is the head dimension of the model of width n_base in the same family: its heads follow
+    the paper's rule max(4, n / 64) if this architecture's do, and are as many as this architecture's if not.
+    """
+    _check(architecture, parametrization)
+    n, d = architecture.width, architecture.head_dimension
+    if parametrization.kind == "sp":
+        return Multipliers(embedding=1.0, attention=d**-0.5, readout=1.0)
+    if parametrization.kind == "mup":
+        return Multipliers(embedding=n**0.5, attention=1 / d, readout=n**-0.5)
+    base = parametrization.base_width
+    assert base is not None
+    follows_rule = architecture.heads == max(4, n // 64)
+    base_heads = max(4, base // 64) if follows_rule else architecture.heads
+    return Multipliers(embedding=1.0, attention=(base / base_heads) ** 0.5 / d, readout=base / n)
+
+
+def tensor_rules(architecture: Architecture, parametrization: Parametrization) -> tuple[TensorRule, ...]:
+    """One rule for every trained tensor, in the order in which `Transformer` stores them.
+
+    Names: "embedding", then for each layer "layers.<i>." + "attention_norm", "query_key_value", "attention_out",
+    "mlp_norm", "mlp_up", "mlp_down", then "final_norm", and "readout" where it is not tied. Matrices have shape
+    [inputs, outputs], the embedding and the readout [V, n]. Raises InvalidArgument for a zero readout of a tied model.
+    """
+    _check(architecture, parametrization)
+    n, V, L = architecture.width, architecture.vocabulary, architecture.depth
+    sigma, kind = parametrization.initial_std, parametrization.kind
+    if parametrization.zero_readout and architecture.tied:
+        raise InvalidArgument(
+            "zero_readout must be False where the readout is the embedding (tied=True), got True: untie the model."
+        )
+    if kind == "sp":
+        table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma, 1.0, 1.0, 1.0
+    elif kind == "mup":
+        table_std, matrix_std, table_rate, matrix_rate, epsilon = n**-0.5, n**-0.5, n**-0.5, 1 / n, 1.0
+    else:
+        assert parametrization.base_width is not None
+        m = n / parametrization.base_width
+        table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma * m**-0.5, 1.0, 1 / m, 1 / m
+    residual_std = matrix_std / math.sqrt(2 * L)
+
+    def decay(rate: float) -> float:
+        return 1.0 if parametrization.weight_decay_mode == "coupled" else 1 / rate
+
+    def matrix(name: str, shape: tuple[int, int], std: float) -> TensorRule:
+        return TensorRule(name, shape, std, matrix_rate, decay(matrix_rate), epsilon)
+
+    def gain(name: str) -> TensorRule:
+        return TensorRule(name, (n,), 0.0, 1.0, 0.0, 1.0)
+
+    def embedding(name: str, std: float) -> TensorRule:
+        return TensorRule(name, (V, n), std, table_rate, decay(table_rate), 1.0)
+
+    rules = [embedding("embedding", table_std)]
+    for i in range(L):
+        rules += [
+            gain(f"layers.{i}.attention_norm"),
+            matrix(f"layers.{i}.query_key_value", (n, 3 * n), matrix_std),
+            matrix(f"layers.{i}.attention_out", (n, n), residual_std),
+            gain(f"layers.{i}.mlp_norm"),
+            matrix(f"layers.{i}.mlp_up", (n, 4 * n), matrix_std),
+            matrix(f"layers.{i}.mlp_down", (4 * n, n), residual_std),
+        ]
+    rules.append(gain("final_norm"))
+    if not architecture.tied:
+        rules.append(embedding("readout", 0.0 if parametrization.zero_readout else table_std))
+    return tuple(rules)
+
+
+def table(architecture: Architecture, parametrization: Parametrization) -> "pd.DataFrame":
+    """The rules of one model as a table with one row for each kind of tensor and one for the attention logits.
+
+    Columns: tensor, count (how many such tensors), shape, initial_std, learning_rate_factor, weight_decay_factor,
+    epsilon_factor, and multiplier (of the tensor's output in the forward pass; 1 where there is none). A tied readout
+    has a row of its own, with count 0.
+    """
+    import pandas as pd
+
+    factors = multipliers(architecture, parametrization)
+    by_kind: dict[str, dict[str, object]] = {}
+    for rule in tensor_rules(architecture, parametrization):
+        kind = rule.name.rpartition(".")[2]
+        row = by_kind.setdefault(kind, {"tensor": kind, "count": 0, **asdict(rule), "multiplier": 1.0})
+        row["count"] = int(row["count"]) + 1  # type: ignore[call-overload]
+    if architecture.tied:
+        by_kind["readout"] = by_kind["embedding"] | {"tensor": "readout", "count": 0}
+    by_kind["embedding"]["multiplier"] = factors.embedding
+    by_kind["readout"]["multiplier"] = factors.readout
+    by_kind["attention"] = {"tensor": "attention_logits", "count": 0, "shape": (), "multiplier": factors.attention}
+    return pd.DataFrame(list(by_kind.values())).drop(columns="name")
+
+
+def _check(architecture: Architecture, parametrization: Parametrization) -> None:
+    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
+    check_instance("parametrization", parametrization, Parametrization, remedy="build one with Parametrization(...)")
