@@ -1,0 +1,641 @@
+"""Scaling laws as small objects: a formula, its parameter names, and its derivatives for a whole batch of parameters.
+
+Every law here is a sum of positive terms, so with unconstrained coordinates theta
+
+    L = sum_k exp(u_k(theta)),    log L = logsumexp_k u_k(theta)
+
+and the fits on L and on log L need only the u_k and their first two derivatives. Most u_k are affine in theta:
+log(B x^-beta) = log B - beta log x. Coefficients and offsets are exponentials of coordinates, hence positive; an offset
+E = 0 is the limit e -> -infinity.
+
+Names: alpha is always the exponent in N and beta the exponent in D; A, B are their coefficients; a law in compute C has
+gamma and K (the paper's L_opt(C) = E + K C^-gamma). L and E are in nats.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from jaxtyping import Float
+
+from scaling_lib.errors import InvalidArgument, check_array, check_flag, check_instance, check_real, check_text
+
+__all__ = [
+    "EXPONENT_RANGE",
+    "BrokenPower",
+    "Chinchilla",
+    "Exponential",
+    "Kaplan",
+    "Law",
+    "PowerLaw",
+    "ShiftedPower",
+    "StretchedExponential",
+]
+
+# Fitted exponents stay inside; a fit that ends on either bound says so. (The paper's bounds are not published.)
+EXPONENT_RANGE = (1e-4, 10.0)
+
+# (coefficient, exponent) of a one-dimensional law, by its variable.
+_NAMES = {"N": ("A", "alpha"), "D": ("B", "beta"), "C": ("K", "gamma")}
+
+
+@dataclass(frozen=True)
+class AffineTerm:
+    """u = theta[:, index] @ features; features has shape (coordinates, points), or (coordinates, 1) for a constant."""
+
+    index: tuple[int, ...]
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class CurvedTerm:
+    """`function(theta[:, index])` gives u (batch, points), its gradient (batch, q, points) and Hessian (batch, q, q,
+    points)."""
+
+    index: tuple[int, ...]
+    function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Where a fit may start: `values` of the nonlinear parameters, one entry per candidate, and for each coefficient
+    the (candidates, points) factor that it multiplies. Given the former the latter are a linear least squares problem
+    (variable projection).
+
+    target, sensitivity: what the sum of the factors is to equal instead of the loss, and d loss / d target.
+    powers: the parameter is its coefficient to this power.
+    """
+
+    values: Mapping[str, np.ndarray]
+    factors: Mapping[str, np.ndarray]
+    target: np.ndarray | None = None
+    sensitivity: np.ndarray | None = None
+    powers: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """What all laws share. offset: the irreducible loss E in nats; None: fitted, 0: none, a number: known.
+
+    pinned: (name, value) pairs held fixed in a fit; use `law.pin(E=1.69)`.
+    """
+
+    offset: float | None = None
+    pinned: tuple[tuple[str, float], ...] = ()
+
+    # Coordinates that are the parameter itself; all others are its logarithm.
+    _exponents: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        if self.offset is not None:
+            object.__setattr__(self, "offset", check_real("offset", self.offset, minimum=0))
+        self._check_shape()
+        try:
+            pairs = dict(self.pinned)
+        except (TypeError, ValueError):
+            raise InvalidArgument(
+                f"pinned must be pairs of a parameter and its value, got {self.pinned!r}: use law.pin(E=1.69)."
+            ) from None
+        for name, value in pairs.items():
+            if name not in self.parameters:
+                raise InvalidArgument(
+                    f"pinned names {name!r}, which is no parameter of {self.formula}: pick one of {self.parameters}."
+                )
+            if name == "E" and self.offset is not None:
+                raise InvalidArgument("pinned holds E, which offset fixes already: give one of the two.")
+            pairs[name] = self._check_parameter(f"pinned {name}", name, value)
+        object.__setattr__(self, "pinned", tuple(sorted(pairs.items())))
+
+    def _check_shape(self) -> None:
+        """Checks of the fields that a law adds."""
+
+    def _check_parameter(self, label: str, name: str, value: Any) -> float:
+        return check_real(label, value, minimum=0) if name == "E" else check_real(label, value, above=0)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The columns that the law needs beside the loss."""
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All parameter names, E first."""
+        raise NotImplementedError
+
+    @property
+    def formula(self) -> str:
+        """The law in one line."""
+        raise NotImplementedError
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        """Parameters that are exponents: linear coordinates inside EXPONENT_RANGE."""
+        raise NotImplementedError
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Parameters that a fit holds fixed, with their values."""
+        return dict(self.pinned) | ({} if self.offset is None else {"E": self.offset})
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Parameters that a fit determines."""
+        return tuple(name for name in self.parameters if name not in self.fixed)
+
+    def pin(self, **values: float) -> Self:
+        """The same law with these parameters held fixed: `Chinchilla().pin(E=1.69)`. Raises InvalidArgument for an
+        unknown name or an impossible value."""
+        return replace(self, pinned=tuple((dict(self.pinned) | values).items()))
+
+    def loss(
+        self, parameters: Mapping[str, float], **variables: Float[np.ndarray, "*points"] | float
+    ) -> Float[np.ndarray, "*points"]:
+        """L in nats at `variables`, one keyword for each of `law.variables`: `law.loss(fit.params, N=1e9, D=2e10)`.
+
+        parameters: a value for each of `law.parameters`; fixed ones may be left out. Raises InvalidArgument.
+        """
+        check_instance("parameters", parameters, Mapping, remedy="pass a dict such as fit.params")  # type: ignore[type-abstract]
+        values = {**self.fixed, **parameters}
+        for name in self.parameters:
+            if name not in values:
+                raise InvalidArgument(f"parameters lacks {name!r}, got {sorted(values)}: give all of {self.parameters}.")
+            values[name] = self._check_parameter(f"parameters[{name!r}]", name, values[name])
+        columns = {}
+        for name in self.variables:
+            if name not in variables:
+                raise InvalidArgument(f"variables lacks {name}, got {sorted(variables)}: pass {name}=...")
+            columns[name] = check_array(name, variables[name], above=0, least=0)
+        for name in variables:
+            if name not in self.variables:
+                raise InvalidArgument(f"variables has {name}, which {self.formula} does not use: leave it out.")
+        with np.errstate(over="ignore", under="ignore"):
+            loss = np.asarray(self._loss(values, columns), float)
+        if not np.isfinite(loss).all():
+            raise InvalidArgument(
+                f"parameters give an infinite loss, got {values}: check the units of the coefficients."
+            )
+        return loss
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        raise NotImplementedError
+
+    # What the solver needs -------------------------------------------------------------------------------------------
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        """The u_k in the coordinates that `frame` defines. columns are checked, centre is the mean log of each."""
+        raise NotImplementedError
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """(M, shift): (log of) the parameters = M theta + shift; exponents enter as they are, all others as logs."""
+        return np.eye(len(self.parameters)), np.zeros(len(self.parameters))
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        """The grid of the variable projection; pinned coordinates are one value."""
+        raise NotImplementedError
+
+    def _grid(self, **axes: np.ndarray) -> dict[str, np.ndarray]:
+        """All combinations of the axes, flattened; a pinned parameter has one value."""
+        fixed = self.fixed
+        values = [np.array([fixed[name]]) if name in fixed else axis for name, axis in axes.items()]
+        return dict(zip(axes, (grid.ravel() for grid in np.meshgrid(*values, indexing="ij")), strict=True))
+
+    def _position(self, *names: str) -> tuple[int, ...]:
+        return tuple(self.parameters.index(name) for name in names)
+
+
+_CONSTANT = np.ones((1, 1))
+_EXPONENT_AXIS = np.geomspace(0.02, 3.0, 24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OneDimensional(Law):
+    """A law in one variable. variable: "D" (coefficient B, exponent beta), "N" (A, alpha), "C" (K, gamma)."""
+
+    variable: str = "D"
+
+    def _check_shape(self) -> None:
+        check_text("variable", self.variable)
+        if self.variable not in _NAMES:
+            raise InvalidArgument(f"variable must be one of {tuple(_NAMES)}, got {self.variable!r}: pick one of these.")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.variable,)
+
+    @property
+    def coefficient(self) -> str:
+        """A, B or K."""
+        return _NAMES[self.variable][0]
+
+    @property
+    def exponent(self) -> str:
+        """alpha, beta or gamma."""
+        return _NAMES[self.variable][1]
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return (self.exponent,)
+
+    def _centred(self, exponent: str, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """log B = b + beta * centre: the coefficient in the middle of the data is nearly uncorrelated with beta."""
+        matrix, shift = Law.frame(self, centre)
+        matrix[self._position(self.coefficient)[0], self._position(exponent)[0]] = centre[self.variable]
+        return matrix, shift
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLaw(_OneDimensional):
+    """L = E + B x^-beta: paper 2, equations 1 and 2.
+
+    >>> PowerLaw(variable="D", offset=2.35).formula
+    'L = E + B D^-beta'
+    """
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", self.coefficient, self.exponent)
+
+    @property
+    def formula(self) -> str:
+        return f"L = E + {self.coefficient} {self.variable}^-{self.exponent}"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        return values["E"] + values[self.coefficient] * columns[self.variable] ** -values[self.exponent]
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        return self._centred(self.exponent, centre)
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        log_x = np.log(columns[self.variable]) - centre[self.variable]
+        features = np.stack([np.ones_like(log_x), -log_x])
+        return [AffineTerm((0,), _CONSTANT), AffineTerm((1, 2), features)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        log_x = np.log(columns[self.variable]) - centre[self.variable]
+        grid = self._grid(**{self.exponent: np.geomspace(0.01, 6.0, 60)})
+        factor = np.exp(-grid[self.exponent][:, None] * log_x)
+        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exponential(_OneDimensional):
+    """L = E + B exp(-rate x): the paper's rival of the power law (section 2.1, figure 15), three parameters as it has."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", self.coefficient, "rate")
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def formula(self) -> str:
+        return f"L = E + {self.coefficient} exp(-rate {self.variable})"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        return values["E"] + values[self.coefficient] * np.exp(-values["rate"] * columns[self.variable])
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = Law.frame(self, centre)
+        shift[2] = -centre[self.variable]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        x = columns[self.variable] / np.exp(centre[self.variable])
+
+        def term(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            decay = np.exp(theta[:, 1:2]) * x
+            gradient = np.stack([np.ones_like(decay), -decay], axis=1)
+            hessian = np.zeros((len(theta), 2, 2, len(x)))
+            hessian[:, 1, 1] = -decay
+            return theta[:, :1] - decay, gradient, hessian
+
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2), term)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        x = columns[self.variable]
+        grid = self._grid(rate=np.geomspace(0.02 / x.max(), 20.0 / x.min(), 80))
+        factor = np.exp(-grid["rate"][:, None] * x)
+        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StretchedExponential(_OneDimensional):
+    """L = E + B exp(-(rate x)^stretch): between a power law (stretch -> 0) and an exponential (stretch = 1)."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", self.coefficient, "rate", "stretch")
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return ("stretch",)
+
+    @property
+    def formula(self) -> str:
+        return f"L = E + {self.coefficient} exp(-(rate {self.variable})^stretch)"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        decay = (values["rate"] * columns[self.variable]) ** values["stretch"]
+        return values["E"] + values[self.coefficient] * np.exp(-decay)
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = Law.frame(self, centre)
+        shift[2] = -centre[self.variable]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        log_x = np.log(columns[self.variable]) - centre[self.variable]
+
+        def term(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            stretch, place = theta[:, 2:3], theta[:, 1:2] + log_x
+            decay = np.exp(stretch * place)
+            gradient = np.stack([np.ones_like(decay), -stretch * decay, -place * decay], axis=1)
+            hessian = np.zeros((len(theta), 3, 3, len(log_x)))
+            hessian[:, 1, 1] = -(stretch**2) * decay
+            hessian[:, 1, 2] = hessian[:, 2, 1] = -(1 + stretch * place) * decay
+            hessian[:, 2, 2] = -(place**2) * decay
+            return theta[:, :1] - decay, gradient, hessian
+
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3), term)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        x = columns[self.variable]
+        grid = self._grid(rate=np.geomspace(1e-3 / x.max(), 1e3 / x.min(), 40), stretch=np.geomspace(0.03, 2.0, 14))
+        factor = np.exp(-((grid["rate"][:, None] * x) ** grid["stretch"][:, None]))
+        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftedPower(_OneDimensional):
+    """L = E + B (x + x0)^-beta: a power law that sets in at x0 (named D0, N0 or C0)."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", self.coefficient, self.exponent, self.shift)
+
+    @property
+    def shift(self) -> str:
+        """D0, N0 or C0."""
+        return f"{self.variable}0"
+
+    @property
+    def formula(self) -> str:
+        return f"L = E + {self.coefficient} ({self.variable} + {self.shift})^-{self.exponent}"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        x = columns[self.variable] + values[self.shift]
+        return values["E"] + values[self.coefficient] * x ** -values[self.exponent]
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = self._centred(self.exponent, centre)
+        shift[3] = centre[self.variable]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        log_x = np.log(columns[self.variable]) - centre[self.variable]
+
+        def term(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            beta, log_shift = theta[:, 1:2], theta[:, 2:3]
+            place = np.logaddexp(log_x, log_shift)
+            share = np.exp(log_shift - place)
+            gradient = np.stack([np.ones_like(place), -place, -beta * share], axis=1)
+            hessian = np.zeros((len(theta), 3, 3, len(log_x)))
+            hessian[:, 1, 2] = hessian[:, 2, 1] = -share
+            hessian[:, 2, 2] = -beta * share * (1 - share)
+            return theta[:, :1] - beta * place, gradient, hessian
+
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3), term)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        x = columns[self.variable]
+        grid = self._grid(
+            **{self.exponent: np.geomspace(0.02, 5.0, 30), self.shift: np.geomspace(x.min() / 100, x.max(), 16)}
+        )
+        log_x = np.log(x + grid[self.shift][:, None]) - centre[self.variable]
+        factor = np.exp(-grid[self.exponent][:, None] * log_x)
+        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenPower(_OneDimensional):
+    """L = E + B x^-beta (1 + (x / x_break)^(1/s))^(-(beta_late - beta) s): exponent beta, then beta_late after a break.
+
+    smoothness: s, the width of the break in factors of e; not fitted (Caballero et al. 2022, arXiv 2210.14891, eq. 1).
+    """
+
+    smoothness: float = 0.5
+
+    def _check_shape(self) -> None:
+        super()._check_shape()
+        object.__setattr__(self, "smoothness", check_real("smoothness", self.smoothness, minimum=1e-3, maximum=100))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", self.coefficient, self.exponent, self.late_exponent, f"{self.variable}_break")
+
+    @property
+    def late_exponent(self) -> str:
+        """alpha_late, beta_late or gamma_late."""
+        return f"{self.exponent}_late"
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return (self.exponent, self.late_exponent)
+
+    @property
+    def formula(self) -> str:
+        x, beta, late = self.variable, self.exponent, self.late_exponent
+        return f"L = E + {self.coefficient} {x}^-{beta} (1 + ({x}/{x}_break)^(1/s))^(-({late} - {beta}) s)"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        log_x, s = np.log(columns[self.variable]), self.smoothness
+        beta, late = values[self.exponent], values[self.late_exponent]
+        bend = s * np.logaddexp(0, (log_x - np.log(values[f"{self.variable}_break"])) / s)
+        return values["E"] + values[self.coefficient] * np.exp(-beta * log_x - (late - beta) * bend)
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = self._centred(self.exponent, centre)
+        shift[4] = centre[self.variable]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        log_x, s = np.log(columns[self.variable]) - centre[self.variable], self.smoothness
+
+        def term(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            early, late, place = theta[:, 1:2], theta[:, 2:3], (log_x - theta[:, 3:4]) / s
+            bend = s * np.logaddexp(0, place)
+            share = np.exp(place - np.logaddexp(0, place))
+            gradient = np.stack([np.ones_like(bend), bend - log_x, -bend, (late - early) * share], axis=1)
+            hessian = np.zeros((len(theta), 4, 4, len(log_x)))
+            hessian[:, 1, 3] = hessian[:, 3, 1] = -share
+            hessian[:, 2, 3] = hessian[:, 3, 2] = share
+            hessian[:, 3, 3] = -(late - early) * share * (1 - share) / s
+            return theta[:, :1] - early * log_x - (late - early) * bend, gradient, hessian
+
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3, 4), term)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        log_x, s = np.log(columns[self.variable]) - centre[self.variable], self.smoothness
+        breaks = np.exp(np.quantile(log_x, np.linspace(0.1, 0.9, 7)) + centre[self.variable])
+        axis = np.geomspace(0.03, 4.0, 12)
+        name = f"{self.variable}_break"
+        grid = self._grid(**{self.exponent: axis, self.late_exponent: axis, name: breaks})
+        bend = s * np.logaddexp(0, (log_x - np.log(grid[name])[:, None] + centre[self.variable]) / s)
+        early, late = grid[self.exponent][:, None], grid[self.late_exponent][:, None]
+        factor = np.exp(-early * log_x - (late - early) * bend)
+        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chinchilla(Law):
+    """L = E + A N^-alpha + B D^-beta: Hoffmann et al. 2022 (arXiv 2203.15556), equation 2; paper equation 3.
+
+    tied_exponents: alpha = beta, one parameter less (reported as alpha).
+    """
+
+    tied_exponents: bool = False
+
+    def _check_shape(self) -> None:
+        check_flag("tied_exponents", self.tied_exponents)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return ("N", "D")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", "A", "B", *self.exponents)
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return ("alpha",) if self.tied_exponents else ("alpha", "beta")
+
+    @property
+    def formula(self) -> str:
+        return f"L = E + A N^-alpha + B D^-{self.exponents[-1]}"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        alpha, beta = values["alpha"], values[self.exponents[-1]]
+        return values["E"] + values["A"] * columns["N"] ** -alpha + values["B"] * columns["D"] ** -beta
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = Law.frame(self, centre)
+        matrix[1, 3], matrix[2, -1] = centre["N"], centre["D"]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        sides = []
+        for name in ("N", "D"):
+            log_x = np.log(columns[name]) - centre[name]
+            sides.append(np.stack([np.ones_like(log_x), -log_x]))
+        last = len(self.parameters) - 1
+        return [AffineTerm((0,), _CONSTANT), AffineTerm((1, 3), sides[0]), AffineTerm((2, last), sides[1])]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        log_n, log_d = (np.log(columns[name]) - centre[name] for name in ("N", "D"))
+        grid = self._grid(**dict.fromkeys(self.exponents, _EXPONENT_AXIS))
+        # One row for each distinct exponent, then spread over the grid: exponentials are the dear part.
+        factors = {"E": np.ones((len(grid["alpha"]), len(log_n)))}
+        for coefficient, exponent, log_x in (("A", "alpha", log_n), ("B", self.exponents[-1], log_d)):
+            values, which = np.unique(grid[exponent], return_inverse=True)
+            factors[coefficient] = np.exp(-values[:, None] * log_x)[which]
+        return Candidates(grid, factors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kaplan(Law):
+    """L = E + [(Nc/N)^(alpha/beta) + Dc/D]^beta: Kaplan et al. 2020 (arXiv 2001.08361), equation 1.5; paper equation 4.
+
+    They have no offset, so it is 0 unless asked for (offset=None fits one). Their alpha_D is our beta.
+    """
+
+    offset: float | None = 0.0
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return ("N", "D")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ("E", "Nc", "Dc", "alpha", "beta")
+
+    @property
+    def exponents(self) -> tuple[str, ...]:
+        return ("alpha", "beta")
+
+    @property
+    def formula(self) -> str:
+        return "L = E + ((Nc/N)^(alpha/beta) + Dc/D)^beta"
+
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        alpha, beta = values["alpha"], values["beta"]
+        log_n = alpha / beta * (np.log(values["Nc"]) - np.log(columns["N"]))
+        log_d = np.log(values["Dc"]) - np.log(columns["D"])
+        return values["E"] + np.exp(beta * np.logaddexp(log_n, log_d))
+
+    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        matrix, shift = Law.frame(self, centre)
+        shift[1], shift[2] = centre["N"], centre["D"]
+        return matrix, shift
+
+    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
+        log_n, log_d = (np.log(columns[name]) - centre[name] for name in ("N", "D"))
+
+        def term(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            alpha, beta = theta[:, 2:3], theta[:, 3:4]
+            gap = theta[:, 0:1] - log_n
+            power = alpha / beta * gap
+            inner = np.logaddexp(power, theta[:, 1:2] - log_d)
+            share = np.exp(power - inner)
+            spread = share * (1 - share)
+            gradient = np.stack([alpha * share, beta * (1 - share), share * gap, inner - share * power], axis=1)
+            hessian = np.empty((len(theta), 4, 4, len(log_n)))
+            slope, bend = alpha / beta, spread * power  # d power / d Nc; d share / d power times power
+            hessian[:, 0, 0] = alpha * spread * slope
+            hessian[:, 0, 1] = hessian[:, 1, 0] = -alpha * spread
+            hessian[:, 0, 2] = hessian[:, 2, 0] = share + bend
+            hessian[:, 0, 3] = hessian[:, 3, 0] = -slope * bend
+            hessian[:, 1, 1] = beta * spread
+            hessian[:, 1, 2] = hessian[:, 2, 1] = -spread * gap
+            hessian[:, 1, 3] = hessian[:, 3, 1] = 1 - share + bend
+            hessian[:, 2, 2] = spread * gap**2 / beta
+            hessian[:, 2, 3] = hessian[:, 3, 2] = -bend * gap / beta
+            hessian[:, 3, 3] = bend * power / beta
+            return beta * inner, gradient, hessian
+
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3, 4), term)]
+
+    def candidates(
+        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
+    ) -> Candidates:
+        # (L - E)^(1/beta) is linear in Nc^(alpha/beta) and Dc once E, alpha and beta are given.
+        log_n, log_d = (np.log(columns[name]) - centre[name] for name in ("N", "D"))
+        axis = np.geomspace(0.02, 2.0, 20)
+        grid = self._grid(E=loss.min() * np.array([0.0, 0.4, 0.7, 0.85, 0.95, 0.99]), alpha=axis, beta=axis)
+        alpha, beta = grid["alpha"][:, None], grid["beta"][:, None]
+        excess = np.maximum(loss - grid["E"][:, None], 1e-3 * loss)
+        target = (excess / np.median(excess)) ** (1 / beta)
+        scale = np.median(excess) ** (1 / beta)
+        factors = {
+            "Nc": scale ** -1 * np.exp(-alpha / beta * log_n),
+            "Dc": scale ** -1 * np.exp(-log_d) * np.ones_like(beta),
+        }
+        powers = {"Nc": grid["beta"] / grid["alpha"], "Dc": np.ones_like(grid["beta"])}
+        return Candidates(grid, factors, target, beta * excess / target, powers)
