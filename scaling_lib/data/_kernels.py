@@ -1,4 +1,4 @@
-"""Linear algebra behind `chains.Chain`, on plain arrays: stationary laws, ends of the spectrum, powers of P.
+"""Linear algebra behind `markov.Chain`, on plain arrays: stationary laws, ends of the spectrum, powers of P.
 
 Graphs come in two kinds. *Expanders* (random graphs) mix in a few steps, and their factorisations fill in: there,
 iterate. *Narrow* graphs (rings, paths, trees) mix in n^2 steps, and their factorisations stay sparse: there, factorise.

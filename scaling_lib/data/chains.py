@@ -1,340 +1,438 @@
-"""A Markov chain on a graph: the source of every token of the book, exactly known.
+"""Where chains come from: the paper's random graphs, biased weights, a user's own edges, and graphs with known answers.
 
-A chain is a non-negative weight matrix W (row convention: W[u, v] weighs the step u -> v), strongly connected, so that
-one stationary law exists:
+    Erdos-Renyi         G(n, M): M edges, uniform over all graphs; G(n, p): each edge with probability p, which is
+                        G(n, M) with M ~ Binomial(n (n - 1) / 2, p).
+    Barabasi-Albert     nodes arrive one by one and join m present ones with probability proportional to their degree,
+                        from a complete graph on m nodes: m (m - 1) / 2 + m (n - m) edges, 49,131 for the paper's
+                        n = 8192 with m = 6. Tail of the degrees: exponent 3.
+    Biased weights      Pr(W = k) proportional to k^-kappa on [kmin, kmax] (paper, appendix A). Sorted, the weights of a
+                        row fall as r^(-1 / (kappa - 1)) for kappa > 1 and exponentially in the rank r for kappa = 1.
 
-    strengths           s_u = sum_v W_uv
-    transitions         P_uv = W_uv / s_u
-    stationary law      pi = pi P;  for symmetric W, pi_u = s_u / sum s, and pi_u P_uv = pi_v P_vu (detailed balance)
-    row entropies       h_u = -sum_v P_uv ln P_uv
-    entropy rate        H = sum_u pi_u h_u  nats per token (Cover & Thomas, section 4.3)
-    first T tokens      H(X_1..X_T) = H(mu) + sum_{t=0}^{T-2} (mu P^t) . h  for the start law mu
-    counting            (arcs - n) / 2: over the number D of transitions seen, the excess loss of a learner that counts
-                        (paper, appendix C: (2E - n) / 2D)
-
-How fast a walk forgets: P has the eigenvalues 1 = l_1 > l_2 >= ... >= l_n >= -1 when W is symmetric. Every correlation
-over t steps is a sum of l_k^t, k >= 2, so it decays exponentially, at best as max(|l_2|, |l_n|)^t; both ends matter
-(l_n = -1 exactly for bipartite graphs, which never mix). For directed chains the l_k are complex and the second largest
-modulus takes that part.
-
-*Edges* of a symmetric chain are undirected (a self-loop is one edge); those of a directed chain are arcs.
+A walk on a graph of several components never leaves its own, so it has no single entropy rate: that is an error here,
+unless giant_component=True asks for the largest (strongly) connected component, its nodes renumbered in order.
 """
 
-import hashlib
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sparse
-from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
-from scaling_lib.data import _kernels as kernels
+from scaling_lib.data.markov import Chain
 from scaling_lib.errors import (
     InvalidArgument,
+    InvalidData,
     check_array,
-    check_choice,
     check_flag,
+    check_instance,
     check_integer,
+    check_path,
     check_real,
 )
 
-__all__ = ["Chain"]
+if TYPE_CHECKING:
+    import networkx
 
-STARTS = ("stationary", "strength")
-RANKS = ("unigram", "bigram", "conditional")
+__all__ = [
+    "Chain",
+    "barabasi_albert",
+    "biased",
+    "complete",
+    "erdos_renyi",
+    "from_counts",
+    "from_edges",
+    "from_networkx",
+    "path",
+    "regular",
+    "ring",
+    "star",
+    "tree",
+]
+
+_NODES_LIMIT = 2**31 - 1
 
 
-@dataclass(frozen=True, eq=False)
-class Chain:
-    """A strongly connected weighted graph in CSR form and the random walk on it.
+# ---------------------------------------------------------------------- random graphs
 
-    indptr [nodes + 1], indices [arcs], weights [arcs]: row u holds the out-neighbours indices[indptr[u]:indptr[u + 1]],
-    strictly increasing, with positive weights. directed: False promises W = W^T, which is checked. labels: the caller's
-    own names of the nodes, if they had any. The arrays are made read-only; everything else is computed when first
-    asked for and kept.
 
-    Raises InvalidArgument where the arrays are no CSR matrix, a weight is not positive, a node has no way out, W is not
-    symmetric although directed is False, or not every node can be reached from every other.
+def erdos_renyi(
+    nodes: int,
+    *,
+    edges: int | None = None,
+    probability: float | None = None,
+    generator: np.random.Generator,
+    giant_component: bool = False,
+) -> Chain:
+    """The unbiased walk on G(n, M) (`edges`) or G(n, p) (`probability`); exactly one of the two.
+
+    Raises InvalidArgument where the graph drawn is not connected and giant_component is False.
     """
-
-    indptr: Int[np.ndarray, "boundary"]
-    indices: Int[np.ndarray, "arc"]
-    weights: Float[np.ndarray, "arc"]
-    directed: bool = False
-    labels: tuple[str | int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        check_flag("directed", self.directed)
-        indptr = check_array("indptr", self.indptr, dimensions=1, kind="integer", minimum=0, least=3)
-        indices = check_array("indices", self.indices, dimensions=1, kind="integer", minimum=0)
-        weights = check_array("weights", self.weights, dimensions=1, above=0, length=len(indices))
-        n = len(indptr) - 1
-        if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
-            raise InvalidArgument(
-                f"indptr must rise from 0 to the number of arcs {len(indices)}, got {indptr[0]} to {indptr[-1]}: "
-                f"pass the indptr of a scipy CSR array."
-            )
-        if (np.diff(indptr) == 0).any():
-            node = int(np.flatnonzero(np.diff(indptr) == 0)[0])
-            raise InvalidArgument(
-                f"indptr must give every node a neighbour, got none for node {node}: remove isolated nodes, "
-                f"or build the chain with giant_component=True."
-            )
-        if indices.max() >= n:
-            raise InvalidArgument(f"indices must be below the number of nodes {n}, got {indices.max()}: renumber them.")
-        falls = np.diff(indices) <= 0
-        falls[indptr[1:-1] - 1] = False
-        if falls.any():
-            raise InvalidArgument(
-                f"indices must increase strictly within a row, got {indices[int(np.flatnonzero(falls)[0]) + 1]} out of "
-                f"order: call sum_duplicates() on the scipy CSR array first."
-            )
-        indices = indices.astype(np.int32 if n <= 2**31 else np.int64)
-        matrix = sparse.csr_array((weights, indices, indptr), shape=(n, n))
-        if not self.directed and (matrix != matrix.T).nnz:
-            raise InvalidArgument(
-                "weights must be symmetric for an undirected chain, got W[u, v] unlike W[v, u]: pass directed=True."
-            )
-        pieces, _ = connected_components(matrix, directed=self.directed, connection="strong")
-        if pieces > 1:
-            raise InvalidArgument(
-                f"indices must make one strongly connected graph, got {pieces} components: "
-                f"build the chain with giant_component=True."
-            )
-        if self.labels is not None:
-            object.__setattr__(self, "labels", tuple(self.labels))
-            if len(self.labels) != n:
-                raise InvalidArgument(f"labels must be {n}, one for each node, got {len(self.labels)}: pass all.")
-        for name, array in (("indptr", indptr), ("indices", indices), ("weights", weights)):
-            array = array.copy() if array is getattr(self, name) and array.flags.writeable else array
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Chain) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    def __repr__(self) -> str:
-        kind = "directed" if self.directed else "undirected"
-        return f"Chain(nodes={self.nodes}, edges={self.edges}, {kind}, fingerprint={self.fingerprint[:12]})"
-
-    # ------------------------------------------------------------------ the graph
-
-    @property
-    def nodes(self) -> int:
-        return len(self.indptr) - 1
-
-    @property
-    def arcs(self) -> int:
-        """Ordered pairs (u, v) with P_uv > 0."""
-        return len(self.indices)
-
-    @cached_property
-    def edges(self) -> int:
-        """Undirected edges of a symmetric chain (a self-loop is one), arcs of a directed one."""
-        loops = int((self.indices == self.sources).sum())
-        return self.arcs if self.directed else (self.arcs + loops) // 2
-
-    @cached_property
-    def degrees(self) -> Int[np.ndarray, "node"]:
-        """Neighbours one step away (out-degrees of a directed chain)."""
-        return np.diff(self.indptr)
-
-    @property
-    def sources(self) -> Int[np.ndarray, "arc"]:
-        """The node each arc leaves; `indices` is the node it enters."""
-        return np.repeat(np.arange(self.nodes, dtype=self.indices.dtype), self.degrees)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits: SHA-256 of the CSR content (little-endian int64 and float64), the same anywhere."""
-        digest = hashlib.sha256(f"chain 1 {'directed' if self.directed else 'undirected'} {self.nodes}\n".encode())
-        for array, kind in ((self.indptr, "<i8"), (self.indices, "<i8"), (self.weights, "<f8")):
-            digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        return digest.hexdigest()
-
-    @cached_property
-    def uniform(self) -> bool:
-        """Whether every row is uniform on its neighbours (an unbiased walk)."""
-        return bool((self.weights == np.repeat(self.weights[self.indptr[:-1]], self.degrees)).all())
-
-    # ------------------------------------------------------------------ the chain
-
-    @cached_property
-    def strengths(self) -> Float[np.ndarray, "node"]:
-        return np.add.reduceat(self.weights, self.indptr[:-1])
-
-    @cached_property
-    def probabilities(self) -> Float[np.ndarray, "arc"]:
-        """P_uv, arc by arc."""
-        return self.weights / np.repeat(self.strengths, self.degrees)
-
-    @cached_property
-    def transitions(self) -> sparse.csr_array:
-        """P as a scipy CSR array [node, node]."""
-        return sparse.csr_array((self.probabilities, self.indices, self.indptr), shape=(self.nodes, self.nodes))
-
-    @cached_property
-    def stationary(self) -> Float[np.ndarray, "node"]:
-        if self.directed:
-            return kernels.stationary_law(self.transitions)
-        return self.strengths / self.strengths.sum()
-
-    def start_law(self, kind: str = "stationary") -> Float[np.ndarray, "node"]:
-        """The law of the first node: "stationary", or "strength" s_u / sum s (paper, appendix A).
-
-        They are the same for symmetric weights. For directed ones the strength law is not stationary.
-        """
-        check_choice("kind", kind, STARTS)
-        return self.stationary if kind == "stationary" else self.strengths / self.strengths.sum()
-
-    @cached_property
-    def row_entropies(self) -> Float[np.ndarray, "node"]:
-        """h_u in nats."""
-        return np.log(self.strengths) - np.add.reduceat(
-            self.weights * np.log(self.weights), self.indptr[:-1]
-        ) / self.strengths
-
-    @cached_property
-    def entropy_rate(self) -> float:
-        """H in nats per token: the least loss any model can reach on long stationary walks."""
-        return float(self.stationary @ self.row_entropies)
-
-    @property
-    def counting_coefficient(self) -> float:
-        """(arcs - n) / 2 transitions, that is (2E - n) / 2 on a graph without loops."""
-        return (self.arcs - self.nodes) / 2
-
-    def conditional_entropies(self, length: int, start: str = "stationary") -> Float[np.ndarray, "step"]:
-        """H(X_{t+1} | X_t) in nats, t = 1 .. length - 1: the floor of the loss, position by position."""
-        length = check_integer("length", length, minimum=1)
-        check_choice("start", start, STARTS)
-        law, floors = self.start_law(start), np.empty(length - 1)
-        if start == "stationary" or not self.directed:
-            floors[:] = self.entropy_rate
-            return floors
-        step = self.transitions.T.tocsr()
-        for t in range(length - 1):
-            floors[t] = law @ self.row_entropies
-            law = step @ law
-        return floors
-
-    def block_entropy(self, length: int, start: str = "stationary") -> float:
-        """H(X_1 .. X_T) in nats of the first `length` = T tokens, exactly, for walks from `start_law(start)`."""
-        later = self.conditional_entropies(length, start).sum()
-        law = self.start_law(start)
-        return float(-(law * np.log(law)).sum() + later)
-
-    # ------------------------------------------------------------------ how fast it forgets
-
-    @cached_property
-    def second_eigenvalue(self) -> float:
-        """l_2, the largest eigenvalue of P beside 1. Raises InvalidArgument for a directed chain (complex spectrum)."""
-        self._require_symmetric("second_eigenvalue")
-        return kernels.extreme_eigenvalue(self._symmetrised, np.sqrt(self.stationary), largest=True)
-
-    @cached_property
-    def smallest_eigenvalue(self) -> float:
-        """l_n; -1 exactly where the graph is bipartite. Raises InvalidArgument for a directed chain."""
-        self._require_symmetric("smallest_eigenvalue")
-        return kernels.extreme_eigenvalue(self._symmetrised, np.sqrt(self.stationary), largest=False)
-
-    @cached_property
-    def second_modulus(self) -> float:
-        """The largest |l_k|, k >= 2: correlations decay as second_modulus^t. Any chain."""
-        if self.directed:
-            return kernels.second_modulus(self.transitions, self.stationary)
-        return max(abs(self.second_eigenvalue), abs(self.smallest_eigenvalue))
-
-    @property
-    def relaxation_time(self) -> float:
-        """1 / (1 - second_modulus) steps; infinite for a periodic chain."""
-        gap = 1 - self.second_modulus
-        return 1 / gap if gap > 1e-12 else math.inf
-
-    def spectrum(self) -> Float[np.ndarray, "node"]:
-        """All n eigenvalues of P, decreasing; real parts, so for symmetric chains only. Dense: at most 5000 nodes."""
-        self._require_symmetric("spectrum")
-        if self.nodes > kernels.DENSE_LIMIT:
-            raise InvalidArgument(
-                f"nodes must be at most {kernels.DENSE_LIMIT} for the whole spectrum, got {self.nodes}: "
-                f"use second_eigenvalue and smallest_eigenvalue."
-            )
-        return np.linalg.eigvalsh(self._symmetrised.toarray())[::-1]
-
-    def mixing_time(self, distance: float = 0.25, *, progress: bool = True) -> float:
-        """The first t at which max_u TV(P^t(u, .), pi) <= distance, exactly; infinite for a periodic chain."""
-        distance = check_real("distance", distance, above=0, below=1)
-        check_flag("progress", progress)
-        return kernels.mixing_time(
-            self.transitions, self.stationary, distance, periodic=self.periodic, progress=progress
+    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
+    _check_generator(generator)
+    pairs = nodes * (nodes - 1) // 2
+    if (edges is None) == (probability is None):
+        raise InvalidArgument(
+            f"edges or probability must be given, one of them, got edges={edges!r} and probability={probability!r}: "
+            f"pass exactly one."
         )
+    if probability is not None:
+        edges = int(generator.binomial(pairs, check_real("probability", probability, minimum=0, maximum=1)))
+    wanted = check_integer("edges", edges, minimum=0, maximum=pairs)
+    if wanted > pairs // 2:  # dense: draw which pairs stay away
+        absent = _distinct_pairs(nodes, pairs - wanted, generator)
+        keys = np.flatnonzero(np.triu(np.ones((nodes, nodes), bool), 1).ravel())
+        keys = np.setdiff1d(keys, absent, assume_unique=True)
+    else:
+        keys = _distinct_pairs(nodes, wanted, generator)
+    return _undirected(nodes, keys // nodes, keys % nodes, giant_component)
 
-    @cached_property
-    def periodic(self) -> bool:
-        """Whether the chain has a period above 1 (an undirected graph: whether it is bipartite)."""
-        return kernels.period(self.transitions) > 1
 
-    def mutual_information(self, length: int, *, progress: bool = True) -> Float[np.ndarray, "distance"]:
-        """I(X_1; X_{1+t}) in nats of the stationary walk, t = 0 .. length - 1, exactly (t = 0 is the entropy of pi)."""
-        length = check_integer("length", length, minimum=1)
-        check_flag("progress", progress)
-        return kernels.mutual_information(self.transitions, self.stationary, length, progress=progress)
+def _distinct_pairs(nodes: int, count: int, generator: np.random.Generator) -> np.ndarray:
+    """`count` distinct unordered pairs u < v as keys u * nodes + v: the first distinct ones of an endless draw."""
+    keys = np.empty(0, np.int64)
+    while len(keys) < count:
+        ends = generator.integers(0, nodes, size=(2, count + count // 8 + 64))
+        ends = ends[:, ends[0] != ends[1]]
+        drawn = np.concatenate([keys, ends.min(axis=0) * nodes + ends.max(axis=0)])
+        _, first = np.unique(drawn, return_index=True)
+        keys = drawn[np.sort(first)]
+    return keys[:count]
 
-    def correlation(
-        self, length: int, observable: Float[np.ndarray, "node"] | None = None
-    ) -> Float[np.ndarray, "distance"]:
-        """Two-point correlation of f(X_1) and f(X_{1+t}), stationary, normalised to 1 at t = 0, t = 0 .. length - 1.
 
-        observable: f, one number a node; by default the degree. Raises InvalidArgument where f is constant.
-        """
-        length = check_integer("length", length, minimum=1)
-        values = self.degrees if observable is None else observable
-        values = check_array("observable", values, dimensions=1, length=self.nodes)
-        values = values / max(np.abs(values).max(), np.finfo(float).tiny)
-        values = values - self.stationary @ values
-        variance = float(self.stationary @ values**2)
-        if variance <= 1e-24:
-            raise InvalidArgument("observable must differ between nodes, got one value for all: pass another one.")
-        result, moved = np.empty(length), values
-        for t in range(length):
-            result[t] = self.stationary @ (values * moved) / variance
-            moved = self.transitions @ moved
-        return result
+def barabasi_albert(nodes: int, *, attachments: int, generator: np.random.Generator) -> Chain:
+    """The unbiased walk on a preferential-attachment graph; `attachments` = m edges for every node that arrives.
 
-    # ------------------------------------------------------------------ degrees and ranks
+    The graph grows from a complete graph on m nodes. Each new node draws its m distinct neighbours one by one, with
+    probability proportional to their degree (a repeated one is drawn again).
+    """
+    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
+    m = check_integer("attachments", attachments, minimum=1, maximum=nodes - 1)
+    _check_generator(generator)
+    old, young = np.triu_indices(m, 1)
+    total = len(old) + m * (nodes - m)
+    ends = np.empty(2 * total, np.int64)  # every node, once for each of its edges
+    filled = 2 * len(old)
+    ends[0:filled:2], ends[1:filled:2] = old, young
+    for node in range(m, nodes):
+        if node == m:
+            chosen = np.arange(m)
+        else:
+            picked: dict[int, None] = {}  # an ordered set
+            while len(picked) < m:
+                for target in ends[generator.integers(0, filled, size=m)].tolist():
+                    if len(picked) < m:
+                        picked[target] = None
+            chosen = np.fromiter(picked, np.int64, m)
+        ends[filled : filled + 2 * m : 2] = chosen
+        ends[filled + 1 : filled + 2 * m : 2] = node
+        filled += 2 * m
+    return _undirected(nodes, ends[0::2], ends[1::2], False)
 
-    def rank_frequencies(self, kind: str) -> Float[np.ndarray, "rank"]:
-        """Probabilities in decreasing order; each kind sums to 1.
 
-        "unigram": pi_u. "bigram": pi_u P_uv over all arcs. "conditional": the r-th most likely successor, averaged over
-        the stationary law of the node it follows (paper, figure 3: p(v) and p(u given v) by rank).
-        """
-        check_choice("kind", kind, RANKS)
-        if kind == "unigram":
-            return np.sort(self.stationary)[::-1]
-        if kind == "bigram":
-            return np.sort(np.repeat(self.stationary, self.degrees) * self.probabilities)[::-1]
-        order = np.lexsort((-self.probabilities, self.sources))
-        rank = np.arange(self.arcs) - np.repeat(self.indptr[:-1], self.degrees)
-        return np.bincount(rank, weights=np.repeat(self.stationary, self.degrees) * self.probabilities[order])
+def biased(
+    chain: Chain,
+    *,
+    kappa: float,
+    kmin: float = 1,
+    kmax: float = 100,
+    integer: bool = False,
+    symmetric: bool = False,
+    generator: np.random.Generator,
+) -> Chain:
+    """`chain` with new weights, Pr(W = k) proportional to k^-kappa on [kmin, kmax].
 
-    # ------------------------------------------------------------------
+    The paper names neither its range nor whether k is an integer nor whether W_uv = W_vu. Defaults: a weight of its own
+    for each direction, because the paper draws one "whenever A_uv = 1"; a continuous k; kmax / kmin = 100, the middle
+    of the decades 10, 100, 1000, on which the entropy rate depends strongly (for n = 8192 and mean degree 13:
+    2.42, 2.06, 1.73 nats). The paper's label kappa = 0 means the unbiased walk, that is `chain` itself; here kappa = 0
+    is what the formula says, weights uniform on the range. Weights are rounded to float32, so that a platform whose
+    `exp` differs in the last digit makes the same fingerprint.
+    """
+    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+    kappa = check_real("kappa", kappa, minimum=0, maximum=100)
+    kmin = check_real("kmin", kmin, above=0, maximum=1e30)
+    kmax = check_real("kmax", kmax, minimum=kmin, maximum=1e30)
+    check_flag("integer", integer)
+    check_flag("symmetric", symmetric)
+    _check_generator(generator)
+    if symmetric and chain.directed:
+        raise InvalidArgument("symmetric must be False for a directed chain, got True: pass symmetric=False.")
+    share = generator.random(chain.arcs)
+    if symmetric:  # one draw for each edge: that of its arc u <= v
+        upper = chain.sources <= chain.indices
+        share = np.where(upper, share, 0)
+        matrix = sparse.csr_array((share, chain.indices, chain.indptr), shape=(chain.nodes, chain.nodes))
+        mirrored = (sparse.triu(matrix) + sparse.triu(matrix, 1).T).tocsr()
+        mirrored.sort_indices()
+        share = mirrored.data
+    if integer:
+        low, high = math.ceil(kmin), math.floor(kmax)
+        if low > high:
+            raise InvalidArgument(f"kmax must leave an integer in [kmin, kmax], got [{kmin}, {kmax}]: widen the range.")
+        if high - low > 10**7:
+            raise InvalidArgument(f"kmax must be at most kmin + 1e7 for integer weights, got {kmax}: narrow the range.")
+        values = np.arange(low, high + 1, dtype=np.float64)
+        mass = np.cumsum((values / low) ** -kappa)
+        weights = values[np.minimum(np.searchsorted(mass, share * mass[-1], side="right"), len(values) - 1)]
+    else:
+        weights = _continuous_weights(share, kappa, kmin, kmax)
+    return Chain(chain.indptr, chain.indices, weights, chain.directed or not symmetric, chain.labels)
 
-    @cached_property
-    def _symmetrised(self) -> sparse.csr_array:
-        """D^-1/2 W D^-1/2: symmetric, with the spectrum of P."""
-        root = 1 / np.sqrt(self.strengths)
-        values = self.weights * np.repeat(root, self.degrees) * root[self.indices]
-        return sparse.csr_array((values, self.indices, self.indptr), shape=(self.nodes, self.nodes))
 
-    def _require_symmetric(self, name: str) -> None:
-        if self.directed:
+def _continuous_weights(share: np.ndarray, kappa: float, kmin: float, kmax: float) -> np.ndarray:
+    """The inverse distribution function of k^-kappa on [kmin, kmax], stable through kappa = 1."""
+    span = math.log(kmax / kmin)
+    stretch = (1 - kappa) * span
+    if abs(stretch) < 1e-12:
+        logarithm = share * span
+    elif stretch > 0:  # from the far end, so that exp never overflows
+        logarithm = span + np.log1p((1 - share) * math.expm1(-stretch)) / (1 - kappa)
+    else:
+        logarithm = np.log1p(share * math.expm1(stretch)) / (1 - kappa)
+    return (kmin * np.exp(np.clip(logarithm, 0, span))).astype(np.float32).astype(np.float64)
+
+
+# ---------------------------------------------------------------------- a user's own graph
+
+
+def from_edges(table: Any, *, directed: bool = False, giant_component: bool = False) -> Chain:
+    """A chain from a table of edges: source, target and, if there is a third column, a positive weight.
+
+    table: an array [edge, 2 or 3], a data frame, or the path of a CSV file (a header line is recognised by the names
+    source and target; lines that begin with # are skipped). Nodes may be any integers or texts; `Chain.labels` keeps
+    them, in sorted order. Undirected: (u, v) and (v, u) are one edge. An edge that comes twice counts once without
+    weights; with weights, they add up.
+
+    Raises InvalidData for a file that is no such table, InvalidArgument for other bad values and for a graph that is
+    not (strongly) connected when giant_component is False.
+    """
+    check_flag("directed", directed)
+    check_flag("giant_component", giant_component)
+    source, target, weights = _read_table(table)
+    labels, numbers = np.unique(np.concatenate([source, target]), return_inverse=True)
+    source, target = numbers[: len(source)], numbers[len(source) :]
+    values = np.ones(len(source)) if weights is None else weights
+    shape = (len(labels), len(labels))
+    matrix = sparse.coo_array((values, (source, target)), shape=shape).tocsr()
+    if not directed:
+        matrix = (matrix + sparse.triu(matrix, 1).T + sparse.tril(matrix, -1).T).tocsr()
+    if weights is None:
+        matrix.data[:] = 1
+    return _from_matrix("table", matrix, directed, giant_component, labels.tolist())
+
+
+def _read_table(table: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The columns source, target, weight (or None) of an array, a data frame or a CSV file."""
+    import pandas
+
+    if isinstance(table, str | Path):
+        file = check_path("table", table)
+        try:
+            frame = pandas.read_csv(file, header=None, comment="#", dtype=str, skipinitialspace=True)
+        except (OSError, ValueError, pandas.errors.ParserError) as error:
+            raise InvalidData(
+                f"table must be a readable CSV file of edges, got {str(file)!r} ({error}): check it."
+            ) from None
+        names = [str(name).strip().lower() for name in frame.iloc[0]]
+        if names[:2] == ["source", "target"]:
+            frame = frame.iloc[1:]
+    elif isinstance(table, pandas.DataFrame):
+        frame = table
+    else:
+        array = np.asarray(table) if isinstance(table, np.ndarray | list | tuple) else None
+        if array is None or array.ndim != 2 or array.dtype.kind not in "iufU":
             raise InvalidArgument(
-                f"{name} needs an undirected chain, got directed=True, whose eigenvalues are complex: "
-                f"use second_modulus."
+                "table must be an array [edge, 2 or 3], a data frame or the path of a CSV file, got "
+                f"{type(table).__name__}: pass one of these."
             )
+        frame = pandas.DataFrame(array)
+    if frame.shape[1] not in (2, 3) or not len(frame):
+        raise InvalidData(
+            f"table must have rows of 2 or 3 columns (source, target, weight), got shape {frame.shape}: mend it."
+        )
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    if any(column.isna().any() for column in columns):
+        raise InvalidData(f"table must have no empty cells, got {int(frame.isna().sum().sum())}: fill or drop them.")
+    ends = [_node_column(column) for column in columns[:2]]
+    if ends[0].dtype != ends[1].dtype:
+        ends = [end.astype(str) for end in ends]
+    if len(columns) == 2:
+        return ends[0], ends[1], None
+    weights = pandas.to_numeric(columns[2], errors="coerce").to_numpy(np.float64)
+    bad = ~(np.isfinite(weights) & (weights > 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InvalidData(
+            f"table must have positive finite weights, got {columns[2].iloc[row]!r} in data row {row + 1}: mend it."
+        )
+    return ends[0], ends[1], weights
+
+
+def _node_column(column: Any) -> np.ndarray:
+    """Nodes as int64 where all of them are integers, else as text."""
+    import pandas
+
+    numbers = pandas.to_numeric(column, errors="coerce")
+    if numbers.notna().all() and np.isfinite(numbers).all() and (numbers % 1 == 0).all() and (abs(numbers) < 2**53).all():
+        return numbers.to_numpy(np.int64)
+    return column.astype(str).str.strip().to_numpy(str)
+
+
+def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", giant_component: bool = False) -> Chain:
+    """A chain from a networkx graph; directed if the graph is. weight: edge attribute (absent: 1), None for unbiased."""
+    import networkx
+
+    check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
+    check_flag("giant_component", giant_component)
+    if weight is not None and not isinstance(weight, str):
+        raise InvalidArgument(f"weight must be the name of an edge attribute or None, got {weight!r}: pass a str.")
+    if graph.number_of_nodes() < 2:
+        raise InvalidArgument(f"graph must have at least 2 nodes, got {graph.number_of_nodes()}: pass a larger one.")
+    matrix = networkx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64, format="csr")
+    if not (np.isfinite(matrix.data).all() and (matrix.data > 0).all()):
+        raise InvalidArgument("graph must have positive finite weights, got others: drop those edges.")
+    if weight is None:
+        matrix.data[:] = 1
+    return _from_matrix("graph", matrix, graph.is_directed(), giant_component, list(graph.nodes))
+
+
+def from_counts(counts: Any, *, minimum: float = 1, giant_component: bool = False) -> Chain:
+    """The directed chain of a table of transition counts [node, node], dense or scipy sparse, such as bigram counts.
+
+    minimum: entries below it are dropped first (the paper's bigram graph keeps counts of 6 and more).
+    """
+    minimum = check_real("minimum", minimum, above=0)
+    check_flag("giant_component", giant_component)
+    if sparse.issparse(counts):
+        matrix = sparse.csr_array(counts, copy=True)
+        check_array("counts", matrix.data, minimum=0, least=0)
+    else:
+        matrix = sparse.csr_array(check_array("counts", counts, dimensions=2, minimum=0))
+    if matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise InvalidArgument(f"counts must be square with at least 2 nodes, got shape {matrix.shape}: pass n x n.")
+    matrix = matrix.astype(np.float64)
+    matrix.sum_duplicates()
+    matrix.data[matrix.data < minimum] = 0
+    matrix.eliminate_zeros()
+    return _from_matrix("counts", matrix, True, giant_component, None)
+
+
+# ---------------------------------------------------------------------- graphs with known answers
+
+
+def ring(nodes: int) -> Chain:
+    """A cycle: entropy rate ln 2, l_2 = cos(2 pi / n)."""
+    nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
+    here = np.arange(nodes)
+    return _undirected(nodes, here, (here + 1) % nodes, False)
+
+
+def complete(nodes: int) -> Chain:
+    """Everybody joined to everybody: entropy rate ln(n - 1), l_2 = -1 / (n - 1)."""
+    nodes = check_integer("nodes", nodes, minimum=2, maximum=20_000)
+    return _undirected(nodes, *np.triu_indices(nodes, 1), False)
+
+
+def regular(nodes: int, degree: int, *, generator: np.random.Generator) -> Chain:
+    """A random connected graph in which every node has `degree` neighbours: entropy rate ln(degree).
+
+    Stubs are paired at random, pairs that would make a loop or a double edge are paired anew (Steger & Wormald 1999).
+    """
+    nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
+    degree = check_integer("degree", degree, minimum=2, maximum=nodes - 1)
+    _check_generator(generator)
+    if nodes * degree % 2:
+        raise InvalidArgument(f"degree must make nodes x degree even, got {nodes} x {degree}: change one by 1.")
+    while True:
+        keys = _pair_stubs(nodes, degree, generator)
+        if keys is None:
+            continue
+        source, target = keys // nodes, keys % nodes
+        pieces, _ = connected_components(sparse.coo_array((np.ones(len(keys)), (source, target)), (nodes, nodes)))
+        if pieces == 1:
+            return _undirected(nodes, source, target, False)
+
+
+def _pair_stubs(nodes: int, degree: int, generator: np.random.Generator) -> np.ndarray | None:
+    """One attempt at a simple pairing; None where the stubs left over can only repeat themselves."""
+    stubs, keys = np.repeat(np.arange(nodes), degree), np.empty(0, np.int64)
+    for _ in range(200):
+        stubs = generator.permutation(stubs)
+        low, high = np.minimum(stubs[::2], stubs[1::2]), np.maximum(stubs[::2], stubs[1::2])
+        drawn = low * nodes + high
+        _, first = np.unique(drawn, return_index=True)
+        fresh = np.zeros(len(drawn), bool)
+        fresh[first] = True
+        fresh &= (low != high) & ~np.isin(drawn, keys)
+        keys = np.concatenate([keys, drawn[fresh]])
+        stubs = np.concatenate([low[~fresh], high[~fresh]])
+        if not len(stubs):
+            return keys
+    return None
+
+
+def tree(branching: int, depth: int) -> Chain:
+    """The complete rooted tree: every inner node has `branching` children, every leaf lies `depth` below the root."""
+    branching = check_integer("branching", branching, minimum=1, maximum=10_000)
+    depth = check_integer("depth", depth, minimum=1, maximum=10_000)
+    nodes = sum(branching**level for level in range(depth + 1)) if depth * math.log10(max(branching, 2)) < 8 else 10**9
+    if nodes > 10**7:
+        raise InvalidArgument(f"depth must keep the tree below 1e7 nodes, got {depth} with branching {branching}: cut.")
+    child = np.arange(1, nodes)
+    return _undirected(nodes, (child - 1) // branching, child, False)
+
+
+def path(nodes: int) -> Chain:
+    """A line: entropy rate (n - 2) / (n - 1) ln 2, l_2 = cos(pi / (n - 1)). Bipartite."""
+    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
+    here = np.arange(nodes - 1)
+    return _undirected(nodes, here, here + 1, False)
+
+
+def star(nodes: int) -> Chain:
+    """Node 0 joined to all others: entropy rate ln(n - 1) / 2, l_2 = 0. Bipartite."""
+    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
+    return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes), False)
+
+
+# ----------------------------------------------------------------------
+
+
+def _check_generator(generator: Any) -> None:
+    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
+
+
+def _undirected(nodes: int, source: np.ndarray, target: np.ndarray, giant_component: bool) -> Chain:
+    """The unbiased chain on distinct undirected edges (no loops)."""
+    check_flag("giant_component", giant_component)
+    kind = np.int32 if nodes <= _NODES_LIMIT else np.int64
+    ends = np.concatenate([source, target]).astype(kind), np.concatenate([target, source]).astype(kind)
+    matrix = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(nodes, nodes)).tocsr()
+    return _from_matrix("edges", matrix, False, giant_component, None)
+
+
+def _from_matrix(
+    name: str, matrix: sparse.csr_array, directed: bool, giant_component: bool, labels: list[Any] | None
+) -> Chain:
+    """The chain of a weight matrix, or of its largest component; `name` is the argument to blame."""
+    matrix.sort_indices()
+    pieces, member = connected_components(matrix, directed=directed, connection="strong")
+    if giant_component and pieces > 1:
+        kept = np.flatnonzero(member == np.bincount(member).argmax())
+        matrix = matrix[kept][:, kept].tocsr()
+        matrix.sort_indices()
+        if labels is None:
+            labels = kept.tolist()
+        else:
+            labels = [labels[i] for i in kept]
+        pieces = 1
+    if pieces > 1 or matrix.shape[0] < 2 or not matrix.nnz:
+        isolated = int(((matrix != 0).sum(axis=0) + (matrix != 0).sum(axis=1) == 0).sum())
+        kind = "strongly connected" if directed else "connected"
+        raise InvalidArgument(
+            f"{name} must make one {kind} graph of at least 2 nodes, got {pieces} components on {matrix.shape[0]} nodes "
+            f"({isolated} of them isolated): add edges, or pass giant_component=True."
+        )
+    return Chain(matrix.indptr, matrix.indices, matrix.data, directed, None if labels is None else tuple(labels))
