@@ -10,7 +10,7 @@ scaling_lib.errors.InvalidArgument: nodes must be an integer of at least 2, got 
 
 import math
 import reprlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,10 +28,12 @@ __all__ = [
     "check_flag",
     "check_instance",
     "check_integer",
+    "check_mapping",
     "check_path",
     "check_real",
     "check_sequence",
     "check_text",
+    "invalid",
 ]
 
 T = TypeVar("T")
@@ -66,6 +68,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     return " ".join(reprlib.repr(value).split())
+
+
+def invalid(name: str, wanted: str, value: Any, remedy: str) -> InvalidArgument:
+    """The error for a check of one's own: "{name} must be {wanted}, got {value}: {remedy}."."""
+    return InvalidArgument(f"{name} must be {wanted}, got {_shown(value)}: {remedy}.")
 
 
 def check_integer(name: str, value: Any, *, minimum: int | None = None, maximum: int | None = None) -> int:
@@ -164,6 +171,13 @@ def check_sequence(name: str, value: Any, kind: type[T], *, remedy: str, minimum
             f"{name} must be a list of at least {minimum} {kind.__name__}, got {_shown(value)}: {remedy}."
         )
     return tuple(check_instance(f"{name}[{i}]", item, kind, remedy=remedy) for i, item in enumerate(value))
+
+
+def check_mapping(name: str, value: Any, *, remedy: str) -> Mapping[str, Any]:
+    """`value` if it is a mapping with text keys."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise invalid(name, "a dict with text keys", value, remedy)
+    return value
 
 
 def check_path(name: str, value: Any) -> Path:

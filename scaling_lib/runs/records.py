@@ -7,12 +7,14 @@ JSON is its *identity* and covers everything that changes the numbers. Its *reco
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from scaling_lib.errors import (
     InvalidArgument,
@@ -22,6 +24,7 @@ from scaling_lib.errors import (
     check_real,
     check_sequence,
     check_text,
+    invalid,
 )
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
@@ -41,6 +44,11 @@ __all__ = [
 # (tests/runs/test_training.py holds golden losses and fails when the numbers change and this does not).
 SEMANTICS_VERSION = 1
 
+# For fields added after the first stored run: see RunConfiguration.canonical_json.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+
+Part = TypeVar("Part")
+
 PRECISIONS = ("float32", "tf32", "bfloat16")
 STATUSES = ("ok", "diverged")
 STARTS = ("stationary", "strength")
@@ -52,24 +60,20 @@ class Source:
 
     ensemble: name of the recipe ("erdos_renyi", "barabasi_albert", "edges", ...). parameters: its arguments as sorted
     (name, value) pairs. seed: of the graph. fingerprint: `Chain.fingerprint`, so that a change of a generator cannot
-    pass for the same graph. entropy_rate: nats per token. start: law of the first node.
+    pass for the same graph. start: law of the first node.
     """
 
     ensemble: str
     parameters: tuple[tuple[str, int | float | str | bool], ...]
     seed: int
     fingerprint: str
-    entropy_rate: float
     start: str = "stationary"
 
     def __post_init__(self) -> None:
         check_text("ensemble", self.ensemble)
-        object.__setattr__(self, "parameters", tuple(sorted((str(k), v) for k, v in self.parameters)))
+        object.__setattr__(self, "parameters", tuple(sorted(_pairs("parameters", self.parameters))))
         check_integer("seed", self.seed, minimum=0)
         check_text("fingerprint", self.fingerprint)
-        # 12 digits: the same graph gives the same identity on machines that sum in another order.
-        rate = check_real("entropy_rate", self.entropy_rate, minimum=0)
-        object.__setattr__(self, "entropy_rate", float(f"{rate:.12g}"))
         check_choice("start", self.start, STARTS)
 
 
@@ -185,8 +189,12 @@ class RunConfiguration:
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
     def canonical_json(self) -> str:
-        """Sorted keys, no spaces, shortest decimal of every float: one text for one configuration."""
-        return _canonical(asdict(self))
+        """Sorted keys, no spaces, shortest decimal of every float: one text for one configuration.
+
+        A field that is added to a configuration in a later version carries `metadata=LATER` and a default that means
+        what was done before it existed; at that default it is left out, so that earlier identities stay.
+        """
+        return _canonical(_plain(self))
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfiguration":
@@ -196,10 +204,8 @@ class RunConfiguration:
             parts = {name: kind(**values.pop(name)) for name, kind in _PARTS.items()}
             return cls(**parts, **values)
         except (KeyError, TypeError) as error:
-            raise InvalidArgument(
-                f"text must be the canonical JSON of a RunConfiguration, got {text[:40]!r} ({error}): "
-                f"read it with the version of scaling_lib that wrote it."
-            ) from None
+            remedy = f"read it with the version of scaling_lib that wrote it ({error})"
+            raise invalid("text", "the canonical JSON of a RunConfiguration", text, remedy) from None
 
 
 _PARTS: dict[str, type] = {
@@ -217,7 +223,8 @@ class RunResult:
     """What one run gave. Losses in nats per predicted token, time in seconds.
 
     status: "ok" or "diverged" (then the losses are None). excess_loss: mean conditional KL(P || model), the excess over
-    the entropy rate, with its standard error over the evaluation walks. loss: entropy rate + excess.
+    the entropy rate, with its standard error over the evaluation walks. loss: entropy rate + excess. entropy_rate: the
+    exact floor (here, not in the configuration: machines may differ in its last digit, identities must not).
     curve_steps, curve_training_loss, curve_excess_loss: the learning curve, equally long.
     ensemble_size: how many models were trained together (K).
     """
@@ -226,6 +233,7 @@ class RunResult:
     excess_loss: float | None
     excess_loss_se: float | None
     loss: float | None
+    entropy_rate: float
     parameters: int
     nonembedding_parameters: int
     tokens: int
@@ -240,12 +248,24 @@ class RunResult:
 
     def __post_init__(self) -> None:
         check_choice("status", self.status, STATUSES)
-        for name in ("curve_steps", "curve_training_loss", "curve_excess_loss"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_sequence("curve_steps", self.curve_steps, int, remedy="pass the steps of the curve", minimum=0)
-        if self.status == "ok":
-            for name in ("excess_loss", "excess_loss_se", "loss"):
-                check_real(name, getattr(self, name))
+        for name in ("excess_loss", "excess_loss_se", "loss"):
+            value = getattr(self, name)
+            if self.status == "ok" or value is not None:
+                object.__setattr__(self, name, check_real(name, value))
+        for name in ("entropy_rate", "flops", "wall_seconds"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name), minimum=0))
+        for name in ("parameters", "nonembedding_parameters", "tokens", "optimizer_steps"):
+            check_integer(name, getattr(self, name), minimum=0)
+        check_integer("ensemble_size", self.ensemble_size, minimum=1)
+        check_text("device", self.device)
+        steps = check_sequence("curve_steps", self.curve_steps, int, remedy="pass the steps of the curve", minimum=0)
+        object.__setattr__(self, "curve_steps", steps)
+        for name in ("curve_training_loss", "curve_excess_loss"):
+            values = getattr(self, name)
+            if not isinstance(values, list | tuple) or len(values) != len(steps):
+                raise invalid(name, f"{len(steps)} losses, one for each curve step", values, "pass None where unknown")
+            losses = (None if v is None else check_real(f"{name}[{i}]", v) for i, v in enumerate(values))
+            object.__setattr__(self, name, tuple(losses))
 
     def to_json(self) -> str:
         return _canonical(asdict(self))
@@ -253,7 +273,7 @@ class RunResult:
     @classmethod
     def from_json(cls, text: str) -> "RunResult":
         """The inverse of `to_json`. Raises InvalidArgument where a field is missing or unknown."""
-        return cls(**_fields(text, "RunResult"))
+        return _from_fields(cls, text)
 
 
 @dataclass(frozen=True)
@@ -274,14 +294,8 @@ class Provenance:
         check_text("time", self.time)
         check_text("code_version", self.code_version)
         if not isinstance(self.rules, str):
-            raise InvalidArgument(f"rules must be a hash, got {self.rules!r}: pass '' where no claim is meant.")
-        if not isinstance(self.versions, list | tuple) or not all(
-            isinstance(pair, list | tuple) and len(pair) == 2 for pair in self.versions
-        ):
-            raise InvalidArgument(
-                f"versions must be (package, version) pairs, got {self.versions!r}: use Provenance.here()."
-            )
-        object.__setattr__(self, "versions", tuple((str(name), str(version)) for name, version in self.versions))
+            raise invalid("rules", "a hash", self.rules, "pass '' where no claim is meant")
+        object.__setattr__(self, "versions", _pairs("versions", self.versions))
 
     @classmethod
     def here(cls, rules: str = "") -> "Provenance":
@@ -294,7 +308,7 @@ class Provenance:
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
         """The inverse of `to_json`. Raises InvalidArgument where a field is missing or unknown."""
-        return cls(**_fields(text, "Provenance"))
+        return _from_fields(cls, text)
 
 
 @dataclass(frozen=True)
@@ -314,6 +328,31 @@ class RunRecord:
         return self.configuration.identity
 
 
+def _pairs(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    """(name, value) pairs of plain values, as tuples."""
+    pairs = value if isinstance(value, list | tuple) else None
+    if pairs is None or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], _PLAIN)
+        for pair in pairs
+    ):
+        raise invalid(name, "a tuple of (name, value) pairs of plain values", value, "pass (('nodes', 100), ...)")
+    return tuple((key, item) for key, item in pairs)
+
+
+_PLAIN = (str, int, float, bool)
+
+
+def _plain(value: Any) -> Any:
+    """A dataclass as nested dicts, without fields marked LATER that stand at their default."""
+    if not is_dataclass(value):
+        return value
+    return {
+        each.name: _plain(getattr(value, each.name))
+        for each in fields(value)
+        if not (each.metadata.get("later") and getattr(value, each.name) == each.default)
+    }
+
+
 def _canonical(values: dict[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -325,7 +364,14 @@ def _fields(text: str, what: str) -> dict[str, Any]:
             return values
     except (TypeError, ValueError):
         pass
-    raise InvalidArgument(f"text must be the JSON of a {what}, got {str(text)[:40]!r}: read it from a store.")
+    raise invalid("text", f"the JSON of a {what}", text, "read it from a store")
+
+
+def _from_fields(kind: type[Part], text: str) -> Part:
+    try:
+        return kind(**_fields(text, kind.__name__))
+    except TypeError:
+        raise invalid("text", f"the JSON of a {kind.__name__}", text, "read it from a store") from None
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, StoreError, check_flag, check_instance, check_path
+from scaling_lib.errors import StoreError, check_flag, check_instance, check_path, invalid
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 from scaling_lib.runs.tables import frame_of
 
@@ -153,7 +153,9 @@ class Store:
 
     def merge(self, other: str | Path) -> int:
         """Take over the runs of another store that are missing here; returns how many."""
-        with Store(check_path("other", other), read_only=True) as source:
+        if not check_path("other", other).is_file():
+            raise StoreError(f"other must be an existing store, got {other}: pass the path of a file of runs.")
+        with Store(other, read_only=True) as source:
             return self.add(source.records())
 
     def snapshot(self, folder: str | Path) -> Path:
@@ -164,7 +166,7 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if folder.resolve() == self.path.resolve().parent:
-                raise InvalidArgument(f"folder must not hold the store itself, got {folder}: pass another folder.")
+                raise invalid("folder", "another folder than the store's own", str(folder), "pass a mirror elsewhere")
             temporary.unlink(missing_ok=True)
             with closing(sqlite3.connect(temporary)) as copy:
                 self._connection.backup(copy)
@@ -264,7 +266,7 @@ class Store:
 
 def _listed(name: str, value: Iterable) -> list:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable) or isinstance(value, pd.DataFrame):
-        raise InvalidArgument(f"{name} must be a list, got {value!r}: wrap a single one in [ ].")
+        raise invalid(name, "a list", value, "wrap a single one in [ ]")
     return list(value)
 
 

@@ -7,13 +7,12 @@ table was made; `recorded/README.md` is the data card.
 import hashlib
 import json
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text
+from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text, invalid
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 
 __all__ = ["COLUMNS", "frame_of", "load_recorded", "lowest_losses", "manifest", "record_table", "records_of"]
@@ -66,7 +65,7 @@ def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
     the records back.
     """
     if isinstance(records, str | bytes) or not isinstance(records, Iterable):
-        raise InvalidArgument(f"records must be a list of RunRecord, got {records!r}: read them from a store.")
+        raise invalid("records", "a list of RunRecord", records, "read them from a store")
     rows = [
         _row(check_instance(f"records[{i}]", record, RunRecord, remedy="read them from a store"))
         for i, record in enumerate(records)
@@ -87,7 +86,7 @@ def _row(record: RunRecord) -> dict[str, Any]:
         "loss": result.loss,
         "excess_loss": result.excess_loss,
         "excess_loss_se": result.excess_loss_se,
-        "entropy_rate": configuration.source.entropy_rate,
+        "entropy_rate": result.entropy_rate,
         "learning_rate": configuration.optimizer.learning_rate,
         "seed": configuration.seed,
         "ensemble": configuration.source.ensemble,
@@ -146,8 +145,8 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
     over.
     """
     check_instance("frame", frame, pd.DataFrame, remedy="make it with frame_of or load_recorded")
-    if isinstance(by, str) or not isinstance(by, list | tuple) or not by:
-        raise InvalidArgument(f"by must be a tuple of column names, got {by!r}: pass ('N', 'D').")
+    if not isinstance(by, list | tuple) or not by:
+        raise invalid("by", "a tuple of column names", by, "pass ('N', 'D')")
     absent = [name for name in (*by, "loss", "status") if name not in frame.columns]
     if absent:
         raise InvalidArgument(f"frame and by must agree, got no column {absent} in frame: have {list(frame)[:8]}.")
@@ -169,7 +168,7 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     path = folder / f"{name}.parquet"
     if entry is None or not path.is_file():
         known = ", ".join(sorted(manifest(folder))) or "none"
-        raise InvalidArgument(f"name must be a recorded table of {folder.name}/, got {name!r}: have {known}.")
+        raise invalid("name", f"a recorded table of the folder {folder.name}", name, f"it has {known}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != entry["sha256"]:
         raise InvalidData(
@@ -179,7 +178,7 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path | None = None) -> Path:
+def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
     """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
 
     how: the command that makes the table again, for the data card.
@@ -187,7 +186,7 @@ def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path | 
     check_text("name", name)
     check_text("how", how)
     records_of(frame)  # refuses a table whose rows were changed by hand
-    folder = _shipped() if folder is None else check_path("folder", folder)
+    folder = check_path("folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.parquet"
     ordered = frame.sort_values(["N", "D", "learning_rate", "seed", "identity"]).reset_index(drop=True)
@@ -206,7 +205,7 @@ def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path | 
 
 def manifest(folder: Path) -> dict[str, Any]:
     """The entries of a folder's manifest; empty where there is none."""
-    path = folder / "manifest.json"
+    path = check_path("folder", folder) / "manifest.json"
     if not path.is_file():
         return {}
     try:
@@ -216,4 +215,4 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def _shipped() -> Path:
-    return Path(str(resources.files("scaling_lib"))) / "recorded"
+    return Path(__file__).resolve().parent.parent / "recorded"

@@ -1,0 +1,186 @@
+"""The command `scaling-lab`: the same verbs that the notebooks use. Every command takes --json: one JSON object on
+standard output, nothing else there; messages and progress go to standard error."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scaling_lib import environment
+from scaling_lib.data import chains
+from scaling_lib.data.markov import Chain
+from scaling_lib.errors import InvalidArgument, ScalingLabError
+from scaling_lib.pages import claims as ledger_of_claims
+from scaling_lib.runs import experiments
+from scaling_lib.runs.store import Store
+from scaling_lib.runs.sweeps import expected_seconds, sweep
+from scaling_lib.runs.tables import load_recorded
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="scaling-lab",
+    help="Measure and fit neural scaling laws on data whose truth is known.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+chain_app = typer.Typer(help="A chain and what is known of it exactly: entropy rate, counting coefficient.")
+app.add_typer(chain_app, name="chain", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Our own errors end the command with their one sentence on standard error and exit status 2."""
+    try:
+        yield
+    except ScalingLabError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
+    if as_json:
+        print(json.dumps(payload, allow_nan=False))
+        return
+    table = Table(title=title, show_header=False)
+    for key, value in payload.items():
+        table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def _print_frame(frame: pd.DataFrame, title: str) -> None:
+    table = Table(title=title)
+    for column in frame:
+        table.add_column(str(column))
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table)
+
+
+def _describe(chain: Chain) -> dict[str, Any]:
+    return {
+        "nodes": chain.nodes,
+        "edges": chain.edges,
+        "entropy_rate": chain.entropy_rate,
+        "counting_coefficient": chain.counting_coefficient,
+        "fingerprint": chain.fingerprint,
+    }
+
+
+@chain_app.command("er")
+def chain_er(
+    nodes: Annotated[int, typer.Option(help="Number of nodes.")],
+    edges: Annotated[int, typer.Option(help="Number of undirected edges.")],
+    seed: Annotated[int, typer.Option(help="Seed of the graph.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """An Erdos-Renyi graph with a given number of edges."""
+    with _one_line_errors():
+        chain = experiments.source_of("erdos_renyi", {"nodes": nodes, "edges": edges}, seed)[1]
+        _emit(_describe(chain), as_json, "Erdos-Renyi")
+
+
+@chain_app.command("ba")
+def chain_ba(
+    nodes: Annotated[int, typer.Option(help="Number of nodes.")],
+    m: Annotated[int, typer.Option(help="Edges that each new node brings.")],
+    seed: Annotated[int, typer.Option(help="Seed of the graph.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """A Barabasi-Albert graph grown from a complete seed (the paper's is --nodes 8192 --m 6)."""
+    with _one_line_errors():
+        chain = experiments.source_of("barabasi_albert", {"nodes": nodes, "attachments": m}, seed)[1]
+        _emit(_describe(chain), as_json, "Barabasi-Albert")
+
+
+@chain_app.command("edges")
+def chain_edges(
+    file: Annotated[Path, typer.Argument(help="CSV with a row per edge: source, target and optionally weight.")],
+    directed: Annotated[bool, typer.Option(help="Each row is one arc.")] = False,
+    giant_component: Annotated[bool, typer.Option(help="Keep the largest component only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A graph of your own, from a CSV of edges."""
+    with _one_line_errors():
+        chain = chains.from_edges(file, directed=directed, giant_component=giant_component)
+        _emit(_describe(chain), as_json, file.name)
+
+
+@app.command()
+def train(
+    experiment: Annotated[str, typer.Argument(help="Name of an experiment.")],
+    profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
+    store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
+    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train what the store still lacks of an experiment, and show L(N, D)."""
+    with _one_line_errors():
+        grid = experiments.experiment(experiment).configurations(profile)
+        session = environment.Session(profile, environment.device(), environment.home())
+        session.require_torch()
+        environment.single_thread()
+        with Store(store or session.store_path, mirror=mirror) as runs:
+            missing = runs.missing(grid)
+            if missing:
+                minutes = expected_seconds(missing, device=session.device) / 60
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
+            report = sweep(grid, runs, device=session.device, rules=ledger_of_claims.rules_hash())
+            frame = runs.frame()
+        wanted = {configuration.identity for configuration in grid}
+        frame = frame[frame["identity"].isin(wanted)].sort_values(["N", "D", "learning_rate", "seed"])
+        columns = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
+        if as_json:
+            rows = json.loads(frame[columns].to_json(orient="records"))
+            print(json.dumps({"trained": len(report.trained), "already": report.already, "runs": rows}))
+            return
+        frame["identity"] = frame["identity"].str[:12]
+        _print_frame(frame[columns], f"{experiment}, profile {profile}")
+
+
+@app.command()
+def claims(
+    store: Annotated[Path | None, typer.Option(help="Judge the runs of this store, not the recorded ones.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The ledger of claims with its verdicts."""
+    with _one_line_errors():
+        rows = ledger_of_claims.evaluate(_recorded_or_none if store is None else _from_store(store))
+        if as_json:
+            print(json.dumps({"claims": [row.as_dict() for row in rows]}, allow_nan=False))
+            return
+        _print_frame(ledger_of_claims.ledger_frame(rows), "Claims")
+
+
+def _recorded_or_none(name: str) -> pd.DataFrame | None:
+    try:
+        return load_recorded(name)
+    except InvalidArgument:
+        return None
+
+
+def _from_store(path: Path) -> Any:
+    """Tables of an experiment's runs, whatever the profile they were made under, out of one store."""
+    with Store(path, read_only=True) as runs:
+        frame = runs.frame()
+
+    def table(name: str) -> pd.DataFrame:
+        asked = experiments.experiment(name)
+        wanted = {c.identity for profile in asked.grids for c in asked.configurations(profile)}
+        return frame[frame["identity"].isin(wanted)].reset_index(drop=True)
+
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(app())

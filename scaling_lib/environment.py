@@ -1,0 +1,176 @@
+"""Where am I: Colab, a laptop, CI; which device, which profile, which folders. The one place, beside the command line,
+that reads environment variables:
+
+    SCALING_PROFILE   recorded (default), smoke, colab or full
+    SCALING_HOME      folder of this user's stores and downloads (default: the platform's data folder)
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from scaling_lib.errors import (
+    InvalidArgument,
+    MissingDependency,
+    check_choice,
+    check_instance,
+    check_path,
+    check_text,
+    invalid,
+)
+from scaling_lib.pages import claims
+from scaling_lib.runs.experiments import PROFILES, experiment
+from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.store import Store
+from scaling_lib.runs.sweeps import expected_seconds, sweep
+from scaling_lib.runs.tables import COLUMNS, load_recorded
+
+__all__ = ["Session", "begin", "device", "home", "place", "profile", "single_thread"]
+
+
+def place() -> str:
+    """"colab", "ci" or "local"."""
+    if importlib.util.find_spec("google") is not None and importlib.util.find_spec("google.colab") is not None:
+        return "colab"
+    return "ci" if os.environ.get("CI") else "local"
+
+
+def profile(name: str = "") -> str:
+    """The profile asked for: `name`, or where it is empty SCALING_PROFILE, or "recorded"."""
+    if not isinstance(name, str):
+        raise invalid("name", f"a profile ({', '.join(PROFILES)}) or ''", name, "pass a str")
+    if name:
+        return check_choice("name", name, PROFILES)
+    return check_choice("SCALING_PROFILE", os.environ.get("SCALING_PROFILE") or "recorded", PROFILES)
+
+
+def home() -> Path:
+    """The folder of this user's stores and downloads; not made until something is written."""
+    chosen = os.environ.get("SCALING_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("scaling-lab", appauthor=False))
+
+
+def device() -> str:
+    """"cuda", "cpu", or "" where torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return ""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def single_thread() -> None:
+    """One torch thread on CPU: for models this small, more threads are slower and change low-order digits."""
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One notebook's view of this machine. Made by `begin`.
+
+    profile: one of `PROFILES`. device: "cuda", "cpu", or "" without torch. home: folder of the reader's own runs.
+    """
+
+    profile: str
+    device: str
+    home: Path
+
+    def __post_init__(self) -> None:
+        check_choice("profile", self.profile, PROFILES)
+        check_choice("device", self.device, ("cuda", "cpu", ""))
+        object.__setattr__(self, "home", check_path("home", self.home))
+
+    @property
+    def trains(self) -> bool:
+        """Whether this profile trains the reader's own runs."""
+        return self.profile != "recorded"
+
+    @property
+    def store_path(self) -> Path:
+        return self.home / "runs.db"
+
+    def recorded(self, name: str) -> pd.DataFrame:
+        """The recorded table `name`; without rows where it is absent and this profile makes its own."""
+        check_text("name", name)
+        try:
+            return load_recorded(name)
+        except InvalidArgument:
+            if self.trains:
+                return pd.DataFrame(columns=list(COLUMNS))
+            raise
+
+    def expected_minutes(self, name: str) -> float:
+        """Minutes that `own(name)` will take here, from a measurement of a few seconds; 0 where nothing is missing."""
+        missing = self._missing(name)
+        self.require_torch()
+        return expected_seconds(missing, device=self.device) / 60 if missing else 0.0
+
+    def own(self, name: str) -> pd.DataFrame:
+        """The reader's own runs of experiment `name`: what is missing is trained now, the rest taken from the store.
+
+        A table without rows under the profile "recorded".
+        """
+        check_text("name", name)
+        if not self.trains:
+            return pd.DataFrame(columns=list(COLUMNS))
+        return self.train(experiment(name).configurations(self.profile))
+
+    def train(self, configurations: Iterable[RunConfiguration]) -> pd.DataFrame:
+        """The runs of `configurations`, trained where they are missing, as a table in their order."""
+        self.require_torch()
+        if isinstance(configurations, str) or not isinstance(configurations, Iterable):
+            raise invalid("configurations", "a list of RunConfiguration", configurations, "take them from an Experiment")
+        wanted = [
+            check_instance(f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)")
+            for i, c in enumerate(configurations)
+        ]
+        with Store(self.store_path) as store:
+            sweep(wanted, store, device=self.device, rules=claims.rules_hash())
+            frame = store.frame().set_index("identity", drop=False)
+        order = list(dict.fromkeys(configuration.identity for configuration in wanted))
+        return frame.loc[order].reset_index(drop=True)
+
+    def _missing(self, name: str) -> list[RunConfiguration]:
+        if not self.trains:
+            return []
+        configurations = experiment(name).configurations(self.profile)
+        if not self.store_path.is_file():
+            return list(configurations)
+        with Store(self.store_path, read_only=True) as store:
+            return store.missing(configurations)
+
+    def require_torch(self) -> None:
+        """Raises MissingDependency where this profile trains and torch is not installed."""
+        if self.trains and not self.device:
+            raise MissingDependency(
+                f"profile {self.profile!r} trains models and needs torch, which is not installed: "
+                f"run `pip install torch safetensors`, or choose profile 'recorded'."
+            )
+
+
+def begin(name: str = "") -> Session:
+    """The session of a notebook: says where it runs, on which device, under which profile."""
+    session = Session(profile(name), device(), home())
+    single_thread()
+    where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
+    print(f"Running on {where}, {_device_words(session.device)}, profile {session.profile!r}.")
+    return session
+
+
+def _device_words(name: str) -> str:
+    if name == "cuda":
+        import torch
+
+        return f"GPU: {torch.cuda.get_device_name()}"
+    return "CPU" if name == "cpu" else "CPU, torch not installed"

@@ -1,0 +1,142 @@
+"""One style, and one way to show a figure: caption, alt text, data table and the runs behind it are not optional.
+
+Colours are those of Okabe and Ito that keep a contrast of 3:1 on white and on black; axes are mid-grey on a transparent
+ground, so that one picture serves the light and the dark page. No mark is told apart by colour alone.
+"""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scaling_lib.errors import MissingDependency, check_instance, check_integer, check_sequence, check_text, invalid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "MARKERS", "Withheld", "show", "style", "table_html"]
+
+# Okabe and Ito 2008, those with at least 3:1 on both grounds.
+COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7", "grey": "#767676"}
+MARKERS = ("o", "s", "^", "D", "v")
+
+_INK = "#767676"  # 4.5:1 on white, 4.6:1 on black
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """In place of a data table that may not be redistributed: where the data is, and its hash."""
+
+    origin: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_text("origin", self.origin)
+        check_text("sha256", self.sha256)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The book's matplotlib settings, for the figures drawn inside."""
+    import matplotlib as mpl
+    from cycler import cycler
+
+    settings: Any = {
+        "figure.figsize": (6.4, 4.0),
+        "figure.constrained_layout.use": True,
+        "savefig.transparent": True,
+        "font.size": 11,
+        "axes.prop_cycle": cycler(color=list(COLOURS.values())) + cycler(marker=list(MARKERS)),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "grid.alpha": 0.35,
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 6,
+        "legend.frameon": False,
+        "legend.labelcolor": _INK,
+    }
+    for name in ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "grid.color"):
+        settings[name] = _INK
+    with mpl.rc_context(settings):
+        yield
+
+
+def show(
+    figure: "Figure",
+    *,
+    name: str,
+    caption: str,
+    alt: str,
+    table: pd.DataFrame | Withheld,
+    runs: Sequence[str],
+) -> None:
+    """Display `figure` with its caption, alt text, data and provenance, and close it.
+
+    name: label of the figure on the page, "fig-...". caption: Markdown, what it means. alt: plain text, what is drawn:
+    kind of plot, axes and ranges, the visible pattern. table: the numbers drawn, or `Withheld`. runs: identities of the
+    runs behind it; an empty list says that no run was needed.
+
+    Needs IPython (it comes with every notebook). Raises InvalidArgument where a part is missing.
+    """
+    from matplotlib.figure import Figure
+
+    check_instance("figure", figure, Figure, remedy="make it with matplotlib.pyplot.subplots()")
+    for argument, value in (("name", name), ("caption", caption), ("alt", alt)):
+        check_text(argument, value)
+    if not name.startswith("fig-"):
+        raise invalid("name", "a label that begins with 'fig-'", name, "the text refers to the figure by it")
+    if "/" in alt or len(alt.split()) < 8:
+        raise invalid("alt", "a sentence that describes the plot, without paths", alt, "write one")
+    check_instance("table", table, (pd.DataFrame, Withheld), remedy="pass the numbers that are drawn")
+    check_sequence("runs", runs, str, remedy="pass list(frame['identity']), or [] where no run was needed", minimum=0)
+    try:
+        from IPython.display import HTML, display
+    except ImportError:
+        raise MissingDependency("figures.show needs IPython: run it in a notebook, or `pip install ipython`.") from None
+    import matplotlib.pyplot as plt
+
+    png = io.BytesIO()
+    # No creation date: the same figure is the same bytes.
+    figure.savefig(png, format="png", dpi=144, transparent=True, metadata={"Software": None})
+    plt.close(figure)
+    display(
+        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"Figure {name}"},
+        raw=True,
+        metadata={"scaling_lib": {"name": name, "caption": caption, "alt": alt}, "image/png": {"alt": alt}},
+    )
+    display(HTML(_details(name, table, runs)))
+
+
+def _details(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str]) -> str:
+    if isinstance(table, Withheld):
+        data = (
+            f"<p>The points may not be redistributed. They come from {escape(table.origin)}; "
+            f"SHA-256 <code>{escape(table.sha256)}</code>.</p>"
+        )
+    else:
+        csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
+        link = f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
+        data = f"{table_html(table)}<p>{link}</p>"
+    if runs:
+        shown = " ".join(f"<code>{escape(run[:12])}</code>" for run in dict.fromkeys(runs))
+        provenance = f"<p>Made from {len(set(runs))} runs: {shown}</p>"
+    else:
+        provenance = "<p>Computed exactly or by simulation in this cell; no trained run is behind it.</p>"
+    summary = f"<summary>Data and runs behind {escape(name)}</summary>"
+    return f'<details class="figure-data">{summary}{data}{provenance}</details>'
+
+
+def table_html(table: pd.DataFrame, digits: int = 4) -> str:
+    """A table as plain HTML: scrolls sideways on a phone, reads aloud row by row, floats to `digits` digits."""
+    check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
+    check_integer("digits", digits, minimum=1, maximum=17)
+    html = table.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")
+    return f'<div class="table-scroll">{html}</div>'

@@ -1,0 +1,203 @@
+"""The experiments of the book as grids: a source, a parametrization, and for every profile its widths, tokens,
+learning rates and seeds.
+
+An experiment is data. To add one, add an entry to `EXPERIMENTS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+from types import MappingProxyType
+
+import numpy as np
+
+from scaling_lib.data import chains
+from scaling_lib.data.markov import Chain
+from scaling_lib.errors import (
+    InvalidData,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_mapping,
+    check_real,
+    check_text,
+    invalid,
+)
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
+
+__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "Grid", "chain_of", "experiment", "source_of"]
+
+# What a notebook can be asked to do, smallest first. "recorded" trains nothing.
+PROFILES = ("recorded", "smoke", "colab", "full")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One profile's share of an experiment: the product of these lists is what is trained.
+
+    tokens: values of D, rounded to whole batches. seeds: how many (0, 1, ...). batch: walks per step.
+    """
+
+    widths: tuple[int, ...]
+    tokens: tuple[int, ...]
+    learning_rates: tuple[float, ...]
+    seeds: int
+    batch: int
+
+    def __post_init__(self) -> None:
+        for name in ("widths", "tokens", "learning_rates"):
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple) or not value:
+                raise invalid(name, "a non-empty tuple", value, "pass one entry or more")
+            object.__setattr__(self, name, tuple(value))
+        check_integer("seeds", self.seeds, minimum=1)
+        check_integer("batch", self.batch, minimum=1)
+        for width in self.widths:
+            check_integer("widths", width, minimum=2)
+        for tokens in self.tokens:
+            check_integer("tokens", tokens, minimum=1)
+        for learning_rate in self.learning_rates:
+            check_real("learning_rates", learning_rate, above=0)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, the data it is asked on, and one grid per profile."""
+
+    name: str
+    question: str
+    ensemble: str
+    parameters: Mapping[str, int | float | str | bool]
+    grids: Mapping[str, Grid]
+    graph_seed: int = 0
+    parametrization: Parametrization = field(default_factory=Parametrization)
+    depth: int = 2
+    context: int = 50
+    evaluation: Evaluation = field(default_factory=Evaluation)
+
+    def __post_init__(self) -> None:
+        check_text("name", self.name)
+        check_text("question", self.question)
+        check_choice("ensemble", self.ensemble, tuple(_RECIPES))
+        check_mapping("parameters", self.parameters, remedy="pass the ensemble's arguments")
+        if not check_mapping("grids", self.grids, remedy="pass one Grid per profile"):
+            raise invalid("grids", "a dict from profile to Grid", self.grids, "pass one or more")
+        for profile, grid in self.grids.items():
+            check_choice("grids", profile, PROFILES[1:])
+            check_instance(f"grids[{profile!r}]", grid, Grid, remedy="build it with Grid(...)")
+        check_instance("parametrization", self.parametrization, Parametrization, remedy="build it first")
+        check_instance("evaluation", self.evaluation, Evaluation, remedy="build it with Evaluation(...)")
+        check_integer("graph_seed", self.graph_seed, minimum=0)
+        check_integer("depth", self.depth, minimum=1)
+        check_integer("context", self.context, minimum=2)
+
+    def chain(self) -> Chain:
+        """The data: the same graph, bit for bit, on every machine."""
+        return source_of(self.ensemble, self.parameters, self.graph_seed)[1]
+
+    def configurations(self, profile: str) -> tuple[RunConfiguration, ...]:
+        """Every run of the grid of `profile`, D outermost, so that early results already show a curve."""
+        check_choice("profile", profile, tuple(self.grids))
+        grid = self.grids[profile]
+        source, chain = source_of(self.ensemble, self.parameters, self.graph_seed)
+        per_step = grid.batch * self.context
+        return tuple(
+            RunConfiguration(
+                source=source,
+                architecture=Architecture(chain.nodes, width, depth=self.depth, context=self.context),
+                parametrization=self.parametrization,
+                optimizer=Optimizer(learning_rate),
+                schedule=Schedule(max(1, round(tokens / per_step)) * per_step, batch=grid.batch),
+                evaluation=self.evaluation,
+                seed=seed,
+            )
+            for tokens, width, learning_rate, seed in product(
+                grid.tokens, grid.widths, grid.learning_rates, range(grid.seeds)
+            )
+        )
+
+
+def _erdos_renyi(seed: int, nodes: int, edges: int) -> Chain:
+    return chains.erdos_renyi(nodes, edges=edges, generator=np.random.default_rng(seed))
+
+
+def _barabasi_albert(seed: int, nodes: int, attachments: int) -> Chain:
+    return chains.barabasi_albert(nodes, attachments=attachments, generator=np.random.default_rng(seed))
+
+
+_RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
+    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert}
+)
+
+
+def source_of(
+    ensemble: str, parameters: Mapping[str, int | float | str | bool], seed: int = 0
+) -> tuple[Source, Chain]:
+    """The source and the chain that a recipe makes.
+
+    ensemble: "erdos_renyi" (nodes, edges) or "barabasi_albert" (nodes, attachments). seed: of the graph.
+    """
+    check_choice("ensemble", ensemble, tuple(_RECIPES))
+    check_integer("seed", seed, minimum=0)
+    check_mapping("parameters", parameters, remedy="pass the ensemble's arguments")
+    pairs = tuple(sorted(parameters.items()))
+    return _made(ensemble, pairs, seed)
+
+
+@lru_cache(maxsize=8)
+def _made(ensemble: str, pairs: tuple[tuple[str, int | float | str | bool], ...], seed: int) -> tuple[Source, Chain]:
+    try:
+        chain = _RECIPES[ensemble](seed, **dict(pairs))
+    except TypeError:
+        raise invalid("parameters", f"the arguments of {ensemble}", dict(pairs), "see scaling_lib.data") from None
+    return Source(ensemble, pairs, seed, chain.fingerprint), chain
+
+
+def chain_of(source: Source) -> Chain:
+    """The chain that a run was trained on, made again from its recipe.
+
+    Raises InvalidData where the recipe now gives another graph (a numpy whose generators changed).
+    """
+    check_instance("source", source, Source, remedy="take it from a RunConfiguration")
+    made, chain = source_of(source.ensemble, dict(source.parameters), source.seed)
+    if made.fingerprint != source.fingerprint:
+        raise InvalidData(
+            f"source {source.ensemble}{dict(source.parameters)} now makes graph {made.fingerprint[:12]}, not "
+            f"{source.fingerprint[:12]} of the run: use the numpy version named in the run's provenance."
+        )
+    return chain
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of that name."""
+    check_choice("name", name, tuple(EXPERIMENTS))
+    return EXPERIMENTS[name]
+
+
+def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
+    """`count` values of D from `first`, each `ratio` times the one before, in whole thousands (one batch of 20)."""
+    return tuple(round(first * ratio**i / 1000) * 1000 for i in range(count))
+
+
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            Experiment(
+                name="er-100",
+                question="How does the excess loss of a small transformer fall with tokens on a graph known exactly?",
+                ensemble="erdos_renyi",
+                parameters={"nodes": 100, "edges": 500},
+                grids={
+                    # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
+                    "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1, batch=20),
+                    "colab": Grid((64,), _spaced(100_000, 1.5, 8), (0.5, 1.0, 2.0), seeds=3, batch=20),
+                    "full": Grid((64,), _spaced(100_000, 1.6, 8), (0.25, 0.5, 1.0, 2.0), seeds=3, batch=20),
+                },
+            ),
+        )
+    }
+)

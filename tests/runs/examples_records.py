@@ -1,0 +1,29 @@
+"""A valid call for each public name of runs.records."""
+
+from dataclasses import asdict, fields
+
+from scaling_lib.runs import records
+from tests.runs import planted
+
+RECORD = planted.record()
+CONFIGURATION = RECORD.configuration
+
+
+def _shallow(value):
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+EXAMPLES = [
+    (records.Source, asdict(planted.SOURCE)),
+    (records.Optimizer, asdict(CONFIGURATION.optimizer)),
+    (records.Schedule, asdict(CONFIGURATION.schedule)),
+    (records.Evaluation, asdict(CONFIGURATION.evaluation)),
+    (records.RunConfiguration, _shallow(CONFIGURATION)),
+    (records.RunConfiguration.from_json, {"text": CONFIGURATION.canonical_json()}),
+    (records.RunResult, _shallow(RECORD.result)),
+    (records.RunResult.from_json, {"text": RECORD.result.to_json()}),
+    (records.Provenance, _shallow(RECORD.provenance)),
+    (records.Provenance.from_json, {"text": RECORD.provenance.to_json()}),
+    (records.Provenance.here, {"rules": ""}),
+    (records.RunRecord, _shallow(RECORD)),
+]

@@ -1,0 +1,132 @@
+"""The run: one configuration, one identity, whatever the order, the machine or the spelling of its numbers."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field, fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import (
+    LATER,
+    Evaluation,
+    Optimizer,
+    Provenance,
+    RunConfiguration,
+    RunRecord,
+    RunResult,
+    Schedule,
+)
+from tests.runs import planted
+
+
+def test_identity_is_pinned():
+    """The identity of stored runs: if this fails, every stored run is orphaned. Change it only with a migration."""
+    assert planted.configuration().identity == "f8f7b8f34831f46f857af1bf91622bc0cd0326fb490c5bd803ebcb330f6f2feb"
+
+
+def test_identity_is_the_same_in_another_process():
+    code = "from tests.runs import planted; print(planted.configuration().identity)"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == planted.configuration().identity
+
+
+def test_identity_does_not_depend_on_spelling():
+    one = planted.configuration(learning_rate=1)
+    assert one == planted.configuration(learning_rate=1.0)
+    assert one.identity == planted.configuration(learning_rate=1.0).identity
+    shuffled = replace(planted.SOURCE, parameters=tuple(reversed(planted.SOURCE.parameters)))
+    assert replace(one, source=shuffled).identity == one.identity
+
+
+CHANGES = {
+    "source": replace(planted.SOURCE, fingerprint="e" * 64),
+    "architecture": Architecture(100, 24),
+    "parametrization": Parametrization("sp"),
+    "optimizer": Optimizer(0.5),
+    "schedule": Schedule(200_000, batch=20),
+    "evaluation": Evaluation(walks=100),
+    "seed": 1,
+    "precision": "tf32",
+    "model": "mine",
+    "semantics_version": 2,
+}
+
+
+@pytest.mark.parametrize("part", [each.name for each in fields(RunConfiguration)])
+def test_identity_covers_every_part(part):
+    one = planted.configuration()
+    assert replace(one, **{part: CHANGES[part]}).identity != one.identity
+
+
+@given(
+    learning_rate=st.floats(1e-6, 1e3),
+    steps=st.integers(1, 10**6),
+    seed=st.integers(0, 2**40),
+)
+def test_json_round_trip(learning_rate, steps, seed):
+    one = planted.configuration(tokens=steps * 1000, learning_rate=learning_rate, seed=seed)
+    again = RunConfiguration.from_json(one.canonical_json())
+    assert again == one
+    assert again.identity == one.identity
+
+
+def test_a_later_field_leaves_earlier_identities_alone():
+    @dataclass(frozen=True)
+    class LaterOptimizer(Optimizer):
+        momentum: float = field(default=0.0, metadata=LATER)
+
+    one = planted.configuration()
+    same, other = LaterOptimizer(1.0), LaterOptimizer(1.0, momentum=0.5)
+    assert replace(one, optimizer=same).identity == one.identity
+    assert replace(one, optimizer=other).identity != one.identity
+
+
+def test_result_and_provenance_round_trip():
+    record = planted.record()
+    assert RunResult.from_json(record.result.to_json()) == record.result
+    assert Provenance.from_json(record.provenance.to_json()) == record.provenance
+
+
+def test_provenance_is_not_part_of_the_identity():
+    assert planted.record(rules="a").identity == planted.record(rules="b").identity
+
+
+def test_provenance_names_this_machine_and_code():
+    here = Provenance.here("rules")
+    assert here.rules == "rules"
+    assert {"python", "numpy"} <= {name for name, _ in here.versions}
+    assert here.code_version == Provenance.here().code_version
+    assert "+" in here.code_version
+
+
+def test_tokens_must_be_whole_batches():
+    with pytest.raises(InvalidArgument, match=r"tokens .* got 100001: pass 100000"):
+        planted.configuration(tokens=100_001)
+
+
+def test_foreign_json_is_refused():
+    values = json.loads(planted.configuration().canonical_json())
+    values["new_field"] = 1
+    for text in ("", "[]", "{}", json.dumps(values)):
+        with pytest.raises(InvalidArgument, match="text must be"):
+            RunConfiguration.from_json(text)
+
+
+def test_diverged_result_has_no_losses():
+    result = planted.record(excess_loss=None).result
+    assert result.status == "diverged"
+    assert result.loss is None
+    with pytest.raises(InvalidArgument, match="excess_loss"):
+        RunResult(**(asdict(result) | {"status": "ok"}))
+
+
+def test_record_refuses_other_parts():
+    record = planted.record()
+    with pytest.raises(InvalidArgument, match="result must be a RunResult"):
+        RunRecord(record.configuration, record.provenance, record.result)
