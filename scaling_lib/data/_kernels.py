@@ -12,14 +12,22 @@ from collections.abc import Iterator
 
 import numpy as np
 import scipy.sparse as sparse
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.sparse import linalg
 from scipy.sparse.csgraph import dijkstra
 from tqdm import tqdm
 
 from scaling_lib.errors import InvalidArgument
 
-__all__ = ["extreme_eigenvalue", "mixing_time", "mutual_information", "period", "second_modulus", "stationary_law"]
+__all__ = [
+    "alias_table",
+    "extreme_eigenvalue",
+    "mixing_time",
+    "mutual_information",
+    "period",
+    "second_modulus",
+    "stationary_law",
+]
 
 DENSE_LIMIT = 5000  # nodes: an n x n matrix of at most 200 MB
 SMALL = 500  # nodes: below this dense eigenvalues take milliseconds and cannot fail to converge
@@ -42,6 +50,41 @@ def stationary_law(transitions: sparse.csr_array) -> Float[np.ndarray, "node"]:
     rest = linalg.splu(system[1:, 1:]).solve(-system[1:, [0]].toarray().ravel())
     law = np.abs(np.concatenate([[1.0], rest]))
     return law / law.sum()
+
+
+def alias_table(
+    weights: Float[np.ndarray, "arc"], indptr: Int[np.ndarray, "boundary"]
+) -> tuple[Int[np.ndarray, "arc"], Int[np.ndarray, "arc"]]:
+    """Thresholds (in units of 2^-32 of a slot, at most 2^32 - 1) and aliases (arc numbers), row by row of a CSR matrix.
+
+    A row of d weights becomes integers q with sum d 2^32, exactly. Slots with q below 2^32 (lights) are topped up by
+    slots above (heavies), in order. With the running sums A of the lights' deficits and B of the heavies' surpluses, a
+    light takes from the first heavy whose B exceeds the A before it; a heavy is spent by the first light whose A
+    exceeds its B, and is itself topped up by the next heavy. Deficits and surpluses of a row balance, so the running
+    sums need not restart from row to row. (A slot that is full is its own alias, so a threshold of 2^32 - 1 serves.)
+    """
+    one = 2**32
+    degrees = np.diff(indptr)
+    scale = degrees / np.bincount(np.repeat(np.arange(len(degrees)), degrees), weights)
+    units = np.rint(weights * np.repeat(scale, degrees) * one).astype(np.int64)
+    largest = np.flatnonzero(units == np.repeat(np.maximum.reduceat(units, indptr[:-1]), degrees))
+    largest = largest[np.searchsorted(largest, indptr[:-1])]  # the first such slot of each row takes the rounding
+    units[largest] += degrees * one - np.add.reduceat(units, indptr[:-1])
+    thresholds, aliases = np.full(len(units), one - 1), np.arange(len(units))
+    light, heavy = np.flatnonzero(units < one), np.flatnonzero(units > one)
+    if len(light):
+        deficit = one - units[light]
+        owed, spare = np.cumsum(deficit), np.cumsum(units[heavy] - one)
+        thresholds[light] = units[light]
+        aliases[light] = heavy[np.searchsorted(spare, owed - deficit, side="right")]
+        spender = np.searchsorted(owed, spare, side="right")
+        last = np.minimum(spender, len(light) - 1)
+        missing = owed[last] - spare
+        # A heavy whose surplus is used up exactly stays full: missing is then the whole deficit of a later light.
+        spent = np.flatnonzero((spender < len(light)) & (missing < deficit[last]))
+        thresholds[heavy[spent]] = one - missing[spent]
+        aliases[heavy[spent]] = heavy[spent + 1]
+    return thresholds, aliases
 
 
 def extreme_eigenvalue(symmetric: sparse.csr_array, root: Float[np.ndarray, "node"], *, largest: bool) -> float:

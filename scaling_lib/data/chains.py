@@ -275,13 +275,16 @@ def _node_column(column: Any) -> np.ndarray:
     import pandas
 
     numbers = pandas.to_numeric(column, errors="coerce")
-    if numbers.notna().all() and np.isfinite(numbers).all() and (numbers % 1 == 0).all() and (abs(numbers) < 2**53).all():
+    if np.isfinite(numbers).all() and (numbers % 1 == 0).all() and (abs(numbers) < 2**53).all():
         return numbers.to_numpy(np.int64)
     return column.astype(str).str.strip().to_numpy(str)
 
 
 def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", giant_component: bool = False) -> Chain:
-    """A chain from a networkx graph; directed if the graph is. weight: edge attribute (absent: 1), None for unbiased."""
+    """A chain from a networkx graph, directed if the graph is.
+
+    weight: name of the edge attribute that holds the weights (edges without it count 1), or None for the unbiased walk.
+    """
     import networkx
 
     check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
@@ -423,16 +426,13 @@ def _from_matrix(
         kept = np.flatnonzero(member == np.bincount(member).argmax())
         matrix = matrix[kept][:, kept].tocsr()
         matrix.sort_indices()
-        if labels is None:
-            labels = kept.tolist()
-        else:
-            labels = [labels[i] for i in kept]
+        labels = kept.tolist() if labels is None else [labels[i] for i in kept]
         pieces = 1
     if pieces > 1 or matrix.shape[0] < 2 or not matrix.nnz:
         isolated = int(((matrix != 0).sum(axis=0) + (matrix != 0).sum(axis=1) == 0).sum())
         kind = "strongly connected" if directed else "connected"
         raise InvalidArgument(
-            f"{name} must make one {kind} graph of at least 2 nodes, got {pieces} components on {matrix.shape[0]} nodes "
-            f"({isolated} of them isolated): add edges, or pass giant_component=True."
+            f"{name} must make one {kind} graph of at least 2 nodes, got {pieces} components on {matrix.shape[0]} "
+            f"nodes ({isolated} of them isolated): add edges, or pass giant_component=True."
         )
     return Chain(matrix.indptr, matrix.indices, matrix.data, directed, None if labels is None else tuple(labels))

@@ -166,7 +166,7 @@ class Chain:
 
     @cached_property
     def strengths(self) -> Float[np.ndarray, "node"]:
-        return np.add.reduceat(self.weights, self.indptr[:-1])
+        return np.bincount(self.sources, self.weights)  # adds in order: the same digits on any machine
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "arc"]:
@@ -182,7 +182,7 @@ class Chain:
     def stationary(self) -> Float[np.ndarray, "node"]:
         if self.directed:
             return kernels.stationary_law(self.transitions)
-        return self.strengths / self.strengths.sum()
+        return self.strengths / math.fsum(self.strengths)
 
     def start_law(self, kind: str = "stationary") -> Float[np.ndarray, "node"]:
         """The law of the first node: "stationary", or "strength" s_u / sum s (paper, appendix A).
@@ -190,7 +190,12 @@ class Chain:
         They are the same for symmetric weights. For directed ones the strength law is not stationary.
         """
         check_choice("kind", kind, STARTS)
-        return self.stationary if kind == "stationary" else self.strengths / self.strengths.sum()
+        return self.stationary if kind == "stationary" else self.strengths / math.fsum(self.strengths)
+
+    @cached_property
+    def alias_table(self) -> tuple[Int[np.ndarray, "arc"], Int[np.ndarray, "arc"]]:
+        """Thresholds (units of 2^-32) and aliases (arc numbers) that sample a row in constant time (Walker 1977)."""
+        return kernels.alias_table(self.weights, self.indptr)
 
     @cached_property
     def row_entropies(self) -> Float[np.ndarray, "node"]:

@@ -11,19 +11,18 @@ beginning of a longer one. Two walks share words only where their keys happen to
 other: for 10^7 walks of T = 50 tokens the chance that any two do is 3e-4.
 
 All arithmetic is on integers, so nothing rounds differently anywhere (a float32 product u * degree can return the
-degree itself and walk into the next row). A 32-bit r picks one of d neighbours as (r d) >> 32, which favours some by at
-most d / 2^32. Rows that are not uniform use alias tables (Walker 1977; Vose 1991) in units of 2^-32 of a slot, built by
-prefix sums: lights and heavies of a row in order, each light topped up by the heavy that is current when its turn comes.
-
-    uniform rows     1 word every second step, 2 gathers        alias rows     1 word a step, 3 gathers
+degree itself, and so walk into the next row). A 32-bit r picks one of d neighbours as (r d) >> 32; no probability is
+wrong by more than d 2^-32 of itself. Rows that are not uniform pick a slot in this way and compare a second 32-bit
+number with the threshold of the slot: the node of the slot below it, its alias above (Walker 1977;
+`markov.Chain.alias_table`). Uniform chains use one word for two steps, others one word for each.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int
 
+from scaling_lib.data._kernels import alias_table
 from scaling_lib.data.markov import STARTS, Chain
 from scaling_lib.errors import (
     InvalidArgument,
@@ -41,9 +40,9 @@ __all__ = ["WalkStream", "sample_walks"]
 BACKENDS = ("numpy", "torch")
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_WORD, _LOW = 2**64 - 1, 2**32 - 1
+_WORD = 2**64 - 1
 _LARGEST = 2**63 - 1
-_BLOCK = 8192  # walkers per block: the working set stays within the second-level cache
+_BLOCK = 16384  # walkers moved together: enough to hide the calls, few enough to stay in the cache
 _BUFFER = 2**19  # tokens a stream holds at a time
 
 
@@ -63,7 +62,7 @@ def sample_walks(
     length: tokens of a walk, T; it holds T - 1 transitions. start: law of the first node, "stationary" or "strength"
     (the paper's; the same for symmetric weights). backend: "numpy" returns an array, "torch" a tensor on `device`.
     """
-    sampler = _Sampler.of(chain, start, backend, device)
+    sampler = _sampler(chain, start, backend, device)
     count = check_integer("count", count, minimum=1)
     length = check_integer("length", length, minimum=1)
     seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
@@ -89,22 +88,27 @@ class WalkStream:
         backend: str = "numpy",
         device: "str | torch.device | None" = None,
     ) -> None:
-        self._sampler = _Sampler.of(chain, start, backend, device)
+        self._sampler = _sampler(chain, start, backend, device)
         self.length = check_integer("length", length, minimum=1)
         self.batch_size = check_integer("batch", batch, minimum=1)
         self.seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
         _check_size(batch, length)
-        self._steps = max(1, _BUFFER // (length * batch))  # of a buffer
+        self._steps = max(1, _BUFFER // (length * batch))  # that one buffer serves
         self._held: tuple[int, Any] = (-1, None)
 
     def batch(self, step: int) -> "Int[np.ndarray, 'walk time'] | Int[torch.Tensor, 'walk time']":
-        """Walks step * batch .. (step + 1) * batch - 1. A few thousand walks are drawn at once and handed out."""
-        step = check_integer("step", step, minimum=0, maximum=_LARGEST // self.batch_size - 1)
+        """Walks step * batch .. (step + 1) * batch - 1, in any order of steps; int64, the caller's own copy.
+
+        Behind it lies a buffer of at most 2^19 tokens (or one batch, if that is more), drawn at once: on an accelerator
+        one small batch costs as many kernel launches as many of them.
+        """
+        step = check_integer("step", step, minimum=0, maximum=_LARGEST // self.batch_size - self._steps)
         which, place = divmod(step, self._steps)
         if self._held[0] != which:
             count = self._steps * self.batch_size
             self._held = which, self._sampler.walks(self.seed, which * count, count, self.length)
-        return self._held[1][place * self.batch_size : (place + 1) * self.batch_size]
+        part = self._held[1][place * self.batch_size : (place + 1) * self.batch_size]
+        return part.copy() if isinstance(part, np.ndarray) else part.clone()
 
 
 def _check_size(count: int, length: int) -> None:
@@ -114,163 +118,149 @@ def _check_size(count: int, length: int) -> None:
         )
 
 
-# ---------------------------------------------------------------------- tables
+# ---------------------------------------------------------------------- back ends
 
 
-def alias_table(
-    weights: np.ndarray, indptr: np.ndarray
-) -> tuple[Int[np.ndarray, "arc"], Int[np.ndarray, "arc"]]:
-    """Thresholds (in units of 2^-32) and aliases (arc numbers) of the rows of a CSR matrix.
+def _sampler(chain: Chain, start: str, backend: str, device: Any) -> "_NumpySampler | _TorchSampler":
+    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+    check_choice("start", start, STARTS)
+    check_choice("backend", backend, BACKENDS)
+    if backend == "torch":
+        return _TorchSampler(chain, start, device)
+    if device is not None:
+        raise InvalidArgument(f"device must be None with the numpy back end, got {device!r}: pass None.")
+    return _NumpySampler(chain, start)
 
-    A row of d weights becomes integers q with sum d 2^32, exactly. Slots with q below 2^32 ("lights") are topped up by
-    slots above ("heavies"). With the running sums A of the lights' deficits and B of the heavies' surpluses, a light
-    takes from the first heavy whose B exceeds the A before it; a heavy is spent by the first light whose A exceeds its
-    B, and is itself topped up by the next heavy. Deficits and surpluses of a row balance, so the running sums need not
-    be restarted from row to row.
+
+class _NumpySampler:
+    """The tables of a chain, packed so that a step costs few gathers, and the loop over time.
+
+    rows [node]: first arc << 32 | degree. targets [arc]: the node an arc enters. Where rows are not uniform, thresholds
+    [arc] and targets [2 arc] = (node of the slot, node of its alias) in turn. Likewise for the start law.
     """
-    one = 2**32
-    degrees = np.diff(indptr)
-    scale = degrees / np.add.reduceat(weights, indptr[:-1])
-    units = np.rint(weights * np.repeat(scale, degrees) * one).astype(np.int64)
-    heaviest = np.lexsort((units, np.repeat(np.arange(len(degrees)), degrees)))[indptr[1:] - 1]
-    units[heaviest] += degrees * one - np.add.reduceat(units, indptr[:-1])
-    thresholds, aliases = np.full(len(units), one), np.arange(len(units))
-    light, heavy = np.flatnonzero(units < one), np.flatnonzero(units > one)
-    if len(light):
-        owed, spare = np.cumsum(one - units[light]), np.cumsum(units[heavy] - one)
-        thresholds[light] = units[light]
-        aliases[light] = heavy[np.searchsorted(spare, owed - (one - units[light]), side="right")]
-        spender = np.searchsorted(owed, spare, side="right")
-        spent = spender < len(light)
-        missing = owed[np.minimum(spender, len(light) - 1)] - spare
-        # A heavy that ends its row balanced is not spent: the next light belongs to the next row.
-        spent &= missing < one - units[light[np.minimum(spender, len(light) - 1)]]
-        thresholds[heavy[spent]] = one - missing[spent]
-        aliases[heavy[spent]] = heavy[np.flatnonzero(spent) + 1]
-    return thresholds, aliases
+
+    def __init__(self, chain: Chain, start: str) -> None:
+        self.rows = chain.indptr[:-1] << 32 | chain.degrees
+        self.thresholds, self.targets = None, chain.indices
+        if not chain.uniform:
+            self.thresholds, aliases = chain.alias_table
+            self.targets = np.stack([chain.indices, chain.indices[aliases]], axis=1).ravel()
+        self.start_thresholds, aliases = alias_table(chain.start_law(start), np.array([0, chain.nodes]))
+        self.start_targets = np.stack([np.arange(chain.nodes), aliases], axis=1).ravel().astype(self.targets.dtype)
+
+    def walks(self, seed: int, first: int, count: int, length: int) -> Int[np.ndarray, "walk time"]:
+        result = np.empty((count, length), np.int64)
+        for begin in range(0, count, _BLOCK):
+            block = result[begin : begin + _BLOCK]
+            block[:] = self._block(seed, first + begin, len(block), length).T
+        return result
+
+    def _block(self, seed: int, first: int, count: int, length: int) -> np.ndarray:
+        """[time, walk], because one time is what is written at once."""
+        half, low = np.uint64(32), np.uint64(2**32 - 1)
+        rows = self.rows.view(np.uint64)
+        keys = np.arange(first + 1, first + count + 1, dtype=np.uint64)
+        keys *= np.uint64(_GOLDEN)
+        keys += np.uint64(_mix_integer(seed + _GOLDEN))
+        random, spare, row = np.empty_like(keys), np.empty_like(keys), np.empty_like(keys)
+        _mix_numpy(keys, spare)
+        walks = np.empty((length, count), self.targets.dtype)
+
+        def next_word(k: int) -> None:
+            np.add(keys, np.uint64((k + 1) * _GOLDEN & _WORD), out=random)
+            _mix_numpy(random, spare)
+
+        def choose(thresholds: np.ndarray) -> np.ndarray:
+            """2 slot + (whether the low half of the word passes over the threshold of the slot)."""
+            thresholds.take(slot.view(np.int64), out=row, mode="clip")
+            passed = np.bitwise_and(random, low, out=spare) >= row
+            np.left_shift(slot, np.uint64(1), out=slot)
+            return np.add(slot, passed, out=slot)
+
+        next_word(0)
+        slot = np.right_shift(random, half)
+        slot *= np.uint64(len(self.start_thresholds))
+        slot >>= half
+        self.start_targets.take(choose(self.start_thresholds.view(np.uint64)).view(np.int64), out=walks[0], mode="clip")
+        for t in range(1, length):
+            if self.thresholds is not None:
+                next_word(t)
+                np.right_shift(random, half, out=slot)
+            elif t % 2:
+                next_word(t // 2 + 1)
+                np.right_shift(random, half, out=slot)
+            else:
+                np.bitwise_and(random, low, out=slot)
+            rows.take(walks[t - 1], out=row, mode="clip")
+            slot *= np.bitwise_and(row, low, out=spare)
+            slot >>= half
+            slot += np.right_shift(row, half, out=row)
+            if self.thresholds is not None:
+                choose(self.thresholds.view(np.uint64))
+            self.targets.take(slot.view(np.int64), out=walks[t], mode="clip")
+        return walks
 
 
-@dataclass(frozen=True)
-class _Sampler:
-    """The tables of a chain in the arrays of a back end."""
+class _TorchSampler:
+    """The same tables and the same arithmetic in tensors: int64, whose sums and products wrap like those of uint64."""
 
-    library: Any  # numpy or torch
-    device: Any
-    degrees: Any
-    offsets: Any
-    targets: Any
-    thresholds: Any  # None where every row is uniform
-    aliases: Any
-    start_thresholds: Any
-    start_aliases: Any
-
-    @classmethod
-    def of(cls, chain: Chain, start: str, backend: str, device: Any) -> "_Sampler":
-        check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-        check_choice("start", start, STARTS)
-        check_choice("backend", backend, BACKENDS)
-        if chain.uniform:
-            thresholds = aliases = None
-        else:
-            thresholds, arcs = alias_table(chain.weights, chain.indptr)
-            aliases = chain.indices[arcs]
-        law = chain.start_law(start)
-        tables = [
-            chain.degrees, chain.indptr[:-1], chain.indices, thresholds, aliases,
-            *alias_table(law, np.array([0, chain.nodes])),
-        ]
-        tables = [None if table is None else table.astype(np.int64) for table in tables]
-        if backend == "numpy":
-            if device is not None:
-                raise InvalidArgument(f"device must be None with the numpy back end, got {device!r}: pass None.")
-            return cls(np, None, *tables)
+    def __init__(self, chain: Chain, start: str, device: Any) -> None:
         try:
             import torch
         except ImportError:
             raise MissingDependency(
-                "backend must be 'numpy' without torch, got 'torch': pip install scaling-lab[train]."
+                "backend must be 'numpy' where torch is not installed, got 'torch': pip install 'scaling-lab[train]'."
             ) from None
+        self.torch, tables = torch, _NumpySampler(chain, start)
         try:
-            place = torch.device("cpu" if device is None else device)
-            return cls(torch, place, *(None if table is None else torch.from_numpy(table).to(place) for table in tables))
+            self.device = torch.device("cpu" if device is None else device)
+            self.rows = torch.tensor(tables.rows, device=self.device)
+            self.targets = torch.tensor(tables.targets, device=self.device)
+            self.start_thresholds = torch.tensor(tables.start_thresholds, device=self.device)
+            self.start_targets = torch.tensor(tables.start_targets, device=self.device)
+            self.thresholds = None
+            if tables.thresholds is not None:
+                self.thresholds = torch.tensor(tables.thresholds, device=self.device)
         except (RuntimeError, TypeError, AssertionError) as error:
-            raise InvalidArgument(f"device must be one that torch has, got {device!r} ({error}): use 'cpu'.") from None
+            reason = str(error).splitlines()[0]
+            raise InvalidArgument(f"device must be one that torch has, got {device!r} ({reason}): use 'cpu'.") from None
 
     def walks(self, seed: int, first: int, count: int, length: int) -> Any:
-        """Walks first .. first + count - 1 [walk, time], block by block."""
-        sample = self._numpy_block if self.library is np else self._torch_block
-        block = _BLOCK if self.library is np else max(_BLOCK, 2**22 // length)
-        parts = [
-            sample(seed, begin, min(block, first + count - begin), length)
-            for begin in range(first, first + count, block)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if self.library is np else self.library.cat(parts)
+        block = _BLOCK if self.device.type == "cpu" else 2**20
+        result = self.torch.empty((count, length), dtype=self.torch.int64, device=self.device)
+        for begin in range(0, count, block):
+            part = result[begin : begin + block]
+            part.copy_(self._block(seed, first + begin, len(part), length).T)
+        return result
 
-    def _numpy_block(self, seed: int, first: int, count: int, length: int) -> Int[np.ndarray, "walk time"]:
-        unsigned, low, half = np.uint64, np.uint64(_LOW), np.uint64(32)
-        keys = (np.arange(first + 1, first + count + 1, dtype=unsigned) * unsigned(_GOLDEN)) + unsigned(
-            _mix_integer(seed + _GOLDEN)
-        )
-        keys = _mix_numpy(keys)
-
-        def word(k: int) -> np.ndarray:
-            return _mix_numpy(keys + unsigned((k + 1) * _GOLDEN & _WORD))
-
-        walks = np.empty((length, count), np.int64)
-        random = word(0)
-        slot = ((random >> half) * unsigned(len(self.start_aliases)) >> half).view(np.int64)
-        keep = (random & low).view(np.int64) < self.start_thresholds[slot]
-        node = np.where(keep, slot, self.start_aliases[slot])
-        walks[0] = node
-        for t in range(1, length):
-            if self.thresholds is None:
-                if t % 2:
-                    random = word((t + 1) // 2)
-                bits = random >> half if t % 2 else random & low
-            else:
-                random = word(t)
-                bits = random >> half
-            slot = (bits * self.degrees.view(unsigned)[node] >> half).view(np.int64)
-            slot += self.offsets[node]
-            node = self.targets[slot]
-            if self.thresholds is not None:
-                keep = (random & low).view(np.int64) < self.thresholds[slot]
-                node = np.where(keep, node, self.aliases[slot])
-            walks[t] = node
-        return np.ascontiguousarray(walks.T)
-
-    def _torch_block(self, seed: int, first: int, count: int, length: int) -> Any:
-        torch = self.library
+    def _block(self, seed: int, first: int, count: int, length: int) -> Any:
+        """[time, walk]."""
+        torch, low = self.torch, 2**32 - 1
         keys = torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=self.device)
         keys = _mix_torch(keys * _signed(_GOLDEN) + _signed(_mix_integer(seed + _GOLDEN)))
+        walks = torch.empty((length, count), dtype=torch.int64, device=self.device)
 
         def word(k: int) -> Any:
             return _mix_torch(keys + _signed((k + 1) * _GOLDEN))
 
-        def high(random: Any) -> Any:
-            return random >> 32 & _LOW
+        def choose(slot: Any, thresholds: Any) -> Any:
+            return 2 * slot + ((random & low) >= thresholds[slot])
 
-        walks = torch.empty((length, count), dtype=torch.int64, device=self.device)
         random = word(0)
-        slot = high(random) * len(self.start_aliases) >> 32
-        node = torch.where((random & _LOW) < self.start_thresholds[slot], slot, self.start_aliases[slot])
-        walks[0] = node
+        slot = (random >> 32 & low) * len(self.start_thresholds) >> 32
+        walks[0] = self.start_targets[choose(slot, self.start_thresholds)]
         for t in range(1, length):
-            if self.thresholds is None:
-                if t % 2:
-                    random = word((t + 1) // 2)
-                bits = high(random) if t % 2 else random & _LOW
-            else:
-                random = word(t)
-                bits = high(random)
-            slot = (bits * self.degrees[node] >> 32) + self.offsets[node]
-            node = self.targets[slot]
             if self.thresholds is not None:
-                node = torch.where((random & _LOW) < self.thresholds[slot], node, self.aliases[slot])
-            walks[t] = node
-        return walks.T.contiguous()
+                random = word(t)
+            elif t % 2:
+                random = word(t // 2 + 1)
+            bits = random & low if self.thresholds is None and t % 2 == 0 else random >> 32 & low
+            row = self.rows[walks[t - 1]]
+            slot = (bits * (row & low) >> 32) + (row >> 32)
+            if self.thresholds is not None:
+                slot = choose(slot, self.thresholds)
+            walks[t] = self.targets[slot]
+        return walks
 
 
 # ---------------------------------------------------------------------- random words
@@ -283,15 +273,13 @@ def _mix_integer(z: int) -> int:
     return z ^ z >> 31
 
 
-def _mix_numpy(z: np.ndarray) -> np.ndarray:
-    """In place, on uint64."""
-    shifted = z >> np.uint64(30)
-    z ^= shifted
+def _mix_numpy(z: np.ndarray, spare: np.ndarray) -> None:
+    """In place, on uint64; `spare` is overwritten."""
+    z ^= np.right_shift(z, np.uint64(30), out=spare)
     z *= np.uint64(_FIRST)
-    z ^= np.right_shift(z, np.uint64(27), out=shifted)
+    z ^= np.right_shift(z, np.uint64(27), out=spare)
     z *= np.uint64(_SECOND)
-    z ^= np.right_shift(z, np.uint64(31), out=shifted)
-    return z
+    z ^= np.right_shift(z, np.uint64(31), out=spare)
 
 
 def _mix_torch(z: Any) -> Any:
