@@ -1,0 +1,68 @@
+# `make help` says what there is. Nothing here changes a tracked file but `make notebooks` and `make address`.
+
+PROFILE ?= recorded
+PYTHON ?= python3
+EXTRAS ?= book
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# What is installed, as a chain: each set holds the one before it. Only the last one tests everything.
+SETS := book book,train book,train,test
+EVERYTHING := $(lastword $(SETS))
+INSTALLED := $(VENV)/.installed-
+
+# One thread each: with more, models this small are slower and differ in low-order digits.
+export OMP_NUM_THREADS := 1
+# A backend chosen from outside hides figures in notebooks.
+unexport MPLBACKEND
+
+.PHONY: help book test test-all notebooks address environment clean
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book                 execute every chapter on the recorded runs (no torch) and render the book"
+	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
+	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
+	@echo "make test-all             the same and everything slow: about an hour"
+	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make address              copy the repository's address from _config.yml to where it is needed"
+	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
+	@echo "make clean                remove what was built, not $(VENV)"
+
+ifeq ($(filter $(PROFILE),recorded smoke colab full),)
+$(error PROFILE must be recorded, smoke, colab or full, got "$(PROFILE)")
+endif
+book: $(INSTALLED)$(if $(filter recorded,$(PROFILE)),book,book,train)
+	@$(RUN) -m tools.book --profile $(PROFILE)
+
+test: $(INSTALLED)$(EVERYTHING)
+	@$(RUN) -m tools.test
+
+test-all: $(INSTALLED)$(EVERYTHING)
+	@$(RUN) -m tools.test --all
+
+notebooks: $(INSTALLED)book
+	@$(RUN) -m tools.notebooks
+
+address: $(INSTALLED)book
+	@$(RUN) -m tools.address
+
+environment: $(INSTALLED)$(EXTRAS)
+
+clean:
+	rm -rf _build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old or missing: install Python 3.11 or newer, or name one: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make environments: install its venv module (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamp of a set stands for all sets before it.
+$(INSTALLED)%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing scaling-lab[$*] into $(VENV): about a minute and $(if $(findstring train,$*),2,0.9) GB once downloaded."
+	@$(RUN) -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@for each in $(SETS); do touch "$(INSTALLED)$$each"; [ "$$each" = "$*" ] && break; done; true

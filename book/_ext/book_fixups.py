@@ -1,0 +1,56 @@
+"""Small repairs: of what Jupyter Book 1 puts on a page, and of docstrings on their way into the reference."""
+
+import re
+
+from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import _MockModule, _MockObject
+
+
+def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Leave out the loader of Thebe, which is off here.
+
+    It is emitted twice, its second `const` is a page error on every page, and it names a host outside this site.
+    """
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in str(getattr(script, "filename", script)).lower()
+        and "THEBE" not in str(getattr(script, "attributes", {}).get("body", ""))
+    ]
+
+
+def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: object, lines: list[str]) -> None:
+    """Our docstrings are plain text, not reStructuredText: an indented block (a formula, a table) is kept as it stands,
+    and a bar is a bar."""
+    text: list[str] = []
+    for line in lines:
+        indented = line.startswith("    ")
+        if indented and (not text or not text[-1].strip()):
+            text += ["::", ""]
+        text.append(line if indented else re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or r"\|", line))
+    lines[:] = text
+
+
+def plain_factory(
+    app: Sphinx, what: str, name: str, target: object, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """A dataclass shows a default that is made anew as `<factory>`, which no parser of signatures reads."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
+class Tensor:
+    """Stands for torch.Tensor: jaxtyping wants a class, which a mock is not."""
+
+
+def make_mocks_annotate() -> None:
+    """Let a mocked torch stand in annotations: `torch.device | str`, `Float[Tensor, "batch time"]`."""
+    _MockObject.__or__ = _MockObject.__ror__ = lambda self, other: self
+    _MockModule.Tensor = Tensor
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    make_mocks_annotate()
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("autodoc-process-signature", plain_factory)
+    app.connect("autodoc-process-docstring", plain_docstring, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

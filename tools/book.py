@@ -1,0 +1,121 @@
+"""`make book`: execute every chapter afresh, stage a copy of the book's sources, render it with warnings fatal.
+
+    python -m tools.book [--profile recorded] [--into FOLDER]
+
+Everything is written below FOLDER/_build (default: the repository's): run-*/ holds the executed notebooks and the
+stores this invocation filled, stage/ what Jupyter Book reads, html/ the pages.
+"""
+
+import argparse
+import copy
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
+
+PROFILES = ("recorded", "smoke", "colab", "full")
+SECONDS = {"recorded": 15, "smoke": 90}  # expected for a chapter, on one core
+RENDERING = 20
+
+
+def staged(executed: NotebookNode) -> NotebookNode:
+    """The notebook as Jupyter Book should read it: each figure in a cell of its own that carries caption and alt text.
+
+    MyST-NB reads caption, label and alt text from the cell's metadata, and makes a figure of every output of that
+    cell; a chapter gives them to `figures.show`, which writes them in the metadata of the one output they belong to.
+    """
+    notebook = copy.deepcopy(executed)
+    notebook.cells = []
+    for cell in executed.cells:
+        notebook.cells.append(copy.deepcopy(cell))
+        if cell.cell_type != "code":
+            continue
+        outputs, notebook.cells[-1].outputs = cell.outputs, []
+        for output in outputs:
+            figure = output.get("metadata", {}).get("scaling_lib")
+            if figure:
+                notebook.cells.append(_outputs_only(cell, len(notebook.cells)))
+                notebook.cells[-1].metadata["mystnb"] = {
+                    "figure": {"name": figure["name"], "caption": figure["caption"]},
+                    "image": {"alt": figure["alt"], "classes": "dark-light"},
+                }
+            elif notebook.cells[-1].metadata.get("mystnb", {}).get("figure"):
+                notebook.cells.append(_outputs_only(cell, len(notebook.cells)))
+            notebook.cells[-1].outputs.append(output)
+    return notebook
+
+
+def _outputs_only(cell: NotebookNode, index: int) -> NotebookNode:
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag != "hide-input"]
+    return nbformat.v4.new_code_cell(
+        "# the output of the cell above",  # MyST-NB drops cells without source
+        execution_count=cell.execution_count,
+        id=f"{cell.id[:50]}-{index}",
+        metadata={"tags": sorted({*tags, "remove-input"})},
+    )
+
+
+def stage(executed: list[Path], folder: Path) -> None:
+    """Copy what Jupyter Book reads into `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "notebooks").mkdir()
+    for path in executed:
+        nbformat.write(staged(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)
+
+
+def render(folder: Path, executed: list[Path], build: Path) -> None:
+    """Render the staged sources to `build/html`; exits with the warnings where there are any."""
+    shutil.rmtree(build / "html", ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder)]
+    done = subprocess.run(
+        [*command, "--path-output", str(build.parent), "--all", "-W", "-n", "--keep-going"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        log = build / "render.log"
+        log.write_text(without_colours(done.stdout).replace(f"{folder}/", ""), encoding="utf-8")
+        lines = log.read_text(encoding="utf-8").splitlines()
+        worst = [line for line in lines if re.search("WARNING|ERROR|Error:", line)] or lines[-40:]
+        sys.exit("\n".join(["", "The book did not render:", *dict.fromkeys(worst), "", f"The whole log: {log}"]))
+    for path in executed:  # what the download button gives: the notebook as executed, not as staged
+        shutil.copyfile(path, build / "html" / "_sources" / "notebooks" / path.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Execute every chapter afresh and render the book.")
+    parser.add_argument("--profile", choices=PROFILES, default="recorded")
+    parser.add_argument("--into", type=Path, default=ROOT, help="folder whose _build is written")
+    arguments = parser.parse_args()
+    build = arguments.into.resolve() / "_build"
+    begun = time.monotonic()
+
+    chapters = len(sources())
+    rounds = -(-chapters // AT_ONCE)
+    expected = f"about {rounds * SECONDS[arguments.profile]} s" if arguments.profile in SECONDS else "see its first cell"
+    print(f"Executing {chapters} chapter(s) afresh, profile {arguments.profile}, two at a time: {expected}.", flush=True)
+    for old in build.glob("run-*"):
+        shutil.rmtree(old)
+    executed = execute(build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", arguments.profile, inject=True)
+
+    print(f"Rendering the pages, warnings fatal: about {RENDERING} s.", flush=True)
+    stage(executed, build / "stage")
+    render(build / "stage", executed, build)
+    print(f"Done in {time.monotonic() - begun:.0f} s. Open {build / 'html' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

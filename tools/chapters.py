@@ -1,0 +1,136 @@
+"""Chapters: from the sources people edit to notebooks, and their execution.
+
+`notebooks/src/NN-name.py` (py:percent) is the source. A notebook is derived from it, never the other way round. Every
+execution in this project, for the book, the tests and the committed notebooks, is papermill's, in a process of its own
+with one thread, in an empty folder, so that a relative path in a chapter fails at once.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+SOURCES = NOTEBOOKS / "src"
+AT_ONCE = 2
+
+
+def sources() -> list[Path]:
+    """The chapters' sources, in the order of the book."""
+    return sorted(SOURCES.glob("[0-9][0-9]-*.py"))
+
+
+def from_source(source: Path) -> NotebookNode:
+    """The notebook of a source, without outputs; cell ids come from the file's name and the cell's place."""
+    notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem}-{index:02d}"
+    accelerator = {key: value for key, value in notebook.metadata.items() if key == "accelerator"}
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python", "pygments_lexer": "ipython3"},
+        colab={"provenance": [], "toc_visible": True},
+        **accelerator,
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """In place: without times, machine paths and the noise of an execution."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        tags = cell.metadata.get("tags", [])
+        if not tags:
+            cell.metadata.pop("tags", None)
+        if "injected-parameters" in tags and "remove-cell" not in tags:
+            tags.append("remove-cell")
+        if cell.cell_type == "code":
+            cell.outputs = _merged(cell.outputs, keep_stderr="remove-stderr" not in tags)
+    return notebook
+
+
+def _merged(outputs: list[NotebookNode], keep_stderr: bool) -> list[NotebookNode]:
+    """Neighbouring pieces of one stream as one piece: where they broke is a matter of timing."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr" and not keep_stderr:
+            continue
+        if merged and output.output_type == "stream" == merged[-1].output_type and output.name == merged[-1].name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def environment(profile: str, home: Path) -> dict[str, str]:
+    """What a kernel sees: the profile, the folder of its stores, one thread, and nothing that hides figures."""
+    chosen = {"SCALING_PROFILE": profile, "SCALING_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return {key: value for key, value in os.environ.items() if key != "MPLBACKEND"} | chosen
+
+
+def execute(folder: Path, profile: str, *, inject: bool) -> list[Path]:
+    """Execute every chapter afresh, two at a time; the executed notebooks, cleaned, in `folder`.
+
+    inject: hand the profile over as papermill's parameter, which leaves a cell behind, as well as by SCALING_PROFILE.
+    The stores and downloads of this execution lie in `folder/home`. Exits, with the error of every failed chapter.
+    """
+    parameters = ["-p", "profile", profile] if inject else []
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True)
+
+    def one(source: Path) -> str | None:
+        given, executed = scratch / source.with_suffix(".ipynb").name, folder / source.with_suffix(".ipynb").name
+        nbformat.write(from_source(source), given)
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "papermill", "-k", "python3", "--no-progress-bar", "--cwd", str(scratch)]
+        done = subprocess.run(
+            [*command, *parameters, str(given), str(executed)],
+            env=environment(profile, folder / "home"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        words = "done" if done.returncode == 0 else "FAILED"
+        print(f"  {source.stem}: {words} after {time.monotonic() - begun:.0f} s", flush=True)
+        if done.returncode:
+            return _failure(executed, done.stderr)
+        nbformat.write(clean(nbformat.read(executed, as_version=4)), executed)
+        return None
+
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        failures = [failure for failure in workers.map(one, sources()) if failure]
+    if failures:
+        sys.exit("\n\n".join(["", *failures]))
+    return sorted(folder.glob("*.ipynb"))
+
+
+def _failure(executed: Path, stderr: str) -> str:
+    """What went wrong in a chapter, for a reader: the cell, its error, where to look."""
+    cells = nbformat.read(executed, as_version=4).cells if executed.exists() else []
+    for index, cell in enumerate(cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = without_colours("\n".join(output.traceback)).splitlines()
+                shown = "\n".join(f"    {line}" for line in [*cell.source.splitlines()[:12], "", *trace[-25:]])
+                return (
+                    f"{executed.stem}: cell {index} failed with {output.ename}: {output.evalue}\n{shown}\n"
+                    f"  The executed notebook: {executed}"
+                )
+    return f"{executed.stem}: could not be executed\n{stderr[-3000:]}"
+
+
+def without_colours(text: str) -> str:
+    """`text` without the codes that colour a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
