@@ -184,6 +184,13 @@ class Chain:
             return kernels.stationary_law(self.transitions)
         return self.strengths / math.fsum(self.strengths)
 
+    @cached_property
+    def pair_law(self) -> Float[np.ndarray, "arc"]:
+        """pi_u P_uv, arc by arc: the law of two tokens in a row (of a transition)."""
+        if self.directed:
+            return np.repeat(self.stationary, self.degrees) * self.probabilities
+        return self.weights / math.fsum(self.strengths)
+
     def start_law(self, kind: str = "stationary") -> Float[np.ndarray, "node"]:
         """The law of the first node: "stationary", or "strength" s_u / sum s (paper, appendix A).
 
@@ -323,10 +330,10 @@ class Chain:
         if kind == "unigram":
             return np.sort(self.stationary)[::-1]
         if kind == "bigram":
-            return np.sort(np.repeat(self.stationary, self.degrees) * self.probabilities)[::-1]
+            return np.sort(self.pair_law)[::-1]
         order = np.lexsort((-self.probabilities, self.sources))
         rank = np.arange(self.arcs) - np.repeat(self.indptr[:-1], self.degrees)
-        return np.bincount(rank, weights=np.repeat(self.stationary, self.degrees) * self.probabilities[order])
+        return np.bincount(rank, weights=self.pair_law[order])
 
     # ------------------------------------------------------------------
 
