@@ -31,144 +31,11 @@ from scaling_lib.errors import (
     check_integer,
     check_real,
 )
-from scaling_lib.fits.laws import EXPONENT_RANGE, Law
-from scaling_lib.fits.newton import Loss, Solution, minimise
-from scaling_lib.fits.starts import projected_starts
-from scaling_lib.fits.tables import suspicions, table_columns
+from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
+from scaling_lib.fits.laws import Law
+from scaling_lib.fits.tables import suspicions
 
 __all__ = ["OBJECTIVES", "Fit", "Problem", "fit", "fit_paper_procedure", "local_slopes"]
-
-OBJECTIVES = ("ols", "huber", "log-ols", "log-huber", "log-lad")
-
-# log-lad is the limit of log-huber; residuals are resolved to this much.
-_LAD_DELTAS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A law on checked points with an objective: what the solver, the resamples and the profiles share.
-
-    columns: {variable: (points,)}; loss: (points,) in nats; weights: (points,) or None; delta: the threshold (None for
-    ols, log-ols, log-lad).
-    """
-
-    law: Law
-    columns: Mapping[str, np.ndarray]
-    loss: np.ndarray
-    weights: np.ndarray | None
-    objective: str
-    delta: float | None
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether residuals are those of log L."""
-        return self.objective.startswith("log-")
-
-    @cached_property
-    def y(self) -> np.ndarray:
-        """What the residuals are of: L or log L."""
-        return np.log(self.loss) if self.logarithmic else self.loss
-
-    @cached_property
-    def centre(self) -> dict[str, float]:
-        """Mean log of each variable, or zeros where a coefficient is pinned (a centred one cannot be held fixed)."""
-        centre = {name: float(np.log(values).mean()) for name, values in self.columns.items()}
-        matrix, _ = self.law.frame(centre)
-        mixed = (matrix != np.eye(len(matrix))).any(axis=1)
-        pinned = [mixed[self.law.parameters.index(name)] for name in self.law.fixed]
-        return dict.fromkeys(centre, 0.0) if any(pinned) else centre
-
-    @cached_property
-    def terms(self) -> list:
-        """The law's terms on these points."""
-        return self.law.terms(self.columns, self.centre)
-
-    @cached_property
-    def frame(self) -> tuple[np.ndarray, np.ndarray]:
-        """(log) parameters = M theta + shift."""
-        return self.law.frame(self.centre)
-
-    @cached_property
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of the coordinates; equal where a parameter is pinned."""
-        law, size = self.law, len(self.law.parameters)
-        lower, upper = np.full(size, -700.0), np.full(size, 700.0)
-        lower[0], upper[0] = np.log(self.loss.min()) - 40, np.log(self.loss.max())
-        for name in law.exponents:
-            lower[law.parameters.index(name)], upper[law.parameters.index(name)] = EXPONENT_RANGE
-        for name, value in law.fixed.items():
-            i = law.parameters.index(name)
-            with np.errstate(divide="ignore"):
-                place = value if name in law.exponents else np.log(value) - self.frame[1][i]
-            lower[i] = upper[i] = max(place, -750.0)
-        return lower, upper
-
-    def natural(self, theta: np.ndarray) -> np.ndarray:
-        """Parameters (batch, p) from coordinates (batch, p). An offset on its lower bound is zero."""
-        matrix, shift = self.frame
-        values = theta @ matrix.T + shift
-        logs = np.array([name not in self.law.exponents for name in self.law.parameters])
-        with np.errstate(over="ignore"):
-            values = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
-        values[:, 0] = np.where(theta[:, 0] <= self.floor, 0.0, values[:, 0])
-        for name, value in self.law.fixed.items():
-            values[:, self.law.parameters.index(name)] = value
-        return values
-
-    @property
-    def floor(self) -> float:
-        """Below this coordinate the offset is indistinguishable from zero in double precision."""
-        return float(np.log(self.loss.min()) - 35)
-
-    def starts(self) -> np.ndarray:
-        """Coordinates (starts, p) from the variable projection."""
-        return projected_starts(self.law, self.columns, self.centre, self.loss, self.weights, self.logarithmic)
-
-    def solve(self, start: np.ndarray, *, weights: Any = None, y: Any = None) -> Solution:
-        """Minimise from each row of `start`, all at once. weights, y: (points,) or (batch, points), in place of the
-        problem's own. The value is the objective as the module defines it."""
-        weights = self.weights if weights is None else weights
-        y = self.y if y is None else y
-        lower, upper = self.bounds
-        if self.objective != "log-lad":
-            solution = minimise(self.terms, y, weights, start, Loss(self.logarithmic, self.delta), lower, upper)
-            factor = 2.0 if self.delta is None else 1.0
-            return Solution(solution.theta, factor * solution.value, solution.converged, solution.evaluations)
-        for delta in _LAD_DELTAS:
-            solution = minimise(self.terms, y, weights, start, Loss(True, delta), lower, upper)
-            start = solution.theta
-        residual = np.abs(y - self.predicted(solution.theta))
-        value = (residual if weights is None else weights * residual).sum(axis=1)
-        return Solution(solution.theta, value, solution.converged, solution.evaluations)
-
-    def predicted(self, theta: np.ndarray) -> np.ndarray:
-        """L or log L at the points, (batch, points)."""
-        total = np.zeros((len(theta), len(self.loss)))
-        for term in self.terms:
-            own = theta[:, list(term.index)]
-            total += np.exp(own @ term.features if hasattr(term, "features") else term.function(own)[0])
-        return np.log(total) if self.logarithmic else total
-
-
-def _problem(law: Law, table: Any, objective: str, delta: float | None, weights: Any) -> Problem:
-    columns, loss = table_columns(law, table)
-    check_choice("objective", objective, OBJECTIVES)
-    if delta is not None:
-        if objective not in ("huber", "log-huber"):
-            raise InvalidArgument(f"delta belongs to huber and log-huber, got {delta!r} with {objective!r}: leave it out.")
-        delta = check_real("delta", delta, above=0)
-    elif objective == "log-huber":
-        delta = 1e-3
-    elif objective == "huber":
-        delta = 1.4826 * float(np.median(np.abs(loss - np.median(loss)))) or 0.1 * float(loss.std()) or 1.0
-    if weights is not None:
-        weights = check_array("weights", weights, dimensions=1, minimum=0, length=len(loss))
-        if np.count_nonzero(weights) < len(law.free):
-            raise InvalidArgument(f"weights must leave at least {len(law.free)} points, got fewer: raise some.")
-    if not law.free:
-        raise InvalidArgument(f"law must have a free parameter, got {law.formula} with all pinned: unpin one.")
-    return Problem(law, columns, loss, weights, objective, delta)
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -219,7 +86,7 @@ class Fit:
     @cached_property
     def _jacobian(self) -> np.ndarray:
         """d (fitted, in the residuals' space) / d coordinates, (points, p)."""
-        return _jacobian(self.problem, self.problem.terms, self.theta)
+        return self.problem.slopes(self.theta)
 
     @cached_property
     def _scale(self) -> float:
@@ -241,7 +108,7 @@ class Fit:
         """Coordinates that are neither pinned nor run into a bound."""
         lower, upper = self.problem.bounds
         inside = (self.theta > lower) & (self.theta < upper)
-        if self.theta[0] <= self.problem.floor:
+        if self.theta[0] <= self.problem.offset_floor:
             inside[0] = False
         return np.flatnonzero(inside)
 
@@ -266,8 +133,7 @@ class Fit:
         level = check_real("level", level, above=0, below=1)
         loss = np.atleast_1d(self.law.loss(self.params, **variables))
         points = {name: np.broadcast_to(np.asarray(variables[name], float), loss.shape) for name in self.law.variables}
-        terms = self.law.terms(points, self.problem.centre)
-        slope = _jacobian(self.problem, terms, self.theta)
+        slope = self.problem.slopes(self.theta, points)
         error = np.sqrt(np.einsum("np,pq,nq->n", slope, self._coordinate_covariance, slope))
         reach = stats.t.ppf(0.5 + level / 2, max(self.degrees_of_freedom, 1)) * error
         if self.problem.logarithmic:
@@ -290,25 +156,6 @@ class Fit:
         head = f"{self.law.formula} &middot; {self.problem.objective}, n = {self.n}, objective {self.objective:.9g}"
         notes = "".join(f"<li>{note}</li>" for note in self.warnings)
         return f"<p>{head}</p>{self.summary().to_html()}<ul>{notes}</ul>"
-
-
-def _jacobian(problem: Problem, terms: list, theta: np.ndarray) -> np.ndarray:
-    """d L / d theta or d log L / d theta at the points of `terms`, (points, p)."""
-    parts, slopes = [], []
-    for term in terms:
-        own = theta[None, list(term.index)]
-        if hasattr(term, "features"):
-            parts.append(np.exp(own @ term.features)[0])
-            slopes.append(term.features)
-        else:
-            u, slope, _ = term.function(own)
-            parts.append(np.exp(u[0]))
-            slopes.append(slope[0])
-    total = np.sum(np.broadcast_arrays(*parts), axis=0)
-    jacobian = np.zeros((len(total), len(theta)))
-    for term, part, slope in zip(terms, parts, slopes, strict=True):
-        jacobian[:, list(term.index)] += (part * slope).T
-    return jacobian / total[:, None] if problem.logarithmic else jacobian
 
 
 def _noise_scale(fit: Fit) -> float:
@@ -342,10 +189,8 @@ def fit(
     1.4826 MAD(L) (huber). weights: one per point, >= 0. Raises InvalidArgument, in one sentence, for a table that
     cannot be fitted.
     """
-    problem = _problem(law, table, objective, delta, weights)
-    solution = problem.solve(problem.starts())
-    best = int(np.argmin(solution.value))
-    return _finished(problem, solution.theta[best], float(solution.value[best]), bool(solution.converged[best]), table)
+    problem = make_problem(law, table, objective, delta, weights)
+    return _finished(problem, *problem.search(), table)
 
 
 def _finished(problem: Problem, theta: np.ndarray, value: float, converged: bool, table: Any) -> Fit:
@@ -369,7 +214,7 @@ def fit_paper_procedure(
     Starts: E0 at quantiles of L, the exponent and coefficient from a log-linear fit of L - E0, then random ones.
     A 1-d `PowerLaw` with the objectives ols or huber, as the paper has it; other laws start from random coordinates.
     """
-    problem = _problem(law, table, objective, delta, weights)
+    problem = make_problem(law, table, objective, delta, weights)
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     starts = check_integer("starts", starts, minimum=1)
     raise NotImplementedError

@@ -1,25 +1,16 @@
-"""Scaling laws as small objects: a formula, its parameter names, and its derivatives for a whole batch of parameters.
-
-Every law here is a sum of positive terms, so with unconstrained coordinates theta
-
-    L = sum_k exp(u_k(theta)),    log L = logsumexp_k u_k(theta)
-
-and the fits on L and on log L need only the u_k and their first two derivatives. Most u_k are affine in theta:
-log(B x^-beta) = log B - beta log x. Coefficients and offsets are exponentials of coordinates, hence positive; an offset
-E = 0 is the limit e -> -infinity.
+"""Scaling laws as small objects: a formula, its parameter names, its values, and what the solver asks of it (`forms`).
 
 Names: alpha is always the exponent in N and beta the exponent in D; A, B are their coefficients; a law in compute C has
-gamma and K (the paper's L_opt(C) = E + K C^-gamma). L and E are in nats.
+gamma and K (the paper's L_opt(C) = E + K C^-gamma). L and E are in nats, N in parameters, D in tokens, C in FLOPs.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
-from scaling_lib.errors import InvalidArgument, check_array, check_flag, check_instance, check_real, check_text
+from scaling_lib.errors import InvalidArgument, check_flag, check_real, check_text
+from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, Candidates, CurvedTerm, Law
 
 __all__ = [
     "EXPONENT_RANGE",
@@ -33,177 +24,8 @@ __all__ = [
     "StretchedExponential",
 ]
 
-# Fitted exponents stay inside; a fit that ends on either bound says so. (The paper's bounds are not published.)
-EXPONENT_RANGE = (1e-4, 10.0)
-
 # (coefficient, exponent) of a one-dimensional law, by its variable.
 _NAMES = {"N": ("A", "alpha"), "D": ("B", "beta"), "C": ("K", "gamma")}
-
-
-@dataclass(frozen=True)
-class AffineTerm:
-    """u = theta[:, index] @ features; features has shape (coordinates, points), or (coordinates, 1) for a constant."""
-
-    index: tuple[int, ...]
-    features: np.ndarray
-
-
-@dataclass(frozen=True)
-class CurvedTerm:
-    """`function(theta[:, index])` gives u (batch, points), its gradient (batch, q, points) and Hessian (batch, q, q,
-    points)."""
-
-    index: tuple[int, ...]
-    function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Where a fit may start: `values` of the nonlinear parameters, one entry per candidate, and for each coefficient
-    the (candidates, points) factor that it multiplies. Given the former the latter are a linear least squares problem
-    (variable projection).
-
-    target, sensitivity: what the sum of the factors is to equal instead of the loss, and d loss / d target.
-    powers: the parameter is its coefficient to this power.
-    """
-
-    values: Mapping[str, np.ndarray]
-    factors: Mapping[str, np.ndarray]
-    target: np.ndarray | None = None
-    sensitivity: np.ndarray | None = None
-    powers: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Law:
-    """What all laws share. offset: the irreducible loss E in nats; None: fitted, 0: none, a number: known.
-
-    pinned: (name, value) pairs held fixed in a fit; use `law.pin(E=1.69)`.
-    """
-
-    offset: float | None = None
-    pinned: tuple[tuple[str, float], ...] = ()
-
-    # Coordinates that are the parameter itself; all others are its logarithm.
-    _exponents: ClassVar[tuple[str, ...]] = ()
-
-    def __post_init__(self) -> None:
-        if self.offset is not None:
-            object.__setattr__(self, "offset", check_real("offset", self.offset, minimum=0))
-        self._check_shape()
-        try:
-            pairs = dict(self.pinned)
-        except (TypeError, ValueError):
-            raise InvalidArgument(
-                f"pinned must be pairs of a parameter and its value, got {self.pinned!r}: use law.pin(E=1.69)."
-            ) from None
-        for name, value in pairs.items():
-            if name not in self.parameters:
-                raise InvalidArgument(
-                    f"pinned names {name!r}, which is no parameter of {self.formula}: pick one of {self.parameters}."
-                )
-            if name == "E" and self.offset is not None:
-                raise InvalidArgument("pinned holds E, which offset fixes already: give one of the two.")
-            pairs[name] = self._check_parameter(f"pinned {name}", name, value)
-        object.__setattr__(self, "pinned", tuple(sorted(pairs.items())))
-
-    def _check_shape(self) -> None:
-        """Checks of the fields that a law adds."""
-
-    def _check_parameter(self, label: str, name: str, value: Any) -> float:
-        return check_real(label, value, minimum=0) if name == "E" else check_real(label, value, above=0)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The columns that the law needs beside the loss."""
-        raise NotImplementedError
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """All parameter names, E first."""
-        raise NotImplementedError
-
-    @property
-    def formula(self) -> str:
-        """The law in one line."""
-        raise NotImplementedError
-
-    @property
-    def exponents(self) -> tuple[str, ...]:
-        """Parameters that are exponents: linear coordinates inside EXPONENT_RANGE."""
-        raise NotImplementedError
-
-    @property
-    def fixed(self) -> dict[str, float]:
-        """Parameters that a fit holds fixed, with their values."""
-        return dict(self.pinned) | ({} if self.offset is None else {"E": self.offset})
-
-    @property
-    def free(self) -> tuple[str, ...]:
-        """Parameters that a fit determines."""
-        return tuple(name for name in self.parameters if name not in self.fixed)
-
-    def pin(self, **values: float) -> Self:
-        """The same law with these parameters held fixed: `Chinchilla().pin(E=1.69)`. Raises InvalidArgument for an
-        unknown name or an impossible value."""
-        return replace(self, pinned=tuple((dict(self.pinned) | values).items()))
-
-    def loss(
-        self, parameters: Mapping[str, float], **variables: Float[np.ndarray, "*points"] | float
-    ) -> Float[np.ndarray, "*points"]:
-        """L in nats at `variables`, one keyword for each of `law.variables`: `law.loss(fit.params, N=1e9, D=2e10)`.
-
-        parameters: a value for each of `law.parameters`; fixed ones may be left out. Raises InvalidArgument.
-        """
-        check_instance("parameters", parameters, Mapping, remedy="pass a dict such as fit.params")  # type: ignore[type-abstract]
-        values = {**self.fixed, **parameters}
-        for name in self.parameters:
-            if name not in values:
-                raise InvalidArgument(f"parameters lacks {name!r}, got {sorted(values)}: give all of {self.parameters}.")
-            values[name] = self._check_parameter(f"parameters[{name!r}]", name, values[name])
-        columns = {}
-        for name in self.variables:
-            if name not in variables:
-                raise InvalidArgument(f"variables lacks {name}, got {sorted(variables)}: pass {name}=...")
-            columns[name] = check_array(name, variables[name], above=0, least=0)
-        for name in variables:
-            if name not in self.variables:
-                raise InvalidArgument(f"variables has {name}, which {self.formula} does not use: leave it out.")
-        with np.errstate(over="ignore", under="ignore"):
-            loss = np.asarray(self._loss(values, columns), float)
-        if not np.isfinite(loss).all():
-            raise InvalidArgument(
-                f"parameters give an infinite loss, got {values}: check the units of the coefficients."
-            )
-        return loss
-
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        raise NotImplementedError
-
-    # What the solver needs -------------------------------------------------------------------------------------------
-
-    def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
-        """The u_k in the coordinates that `frame` defines. columns are checked, centre is the mean log of each."""
-        raise NotImplementedError
-
-    def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-        """(M, shift): (log of) the parameters = M theta + shift; exponents enter as they are, all others as logs."""
-        return np.eye(len(self.parameters)), np.zeros(len(self.parameters))
-
-    def candidates(
-        self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
-    ) -> Candidates:
-        """The grid of the variable projection; pinned coordinates are one value."""
-        raise NotImplementedError
-
-    def _grid(self, **axes: np.ndarray) -> dict[str, np.ndarray]:
-        """All combinations of the axes, flattened; a pinned parameter has one value."""
-        fixed = self.fixed
-        values = [np.array([fixed[name]]) if name in fixed else axis for name, axis in axes.items()]
-        return dict(zip(axes, (grid.ravel() for grid in np.meshgrid(*values, indexing="ij")), strict=True))
-
-    def _position(self, *names: str) -> tuple[int, ...]:
-        return tuple(self.parameters.index(name) for name in names)
 
 
 _CONSTANT = np.ones((1, 1))
@@ -279,7 +101,7 @@ class PowerLaw(_OneDimensional):
         log_x = np.log(columns[self.variable]) - centre[self.variable]
         grid = self._grid(**{self.exponent: np.geomspace(0.01, 6.0, 60)})
         factor = np.exp(-grid[self.exponent][:, None] * log_x)
-        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+        return Candidates(grid, {"E": np.ones((1, log_x.shape[-1])), self.coefficient: factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +146,7 @@ class Exponential(_OneDimensional):
         x = columns[self.variable]
         grid = self._grid(rate=np.geomspace(0.02 / x.max(), 20.0 / x.min(), 80))
         factor = np.exp(-grid["rate"][:, None] * x)
-        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+        return Candidates(grid, {"E": np.ones((1, len(x))), self.coefficient: factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,7 +195,7 @@ class StretchedExponential(_OneDimensional):
         x = columns[self.variable]
         grid = self._grid(rate=np.geomspace(1e-3 / x.max(), 1e3 / x.min(), 40), stretch=np.geomspace(0.03, 2.0, 14))
         factor = np.exp(-((grid["rate"][:, None] * x) ** grid["stretch"][:, None]))
-        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+        return Candidates(grid, {"E": np.ones((1, len(x))), self.coefficient: factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -426,7 +248,7 @@ class ShiftedPower(_OneDimensional):
         )
         log_x = np.log(x + grid[self.shift][:, None]) - centre[self.variable]
         factor = np.exp(-grid[self.exponent][:, None] * log_x)
-        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+        return Candidates(grid, {"E": np.ones((1, log_x.shape[-1])), self.coefficient: factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -498,7 +320,7 @@ class BrokenPower(_OneDimensional):
         bend = s * np.logaddexp(0, (log_x - np.log(grid[name])[:, None] + centre[self.variable]) / s)
         early, late = grid[self.exponent][:, None], grid[self.late_exponent][:, None]
         factor = np.exp(-early * log_x - (late - early) * bend)
-        return Candidates(grid, {"E": np.ones_like(factor), self.coefficient: factor})
+        return Candidates(grid, {"E": np.ones((1, log_x.shape[-1])), self.coefficient: factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -551,12 +373,11 @@ class Chinchilla(Law):
     ) -> Candidates:
         log_n, log_d = (np.log(columns[name]) - centre[name] for name in ("N", "D"))
         grid = self._grid(**dict.fromkeys(self.exponents, _EXPONENT_AXIS))
-        # One row for each distinct exponent, then spread over the grid: exponentials are the dear part.
-        factors = {"E": np.ones((len(grid["alpha"]), len(log_n)))}
+        factors, rows = {"E": np.ones((1, len(log_n)))}, {}
         for coefficient, exponent, log_x in (("A", "alpha", log_n), ("B", self.exponents[-1], log_d)):
-            values, which = np.unique(grid[exponent], return_inverse=True)
-            factors[coefficient] = np.exp(-values[:, None] * log_x)[which]
-        return Candidates(grid, factors)
+            values, rows[coefficient] = np.unique(grid[exponent], return_inverse=True)
+            factors[coefficient] = np.exp(-values[:, None] * log_x)
+        return Candidates(grid, factors, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -638,4 +459,4 @@ class Kaplan(Law):
             "Dc": scale ** -1 * np.exp(-log_d) * np.ones_like(beta),
         }
         powers = {"Nc": grid["beta"] / grid["alpha"], "Dc": np.ones_like(grid["beta"])}
-        return Candidates(grid, factors, target, beta * excess / target, powers)
+        return Candidates(grid, factors, {}, target, beta * excess / target, powers)

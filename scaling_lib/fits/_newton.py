@@ -1,0 +1,379 @@
+"""Damped full Newton for many fits at once.
+
+The objective is f(theta) = sum_i w_i rho(r_i) with r = log L_i - log L(theta, x_i) or r = L_i - L(theta, x_i), and
+L = sum_k exp(u_k) (`laws`). With psi = rho', c = rho'' and, for residuals of log L, p_k = exp(u_k) / L:
+
+    grad f = - sum_i w psi sum_k p_k grad u_k
+    Hess f =   sum_i w (c + psi) (grad log L)(grad log L)' - w psi sum_k p_k (grad u_k grad u_k' + Hess u_k)
+
+(residuals of L: p_k = exp(u_k), and c instead of c + psi). Where the u_k are affine in theta their gradients are fixed
+columns, so the Hessian of every fit in a batch is a few element-wise arrays times the products of these columns. A
+resample is a row of weights w or of data y: nothing is copied or gathered.
+
+Each fit has its own Levenberg damping and accepts or rejects its own steps; finished fits leave the batch. It stops on
+a predicted decrease that is small *relative to f*: f is about 1e-3 here, and an absolute tolerance stops early.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scaling_lib.fits.laws import AffineTerm, CurvedTerm
+
+__all__ = ["Design", "Loss", "Solution", "minimise", "solve_definite"]
+
+# Points times fits that are worked on together: the arrays of one step stay in the cache.
+CHUNK = 40_000
+
+# Batches smaller than this are solved by LAPACK, whose cost is per matrix and not per call.
+FEW = 40
+
+
+@dataclass(frozen=True)
+class Loss:
+    """rho of an objective. logarithmic: residuals of log L instead of L. delta: Huber's threshold, None for squares
+    (rho(r) = r^2 / 2, which `fitting` doubles)."""
+
+    logarithmic: bool
+    delta: float | None
+
+    def rho(self, residual: np.ndarray) -> np.ndarray:
+        """rho(r), element by element."""
+        if self.delta is None:
+            return 0.5 * residual**2
+        clipped = np.clip(residual, -self.delta, self.delta)
+        return clipped * (residual - 0.5 * clipped)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """theta: (batch, parameters); value: f; converged: the predicted decrease fell under the tolerance."""
+
+    theta: np.ndarray
+    value: np.ndarray
+    converged: np.ndarray
+    evaluations: np.ndarray
+
+
+class Design:
+    """The terms of a law on fixed points, with the products of the affine ones, and room to work in."""
+
+    def __init__(self, terms: Sequence[AffineTerm | CurvedTerm], points: int, parameters: int) -> None:
+        self.terms, self.points, self.parameters = terms, points, parameters
+        self.wide = [
+            np.broadcast_to(term.features, (len(term.index), points)) if isinstance(term, AffineTerm) else None
+            for term in terms
+        ]
+        self.columns = [None if wide is None else np.ascontiguousarray(wide.T) for wide in self.wide]
+        self.products = {}
+        for k, first in enumerate(self.wide):
+            for m, second in enumerate(self.wide[: k + 1]):
+                if first is not None and second is not None:
+                    product = (first[:, None, :] * second[None, :, :]).reshape(-1, points)
+                    self.products[k, m] = np.ascontiguousarray(product.T)
+        self._room: dict[str, np.ndarray] = {}
+
+    def room(self, name: str, size: int, dtype: type = float) -> np.ndarray:
+        """An array (size, points) to write to. Kept between steps: fresh large arrays cost more than what is done with
+        them."""
+        held = self._room.get(name)
+        if held is None or len(held) < size:
+            held = self._room[name] = np.empty((size, self.points), dtype)
+        return held[:size]
+
+    def evaluate(
+        self, theta: np.ndarray, y: np.ndarray, w: np.ndarray | None, loss: Loss
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """f (batch,), gradient (batch, p), Hessian (batch, p, p)."""
+        shares, slopes, bends = self._shares(theta)
+        total = self.room("total", len(theta))
+        np.add(shares[0], shares[-1], out=total) if len(shares) > 1 else np.copyto(total, shares[0])
+        for share in shares[1:-1]:
+            total += share
+        residual = self.room("residual", len(theta))
+        if loss.logarithmic:
+            np.subtract(y, np.log(total, out=residual), out=residual)
+            np.divide(1.0, total, out=total)
+            shares = [np.multiply(share, total, out=self.room(f"u{k}", len(theta))) for k, share in enumerate(shares)]
+        else:
+            np.subtract(y, total, out=residual)
+        value, push, outer = self._influence(residual, w, loss)
+        gradient = np.zeros((len(theta), self.parameters))
+        hessian = np.zeros((len(theta), self.parameters, self.parameters))
+        pull, cross, weighted = (self.room(name, len(theta)) for name in ("pull", "cross", "weighted"))
+        for k, term in enumerate(self.terms):
+            index = np.array(term.index)
+            np.multiply(push, shares[k], out=pull)
+            np.multiply(outer, shares[k], out=weighted)
+            gradient[:, index] -= pull @ self.columns[k] if slopes[k] is None else _contract(pull, slopes[k])
+            for m in range(k + 1):
+                other = np.array(self.terms[m].index)
+                np.multiply(weighted, shares[m], out=cross)
+                if m == k:
+                    cross -= pull
+                block = self._block(k, m, cross, slopes)
+                if m == k and bends[k] is not None:
+                    block -= np.einsum("bn,bqrn->bqr", pull, bends[k])
+                # += on each side: two terms may share a coordinate (tied exponents).
+                hessian[:, index[:, None], other] += block
+                if m < k:
+                    hessian[:, other[:, None], index] += block.transpose(0, 2, 1)
+        return value, gradient, hessian
+
+    def _shares(self, theta: np.ndarray) -> tuple[list, list, list]:
+        """exp(u_k), and the gradient and Hessian of the curved u_k."""
+        parts, slopes, bends = [], [], []
+        for k, term in enumerate(self.terms):
+            own = theta[:, term.index]
+            slope = bend = None
+            if isinstance(term, CurvedTerm):
+                u, slope, bend = term.function(own)
+                part = np.exp(u, out=u)
+            elif term.features.shape[1] == 1:
+                part = np.exp(own @ term.features)
+            else:
+                part = np.matmul(own, term.features, out=self.room(f"u{k}", len(theta)))
+                np.exp(part, out=part)
+            parts.append(part)
+            slopes.append(slope)
+            bends.append(bend)
+        return parts, slopes, bends
+
+    def _influence(
+        self, residual: np.ndarray, w: np.ndarray | None, loss: Loss
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """f, w psi, and w c (+ w psi for residuals of log L)."""
+        size = len(residual)
+        push, outer, half = (self.room(name, size) for name in ("push", "outer", "half"))
+        if loss.delta is None:
+            np.copyto(push, residual)
+            outer[...] = 1.0
+        else:
+            np.clip(residual, -loss.delta, loss.delta, out=push)
+            np.copyto(outer, np.equal(push, residual, out=self.room("inside", size, bool)))
+        np.multiply(push, -0.5, out=half)
+        half += residual
+        if w is not None:
+            push *= w
+            outer *= w
+        value = np.einsum("bn,bn->b", push, half)
+        if loss.logarithmic:
+            outer += push
+        return value, push, outer
+
+    def _block(self, k: int, m: int, cross: np.ndarray, slopes: list) -> np.ndarray:
+        """sum_i cross_i (grad u_k)(grad u_m)', (batch, coordinates of k, coordinates of m)."""
+        if (k, m) in self.products:
+            shape = (len(cross), len(self.terms[k].index), len(self.terms[m].index))
+            return (cross @ self.products[k, m]).reshape(shape)
+        if slopes[k] is None:
+            return np.swapaxes(np.matmul(slopes[m] * cross[:, None, :], self.columns[k]), 1, 2)
+        first = slopes[k] * cross[:, None, :]
+        return np.matmul(first, self.columns[m] if slopes[m] is None else np.swapaxes(slopes[m], 1, 2))
+
+
+def _contract(pull: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    return np.matmul(slope, pull[:, :, None])[:, :, 0]
+
+
+def solve_definite(
+    matrix: np.ndarray, right: np.ndarray, damping: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solutions of a batch of small symmetric systems (matrix + damping I), and whether each is positive definite.
+
+    Cholesky with the batch as the inner axis: a Python loop over p (p + 1) / 2 entries, each a vector operation, is
+    several times faster than LAPACK on thousands of 5 x 5 matrices.
+    """
+    size = right.shape[1]
+    lower = np.zeros((size, size, len(right)))
+    definite = np.ones(len(right), bool)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for i in range(size):
+            for j in range(i + 1):
+                entry = matrix[:, i, j] + damping if i == j else matrix[:, i, j].copy()
+                for k in range(j):
+                    entry -= lower[i, k] * lower[j, k]
+                if i == j:
+                    good = entry > 1e-13 * np.abs(matrix[:, i, i])
+                    definite &= good
+                    lower[i, i] = np.sqrt(np.where(good, entry, 1.0))
+                else:
+                    lower[i, j] = entry / lower[j, j]
+        solution = right.T.copy()
+        for i in range(size):
+            for k in range(i):
+                solution[i] -= lower[i, k] * solution[k]
+            solution[i] /= lower[i, i]
+        for i in reversed(range(size)):
+            for k in range(i + 1, size):
+                solution[i] -= lower[k, i] * solution[k]
+            solution[i] /= lower[i, i]
+    return solution.T, definite
+
+
+def _damped_steps(hessian: np.ndarray, gradient: np.ndarray, held: np.ndarray, damping: np.ndarray) -> np.ndarray:
+    """Newton steps with Marquardt's scaling; `damping` is raised in place until each system is positive definite."""
+    diagonal = np.abs(np.einsum("bpp->bp", hessian))
+    scale = np.where(held, 1.0, np.sqrt(np.maximum(diagonal, 1e-8 * diagonal.max(axis=1, keepdims=True))))
+    scale[scale == 0] = 1.0
+    system = hessian / (scale[:, :, None] * scale[:, None, :])
+    if held.any():
+        system = np.where(held[:, :, None] | held[:, None, :], np.eye(held.shape[1]), system)
+    right = -gradient / scale
+    if len(right) < FEW:
+        values, vectors = np.linalg.eigh(np.where(np.isfinite(system), system, 0.0))
+        least = values[:, 0]
+        while (bad := least + damping <= 1e-12).any():
+            damping[bad] = np.maximum(8 * damping[bad], 1e-3)
+        inner = np.einsum("bqp,bq->bp", vectors, right) / (values + damping[:, None])
+        return np.einsum("bpq,bq->bp", vectors, inner) / scale
+    step, definite = solve_definite(system, right, damping)
+    todo = np.flatnonzero(~definite)
+    for _ in range(20):
+        if not len(todo):
+            break
+        damping[todo] = np.maximum(8 * damping[todo], 1e-3)
+        step[todo], definite = solve_definite(system[todo], right[todo], damping[todo])
+        todo = todo[~definite]
+    step[todo] = 0.0
+    return step / scale
+
+
+def minimise(
+    terms: Sequence[AffineTerm | CurvedTerm],
+    y: np.ndarray,
+    weights: np.ndarray | None,
+    start: np.ndarray,
+    loss: Loss,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    *,
+    tolerance: float = 1e-9,
+    steps: int = 200,
+) -> Solution:
+    """The minimum of f inside [lower, upper] from each row of `start` (batch, parameters).
+
+    y: (points,) or (batch, points), already a logarithm where `loss.logarithmic`; weights likewise, or None.
+    lower, upper: (parameters,) or (batch, parameters); equal bounds freeze a coordinate. Coordinate 0 is log E: where it
+    drifts towards -infinity it is tried on its lower bound at once. steps: most evaluations of one fit.
+    """
+    pool = _Pool(terms, y, weights, start, loss, np.broadcast_to(lower, start.shape), np.broadcast_to(upper, start.shape))
+    with np.errstate(all="ignore"):
+        while pool.admit():
+            pool.step(tolerance, steps)
+    return pool.outcome
+
+
+def _rows(array: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return array if array is None or array.ndim == 1 else array[rows]
+
+
+class _Pool:
+    """The fits at work. Finished ones leave and waiting ones take their place, so that every step is a full batch."""
+
+    _ROWS = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age", "jumps")
+
+    def __init__(
+        self,
+        terms: Sequence[AffineTerm | CurvedTerm],
+        y: np.ndarray,
+        w: np.ndarray | None,
+        start: np.ndarray,
+        loss: Loss,
+        lower: np.ndarray,
+        upper: np.ndarray,
+    ) -> None:
+        batch, parameters = start.shape
+        points = y.shape[-1]
+        self.design, self.loss = Design(terms, points, parameters), loss
+        self.all_y, self.all_w, self.all_lower, self.all_upper = y, w, lower, upper
+        self.start = np.minimum(np.maximum(start, lower), upper)
+        self.size, self.waiting, self.batch = max(1, CHUNK // points), 0, batch
+        # Below `floor` the residuals are rounding: noise-free data cannot be fitted better.
+        largest = np.abs(y).max(axis=-1)
+        resolution = 4 * np.finfo(float).eps * (np.maximum(1.0, largest) if loss.logarithmic else largest)
+        self.floor = np.broadcast_to(0.5 * (points if w is None else w.sum(axis=-1)) * resolution**2, batch)
+        least = y.min(axis=-1) if loss.logarithmic else np.log(np.maximum(y.min(axis=-1), np.finfo(float).tiny))
+        self.small = np.broadcast_to(least, batch) + np.log(0.03)
+        self.outcome = Solution(
+            self.start.copy(), np.full(batch, np.inf), np.zeros(batch, bool), np.zeros(batch, int)
+        )
+        self.ids = np.arange(0)
+        self.theta = self.gradient = self.moved = np.zeros((0, parameters))
+        self.hessian = np.zeros((0, parameters, parameters))
+        self.value = self.length = self.damping = np.zeros(0)
+        self.age, self.jumps = np.zeros(0, int), np.zeros(0, bool)
+
+    def admit(self) -> bool:
+        """Fill the pool up where a good part of it is free; False when nothing is left to do."""
+        free = min(self.size - len(self.ids), self.batch - self.waiting)
+        if free and (free >= self.size // 4 or free == self.batch - self.waiting):
+            ids = np.arange(self.waiting, self.waiting + free)
+            zeros = np.zeros((free, self.start.shape[1]))
+            new = (ids, self.start[ids], np.full(free, np.inf), zeros, np.zeros((*zeros.shape, zeros.shape[1])), zeros,
+                   np.ones(free), np.zeros(free), np.zeros(free, int), np.ones(free, bool))  # fmt: skip
+            for name, rows in zip(self._ROWS, new, strict=True):
+                setattr(self, name, np.concatenate([getattr(self, name), rows]))
+            self.waiting += free
+            self._gather()
+        return len(self.ids) > 0
+
+    def _gather(self) -> None:
+        self.y, self.w = _rows(self.all_y, self.ids), _rows(self.all_w, self.ids)
+        self.lower, self.upper = self.all_lower[self.ids], self.all_upper[self.ids]
+
+    def step(self, tolerance: float, steps: int) -> None:
+        """One evaluation of every fit: a new fit's start, a Newton step, or a shorter version of the last one."""
+        theta, lower, upper, ids = self.theta, self.lower, self.upper, self.ids
+        held = (lower == upper) | ((theta <= lower) & (self.gradient > 0)) | ((theta >= upper) & (self.gradient < 0))
+        pull = np.where(held, 0.0, self.gradient)
+        turn = np.flatnonzero((self.length == 1.0) & (self.age > 0))
+        if len(turn):
+            damping, place = self.damping[turn], theta[turn]
+            step = _damped_steps(self.hessian[turn], pull[turn], held[turn], damping)
+            self.damping[turn] = damping
+            away = self.jumps[turn] & (step[:, 0] < -0.4) & (place[:, 0] < self.small[ids[turn]])
+            away &= place[:, 0] > lower[turn, 0]
+            step[away, 0] = lower[turn[away], 0] - place[away, 0]
+            self.moved[turn] = np.minimum(np.maximum(place + step, lower[turn]), upper[turn]) - place
+        moved, length, new = self.moved, self.length, self.age == 0
+        proposal = np.minimum(np.maximum(theta + length[:, None] * moved, lower), upper)
+        value, gradient, hessian = self.design.evaluate(proposal, self.y, self.w, self.loss)
+        self.age += 1
+        slope = np.einsum("bp,bp->b", pull, moved)
+        decrease = -slope - 0.5 * np.einsum("bp,bp->b", np.einsum("bpq,bq->bp", self.hessian, moved), moved)
+        better = value <= self.value
+        jumped = (proposal[:, 0] <= lower[:, 0]) & (theta[:, 0] > lower[:, 0])
+        floor = self.floor[ids]
+        done = (decrease <= tolerance * self.value + floor) & (self.damping < 1e-2) & better & ~jumped & ~new
+        done |= np.minimum(self.value, value) <= floor
+        stuck = ~better & (np.abs(length[:, None] * moved).max(axis=1) < 1e-13)
+        # Too far: the cubic through both values and slopes says how far to go along the same step.
+        reach, end = length * slope, length * np.einsum("bp,bp->b", gradient, moved)
+        bend = reach + end - 3 * (value - self.value)
+        root = np.sqrt(np.maximum(bend**2 - reach * end, 0.0))
+        share = 1 - (end + root - bend) / (end - reach + 2 * root)
+        shorter = length * np.where(np.isfinite(share), np.clip(share, 0.05, 0.6), 0.1)
+        tired = ~better & ((shorter < 1e-3) | jumped)
+        self.jumps &= better | ~jumped
+        self.damping *= np.where(better & (length == 1.0), 0.1, 1.0)
+        self.damping[self.damping < 1e-7] = 0.0
+        worn = tired & ~jumped
+        self.damping[worn] = np.maximum(8 * self.damping[worn], 1e-3)
+        self.length = np.where(better | tired, 1.0, shorter)
+        self.theta = np.where(better[:, None], proposal, theta)
+        self.value = np.where(better, value, self.value)
+        self.gradient = np.where(better[:, None], gradient, self.gradient)
+        self.hessian = np.where(better[:, None, None], hessian, self.hessian)
+        self._retire(done | stuck, (self.age >= steps) | (new & ~better))
+
+    def _retire(self, done: np.ndarray, failed: np.ndarray) -> None:
+        leaving = done | failed
+        if leaving.any():
+            ids = self.ids[leaving]
+            self.outcome.theta[ids], self.outcome.value[ids] = self.theta[leaving], self.value[leaving]
+            self.outcome.converged[ids], self.outcome.evaluations[ids] = done[leaving], self.age[leaving]
+            for name in self._ROWS:
+                setattr(self, name, getattr(self, name)[~leaving])
+            self._gather()

@@ -1,0 +1,260 @@
+"""A law on checked points with an objective: what the solver, the resamples and the profiles share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_real
+from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, CurvedTerm, Law
+from scaling_lib.fits._newton import Loss, Solution, minimise
+from scaling_lib.fits._starts import projected_starts
+from scaling_lib.fits.tables import table_columns
+
+__all__ = ["OBJECTIVES", "Problem", "make_problem"]
+
+OBJECTIVES = ("ols", "huber", "log-ols", "log-huber", "log-lad")
+
+# log-lad is the limit of log-huber: each threshold starts from the last, then the corner of the polytope is solved for.
+_LAD_DELTAS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+# Which cells of the grid, in the order of their sums of squares, are polished: at first, and where that ends in doubt.
+_FIRST = np.array([0, 2])
+_SECOND = np.array([0, 1, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """columns: {variable: (points,)}; loss: (points,) in nats; weights: (points,) or None.
+
+    objective: one of OBJECTIVES; delta: Huber's threshold (None for ols, log-ols, log-lad). centred: coordinates of
+    coefficients are taken in the middle of the data, where they hardly correlate with the exponents; without, they are
+    the logarithms of the coefficients themselves, so that these can be held fixed.
+    """
+
+    law: Law
+    columns: Mapping[str, np.ndarray]
+    loss: np.ndarray
+    weights: np.ndarray | None
+    objective: str
+    delta: float | None
+    centred: bool = True
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether residuals are those of log L."""
+        return self.objective.startswith("log-")
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        """What the residuals are of: L or log L."""
+        return np.log(self.loss) if self.logarithmic else self.loss
+
+    @cached_property
+    def centre(self) -> dict[str, float]:
+        """Mean log of each variable; zeros where a coefficient is to be held fixed."""
+        centre = {name: float(np.log(values).mean()) for name, values in self.columns.items()}
+        matrix, _ = self.law.frame(centre)
+        mixed = (matrix != np.eye(len(matrix))).any(axis=1)
+        pinned = any(mixed[self.law.parameters.index(name)] for name in self.law.fixed)
+        return centre if self.centred and not pinned else dict.fromkeys(centre, 0.0)
+
+    @cached_property
+    def terms(self) -> list[AffineTerm | CurvedTerm]:
+        """The law's terms on these points."""
+        return self.law.terms(self.columns, self.centre)
+
+    @cached_property
+    def frame(self) -> tuple[np.ndarray, np.ndarray]:
+        """(log) parameters = M theta + shift."""
+        return self.law.frame(self.centre)
+
+    @property
+    def offset_floor(self) -> float:
+        """An E whose logarithm is here or lower is zero: it no longer changes L in double precision."""
+        return float(np.log(self.loss.min())) - 40.0
+
+    @cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of the coordinates; equal where a parameter is pinned."""
+        law, size = self.law, len(self.law.parameters)
+        lower, upper = np.full(size, -700.0), np.full(size, 700.0)
+        lower[0], upper[0] = self.offset_floor, np.log(self.loss.max())
+        for name in law.exponents:
+            lower[law.parameters.index(name)], upper[law.parameters.index(name)] = EXPONENT_RANGE
+        for name, value in law.fixed.items():
+            i = law.parameters.index(name)
+            lower[i] = upper[i] = self.coordinate(name, value)
+        return lower, upper
+
+    def coordinate(self, name: str, value: float) -> float:
+        """The coordinate of a parameter that is not mixed with another (see `centred`)."""
+        if name in self.law.exponents:
+            return value
+        if name == "E" and value == 0:
+            return self.offset_floor
+        return max(float(np.log(value)) - float(self.frame[1][self.law.parameters.index(name)]), -700.0)
+
+    def coordinates(self, params: Mapping[str, float]) -> np.ndarray:
+        """All coordinates of parameter values: the inverse of `natural`."""
+        logs = np.array([self.coordinate(name, params[name]) for name in self.law.parameters])
+        return np.linalg.solve(self.frame[0], logs)
+
+    def natural(self, theta: np.ndarray) -> np.ndarray:
+        """Parameters (batch, p) from coordinates (batch, p)."""
+        matrix, shift = self.frame
+        values = theta @ matrix.T + shift
+        logs = np.array([name not in self.law.exponents for name in self.law.parameters])
+        with np.errstate(over="ignore"):
+            values = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
+        values[theta[:, 0] <= self.offset_floor, 0] = 0.0
+        for name, value in self.law.fixed.items():
+            values[:, self.law.parameters.index(name)] = value
+        return values
+
+    def starts(self, ranks: np.ndarray = _FIRST) -> np.ndarray:
+        """Coordinates (starts, p) from the variable projection."""
+        return projected_starts(
+            self.law, self.columns, self.centre, self.loss, self.weights, self.logarithmic, ranks
+        )
+
+    def search(self) -> tuple[np.ndarray, float, bool]:
+        """The optimum: coordinates, value, whether converged. A doubtful end is searched for again from many cells."""
+        affine = all(isinstance(term, AffineTerm) for term in self.terms)
+        solution = self.solve(self.starts(_FIRST if affine else _SECOND))
+        best = int(np.argmin(solution.value))
+        lower, upper = self.bounds
+        theta = solution.theta[best]
+        astray = ((theta <= lower) | (theta >= upper)) & (lower < upper)
+        agree = solution.value <= solution.value[best] * (1 + 1e-6)
+        if affine and (astray.any() or not agree.all() or not solution.converged[best]):
+            again = self.solve(self.starts(_SECOND))
+            if again.value.min() < solution.value[best]:
+                solution, best = again, int(np.argmin(again.value))
+        return solution.theta[best], float(solution.value[best]), bool(solution.converged[best])
+
+    def solve(
+        self,
+        start: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        y: np.ndarray | None = None,
+        bounds: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Solution:
+        """Minimise from each row of `start`, all at once. weights, y: (points,) or (batch, points), in place of the
+        problem's own; bounds: (p,) or (batch, p). The value is the objective as `fitting` defines it."""
+        weights = self.weights if weights is None else weights
+        y = self.y if y is None else y
+        lower, upper = self.bounds if bounds is None else bounds
+        if self.objective == "log-lad":
+            return self._solve_lad(start, weights, y, lower, upper)
+        solution = minimise(self.terms, y, weights, start, Loss(self.logarithmic, self.delta), lower, upper)
+        if self.delta is None:
+            return Solution(solution.theta, 2 * solution.value, solution.converged, solution.evaluations)
+        return solution
+
+    def predicted(self, theta: np.ndarray) -> np.ndarray:
+        """L or log L at the points, (batch, points)."""
+        total = np.zeros((len(theta), len(self.loss)))
+        for term in self.terms:
+            own = theta[:, term.index]
+            total += np.exp(own @ term.features if isinstance(term, AffineTerm) else term.function(own)[0])
+        return np.log(total) if self.logarithmic else total
+
+    def slopes(self, theta: np.ndarray, columns: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
+        """d L / d theta or d log L / d theta, (points, p), here or at other columns."""
+        terms = self.terms if columns is None else self.law.terms(columns, self.centre)
+        parts, slopes = [], []
+        for term in terms:
+            own = theta[None, term.index]
+            if isinstance(term, AffineTerm):
+                parts.append(np.exp(own @ term.features)[0])
+                slopes.append(term.features)
+            else:
+                u, slope, _ = term.function(own)
+                parts.append(np.exp(u[0]))
+                slopes.append(slope[0])
+        total = np.sum(np.broadcast_arrays(*parts), axis=0)
+        jacobian = np.zeros((len(total), len(theta)))
+        for term, part, slope in zip(terms, parts, slopes, strict=True):
+            jacobian[:, term.index] += (part * slope).T
+        return jacobian / total[:, None] if self.logarithmic else jacobian
+
+    def _solve_lad(
+        self, start: np.ndarray, weights: np.ndarray | None, y: np.ndarray, lower: np.ndarray, upper: np.ndarray
+    ) -> Solution:
+        theta, evaluations = start, np.zeros(len(start), int)
+        for delta in _LAD_DELTAS:
+            solution = minimise(self.terms, y, weights, theta, Loss(True, delta), lower, upper)
+            theta, evaluations = solution.theta, evaluations + solution.evaluations
+        lower, upper = np.broadcast_to(lower, theta.shape), np.broadcast_to(upper, theta.shape)
+        theta, converged = theta.copy(), solution.converged.copy()
+        value = np.empty(len(theta))
+        for row in range(len(theta)):
+            free = (theta[row] > lower[row]) & (theta[row] < upper[row])
+            own = None if weights is None else weights if weights.ndim == 1 else weights[row]
+            theta[row], value[row], exact = self._corner(theta[row], free, own, y if y.ndim == 1 else y[row])
+            converged[row] |= exact
+        return Solution(theta, value, converged, evaluations)
+
+    def _corner(
+        self, theta: np.ndarray, free: np.ndarray, weights: np.ndarray | None, y: np.ndarray
+    ) -> tuple[np.ndarray, float, bool]:
+        """The least absolute deviations fit nearest to `theta`: as many residuals vanish as there are free coordinates.
+
+        It is a local optimum where the signs of the other residuals can be balanced by multipliers of the vanishing
+        ones no larger than their weights (the condition of linear programming, on the linearised law).
+        """
+        w = np.ones_like(y) if weights is None else weights
+
+        def deviation(place: np.ndarray) -> np.ndarray:
+            return y - self.predicted(place[None])[0]
+
+        residual = deviation(theta)
+        value = float(w @ np.abs(residual))
+        on = np.argsort(np.where(w > 0, np.abs(residual), np.inf), kind="stable")[: int(free.sum())]
+        place = theta.copy()
+        for _ in range(6):
+            slope = self.slopes(place)[np.ix_(on, np.flatnonzero(free))]
+            step = np.linalg.lstsq(slope, deviation(place)[on], rcond=1e-12)[0]
+            place[free] += step
+            if not np.isfinite(place).all() or np.abs(step).max(initial=0.0) < 1e-14:
+                break
+        residual = deviation(place)
+        new = float(w @ np.abs(residual))
+        if not new <= value * (1 + 1e-12):
+            return theta, value, False
+        slope = self.slopes(place)[:, free]
+        off = np.ones(len(y), bool)
+        off[on] = False
+        balance = slope[off].T @ (w[off] * np.sign(residual[off]))
+        multipliers = np.linalg.lstsq(slope[on].T, balance, rcond=1e-12)[0]
+        return place, new, bool((np.abs(multipliers) <= w[on] * (1 + 1e-9)).all())
+
+
+def make_problem(law: Law, table: Any, objective: str, delta: float | None, weights: Any) -> Problem:
+    """Check everything and choose the threshold. Raises InvalidArgument."""
+    columns, loss = table_columns(law, table)
+    check_choice("objective", objective, OBJECTIVES)
+    if delta is not None:
+        if objective not in ("huber", "log-huber"):
+            raise InvalidArgument(
+                f"delta belongs to the objectives huber and log-huber, got {delta!r} with {objective!r}: leave it out."
+            )
+        delta = check_real("delta", delta, above=0)
+    elif objective == "log-huber":
+        delta = 1e-3
+    elif objective == "huber":  # the paper's rule and its fallback; 1 where all losses are equal
+        delta = 1.4826 * float(np.median(np.abs(loss - np.median(loss)))) or 0.1 * float(loss.std()) or 1.0
+    if weights is not None:
+        weights = check_array("weights", weights, dimensions=1, minimum=0, length=len(loss))
+        if np.count_nonzero(weights) < len(law.free):
+            raise InvalidArgument(
+                f"weights must leave {len(law.free)} points or more for {law.formula}, "
+                f"got {np.count_nonzero(weights)} above zero: raise some."
+            )
+    if not law.free:
+        raise InvalidArgument(f"law must have a free parameter, got {law.formula} with all of them pinned: unpin one.")
+    return Problem(law, columns, loss, weights, objective, delta)
