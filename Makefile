@@ -1,4 +1,4 @@
-# `make help` says what there is. Nothing here changes a tracked file but `make notebooks` and `make address`.
+# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make ledger` and `make address`.
 
 PROFILE ?= recorded
 PYTHON ?= python3
@@ -16,7 +16,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks address environment clean
+.PHONY: help book test test-all notebooks ledger address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -26,6 +26,7 @@ help:
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -44,6 +45,9 @@ test-all: $(INSTALLED)$(EVERYTHING)
 
 notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks
+
+ledger: $(INSTALLED)book
+	@$(RUN) -m tools.ledger
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

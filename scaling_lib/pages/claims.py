@@ -23,9 +23,31 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_real, check_text, invalid
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_real,
+    check_sequence,
+    check_text,
+    invalid,
+)
 
-__all__ = ["VERDICTS", "Claim", "Measured", "Row", "evaluate", "judge", "ledger", "ledger_frame", "rules_hash", "rules_history"]
+__all__ = [
+    "VERDICTS",
+    "Claim",
+    "Measured",
+    "Row",
+    "evaluate",
+    "freeze",
+    "judge",
+    "ledger",
+    "ledger_frame",
+    "rules_hash",
+    "rules_history",
+]
 
 VERDICTS = ("reproduced", "differs", "inconclusive", "not run")
 
@@ -78,6 +100,9 @@ class Measured:
             check_real(name, getattr(self, name))
         if self.low > self.high:
             raise InvalidArgument(f"low must not exceed high, got {self.low} and {self.high}: swap them.")
+        for name in ("runs", "rules"):
+            value = check_sequence(name, getattr(self, name), str, remedy="pass a tuple of hashes", minimum=0)
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True)
@@ -88,6 +113,13 @@ class Row:
     measured: Measured | None
     verdict: str
     exploratory: bool
+
+    def __post_init__(self) -> None:
+        check_instance("claim", self.claim, Claim, remedy="take it from ledger()")
+        if self.measured is not None:
+            check_instance("measured", self.measured, Measured, remedy="build it with Measured(value, low, high)")
+        check_choice("verdict", self.verdict, VERDICTS)
+        check_flag("exploratory", self.exploratory)
 
     def as_dict(self) -> dict[str, object]:
         """The row as plain values, as `scaling-lab claims --json` prints it."""

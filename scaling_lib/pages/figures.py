@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scaling_lib.errors import MissingDependency, check_instance, check_integer, check_sequence, check_text, invalid
+from scaling_lib.errors import (
+    MissingDependency,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_sequence,
+    check_text,
+    invalid,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "MARKERS", "Withheld", "show", "style", "table_html"]
+__all__ = ["COLOURS", "MARKERS", "Withheld", "logarithmic", "show", "style", "table_html"]
 
 # Okabe and Ito 2008, those with at least 3:1 on both grounds.
 COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7", "grey": "#767676"}
@@ -67,6 +76,22 @@ def style() -> Iterator[None]:
         settings[name] = _INK
     with mpl.rc_context(settings):
         yield
+
+
+def logarithmic(axes: "Axes", which: str = "both") -> None:
+    """Logarithmic axes with plain tick labels: 100k, 2M, 0.03. which: "x", "y" or "both"."""
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
+
+    check_instance("axes", axes, Axes, remedy="make them with matplotlib.pyplot.subplots()")
+    check_choice("which", which, ("x", "y", "both"))
+    for name in "xy" if which == "both" else which:
+        axes.set(**{f"{name}scale": "log"})
+        axis = getattr(axes, f"{name}axis")
+        large = max(abs(limit) for limit in axis.get_view_interval()) >= 1e4
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(EngFormatter(sep="") if large else FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def show(

@@ -10,7 +10,7 @@ from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.intervals import profile
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.pages.claims import Measured
-from scaling_lib.runs.tables import lowest_losses
+from scaling_lib.runs.tables import check_runs, lowest_losses
 
 __all__ = ["QUANTITIES", "Tables", "measured", "power_in_tokens"]
 
@@ -19,6 +19,7 @@ Tables = Callable[[str], pd.DataFrame | None]
 
 def power_in_tokens(runs: pd.DataFrame) -> Fit:
     """Excess loss = B D^-beta through L(N, D): least squares on logarithms, no offset since the floor is known."""
+    check_runs("runs", runs, ("N", "D", "loss", "excess_loss", "status"))
     best = lowest_losses(runs)
     return fit(PowerLaw(variable="D", offset=0.0), best.assign(loss=best["excess_loss"]), objective="log-ols")
 
@@ -27,6 +28,7 @@ def measured(parameter: str, fitted: Fit, runs: pd.DataFrame) -> Measured:
     """One fitted parameter with its interval and the runs behind it."""
     check_instance("fitted", fitted, Fit, remedy="make one with fits.fitting.fit")
     check_choice("parameter", parameter, tuple(fitted.params))
+    check_runs("runs", runs, ("identity", "rules"))
     interval = profile(fitted, parameter)
     rules = tuple(sorted(set(runs["rules"])))
     return Measured(fitted.params[parameter], interval.low, interval.high, tuple(runs["identity"]), rules)

@@ -10,12 +10,23 @@ from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
-from scaling_lib.errors import check_flag, check_instance, check_integer, check_sequence, check_text, invalid
+from scaling_lib.errors import (
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    check_sequence,
+    invalid,
+)
 from scaling_lib.runs.experiments import chain_of
 from scaling_lib.runs.records import Evaluation, Provenance, RunConfiguration, RunRecord, Schedule
 from scaling_lib.runs.store import Store
 
 __all__ = ["SweepReport", "ensembles_of", "expected_seconds", "sweep"]
+
+
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,12 @@ class SweepReport:
     already: int
     diverged: int
     seconds: float
+
+    def __post_init__(self) -> None:
+        check_sequence("trained", self.trained, str, remedy="pass identities", minimum=0)
+        check_integer("already", self.already, minimum=0)
+        check_integer("diverged", self.diverged, minimum=0)
+        check_real("seconds", self.seconds, minimum=0)
 
 
 def ensembles_of(configurations: Sequence[RunConfiguration]) -> list[list[RunConfiguration]]:
@@ -47,7 +64,7 @@ def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str 
 
     wanted = _checked(configurations)
     check_integer("steps", steps, minimum=2)
-    check_text("device", device)
+    check_choice("device", device, DEVICES)
     by_cost = sorted(wanted, key=lambda c: c.architecture.parameters)
     seconds_per_step = {}
     for configuration in {by_cost[0].architecture: by_cost[0], by_cost[-1].architecture: by_cost[-1]}.values():
@@ -86,7 +103,7 @@ def sweep(
     wanted = _checked(configurations)
     check_instance("store", store, Store, remedy="open it with Store(path)")
     check_flag("progress", progress)
-    check_text("device", device)
+    check_choice("device", device, DEVICES)
     if not isinstance(rules, str):
         raise invalid("rules", "a hash", rules, "pass '' where no claim is meant")
     missing = store.missing(wanted)

@@ -6,7 +6,7 @@ table was made; `recorded/README.md` is the data card.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,16 @@ import pandas as pd
 from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text, invalid
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 
-__all__ = ["COLUMNS", "frame_of", "load_recorded", "lowest_losses", "manifest", "record_table", "records_of"]
+__all__ = [
+    "COLUMNS",
+    "check_runs",
+    "frame_of",
+    "load_recorded",
+    "lowest_losses",
+    "manifest",
+    "record_table",
+    "records_of",
+]
 
 
 # Every column of a table of runs, with its meaning: the data card is written from this.
@@ -115,12 +124,20 @@ def _row(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def check_runs(name: str, value: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """`value` if it is a table of at least one run with `columns`; `name` is what the error calls it."""
+    check_instance(name, value, pd.DataFrame, remedy="make it with frame_of or load_recorded")
+    absent = [column for column in columns if column not in value.columns]
+    if absent:
+        raise InvalidArgument(f"{name} must have the columns {absent}, got {list(value)[:8]}: use a table of runs.")
+    if value.empty:
+        raise InvalidArgument(f"{name} must have at least one run, got a table without rows: train some first.")
+    return value
+
+
 def records_of(frame: pd.DataFrame) -> list[RunRecord]:
     """The inverse of `frame_of`. Raises InvalidData where a row's identity is not the hash of its configuration."""
-    check_instance("frame", frame, pd.DataFrame, remedy="make it with frame_of or load_recorded")
-    missing = {"identity", "configuration", "result", "provenance"} - set(frame.columns)
-    if missing:
-        raise InvalidArgument(f"frame must have the columns {sorted(missing)}, got {list(frame)}: use frame_of.")
+    check_runs("frame", frame, ("identity", "configuration", "result", "provenance"))
     records = []
     for row in frame.itertuples():
         record = RunRecord(
@@ -144,12 +161,12 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
     Returns the rows of the winning runs, sorted by `by`, with `trials`, the number of runs that the minimum was taken
     over.
     """
-    check_instance("frame", frame, pd.DataFrame, remedy="make it with frame_of or load_recorded")
+    check_runs("frame", frame, ("loss", "status"))
     if not isinstance(by, list | tuple) or not by:
         raise invalid("by", "a tuple of column names", by, "pass ('N', 'D')")
-    absent = [name for name in (*by, "loss", "status") if name not in frame.columns]
+    absent = [column for column in by if not isinstance(column, str) or column not in frame.columns]
     if absent:
-        raise InvalidArgument(f"frame and by must agree, got no column {absent} in frame: have {list(frame)[:8]}.")
+        raise invalid("by", "columns of the frame", absent, "pass ('N', 'D')")
     finished = frame[frame["status"] == "ok"]
     groups = finished.groupby(list(by), sort=True)["loss"]
     best = finished.loc[groups.idxmin()].reset_index(drop=True)

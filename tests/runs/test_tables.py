@@ -75,7 +75,7 @@ def test_edited_row_is_refused(frame):
 def test_missing_columns_are_named(frame):
     with pytest.raises(InvalidArgument, match="identity"):
         records_of(frame.drop(columns="identity"))
-    with pytest.raises(InvalidArgument, match="speed"):
+    with pytest.raises(InvalidArgument, match="by must be columns"):
         lowest_losses(frame, by=("speed",))
     with pytest.raises(InvalidArgument, match="frame must be a DataFrame"):
         lowest_losses(pd.Series([1.0]))

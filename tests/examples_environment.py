@@ -1,0 +1,20 @@
+"""A valid call for each public name of environment."""
+
+import tempfile
+from pathlib import Path
+
+from scaling_lib import environment
+from tests.runs.test_sweeps import RUNS
+
+SESSION = environment.Session("smoke", "cpu", Path(tempfile.mkdtemp()))
+RECORDED = environment.Session("recorded", "cpu", SESSION.home)
+
+EXAMPLES = [
+    (environment.profile, {"name": "smoke"}),
+    (environment.begin, {"name": "recorded"}),
+    (environment.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home}),
+    (SESSION.recorded, {"name": "er-100"}),
+    (RECORDED.expected_minutes, {"name": "er-100"}),
+    (RECORDED.own, {"name": "er-100"}),
+    (SESSION.train, {"configurations": [RUNS[0]]}),
+]

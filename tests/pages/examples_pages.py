@@ -1,0 +1,36 @@
+"""A valid call for each public name of pages."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from scaling_lib.pages import claims, figures, prose, quantities
+from tests.pages.planted import CLAIM, power_law_runs
+
+mpl.use("agg")
+
+RUNS = power_law_runs(1.0)
+MEASURED = claims.Measured(0.75, 0.7, 0.8)
+ROW = claims.Row(CLAIM, MEASURED, "differs", False)
+TABLE = pd.DataFrame({"D": [1.0]})
+FIGURE, AXES = plt.subplots()
+AXES.plot([1, 2], [1, 2])
+ALT = "Line plot of loss against tokens, falling from two nats to one."
+PARTS = {"name": "fig-x", "caption": "Loss.", "alt": ALT, "table": TABLE, "runs": ["a"]}
+
+EXAMPLES = [
+    (claims.Claim, {name: getattr(CLAIM, name) for name in claims.Claim.__dataclass_fields__}),
+    (claims.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",)}),
+    (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
+    (claims.judge, {"claim": CLAIM, "measured": MEASURED}),
+    (claims.evaluate, {"tables": {"er-100": RUNS}.get}),
+    (claims.ledger_frame, {"rows": [ROW]}),
+    (figures.Withheld, {"origin": "a figure", "sha256": "0"}),
+    (figures.show, {"figure": FIGURE} | PARTS),
+    (figures.logarithmic, {"axes": AXES, "which": "both"}),
+    (figures.table_html, {"table": TABLE, "digits": 3}),
+    (prose.say, {"sentence": "nothing to fill"}),
+    (prose.glue, {"key": "beta", "source": ROW}),
+    (quantities.power_in_tokens, {"runs": RUNS}),
+    (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),
+]

@@ -1,0 +1,65 @@
+"""A sweep trains what is missing, once, and can be asked again."""
+
+import pytest
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.runs.experiments import Experiment, Grid
+from scaling_lib.runs.records import Evaluation
+from scaling_lib.runs.store import Store
+from scaling_lib.runs.sweeps import ensembles_of, expected_seconds, sweep
+
+TINY = Experiment(
+    name="tiny",
+    question="Does a sweep work?",
+    ensemble="erdos_renyi",
+    parameters={"nodes": 12, "edges": 30},
+    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batch=4)},
+    context=10,
+    evaluation=Evaluation(walks=4, curve_points=2),
+)
+RUNS = TINY.configurations("smoke")
+
+
+def test_ensembles_share_shape_and_tokens():
+    groups = ensembles_of(RUNS)
+    assert len(groups) == 4
+    assert sorted(run.identity for group in groups for run in group) == sorted(run.identity for run in RUNS)
+    for group in groups:
+        assert len({(run.architecture, run.schedule) for run in group}) == 1
+        assert len({(run.optimizer.learning_rate, run.seed) for run in group}) == 4
+
+
+def test_sweep_trains_what_is_missing_once(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        first = sweep(RUNS[:4], store, progress=False, rules="r")
+        assert (len(first.trained), first.already) == (4, 0)
+        before = store.frame()
+        second = sweep(RUNS, store, progress=False)
+        assert (len(second.trained), second.already) == (len(RUNS) - 4, 4)
+        third = sweep(RUNS, store, progress=False)
+        assert (third.trained, third.already) == ((), len(RUNS))
+        after = store.frame()
+        assert after[after["identity"].isin(before["identity"])].reset_index(drop=True).equals(before)
+        assert set(before["rules"]) == {"r"}
+
+
+def test_a_stopped_sweep_gives_the_same_table(tmp_path):
+    def results(store):
+        return {record.identity: record.result.excess_loss for record in store.records()}
+
+    with Store(tmp_path / "whole.db") as whole:
+        sweep(RUNS, whole, progress=False)
+        reference = results(whole)
+    with Store(tmp_path / "pieces.db") as pieces:
+        for run in RUNS[::-1]:
+            sweep([run], pieces, progress=False)
+        assert results(pieces) == pytest.approx(reference, rel=1e-5)
+
+
+def test_expected_seconds_grow_with_the_work():
+    assert expected_seconds(RUNS[:1], steps=2) > 0
+
+
+def test_not_runs_are_refused(tmp_path):
+    with Store(tmp_path / "runs.db") as store, pytest.raises(InvalidArgument, match="configurations"):
+        sweep(["run"], store)

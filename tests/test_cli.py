@@ -1,0 +1,117 @@
+"""The command line: every verb, its JSON, and its one-line errors."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scaling_lib.cli import app
+from scaling_lib.runs import experiments
+from scaling_lib.runs.store import Store
+from tests.runs import planted
+from tests.runs.test_sweeps import TINY
+
+run = CliRunner().invoke
+
+
+def payload(*arguments):
+    """The JSON object a command prints, and proof that nothing else is on standard output."""
+    done = run(app, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1
+    return json.loads(lines[0])
+
+
+def test_help_names_the_verbs():
+    done = run(app, ["--help"])
+    assert done.exit_code == 0
+    for verb in ("chain", "train", "fit", "claims"):
+        assert verb in done.stdout
+
+
+def test_chain_er():
+    known = payload("chain", "er", "--nodes", "1000", "--edges", "5000")
+    assert known["nodes"] == 1000
+    assert known["edges"] == 5000
+    assert known["entropy_rate"] == pytest.approx(2.352, abs=0.01)
+    assert known["counting_coefficient"] == 4500
+
+
+def test_chain_ba_is_the_papers_graph():
+    known = payload("chain", "ba", "--nodes", "8192", "--m", "6")
+    assert known["edges"] == 49131
+    assert known["entropy_rate"] == pytest.approx(2.80, abs=0.01)
+
+
+def test_chain_edges(tmp_path):
+    (tmp_path / "ring.csv").write_text("source,target\n" + "".join(f"{i},{(i + 1) % 5}\n" for i in range(5)))
+    known = payload("chain", "edges", str(tmp_path / "ring.csv"))
+    assert known["nodes"] == known["edges"] == 5
+    assert known["entropy_rate"] == pytest.approx(0.6931471805599453)
+
+
+def test_train_and_claims_on_the_readers_store(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {"tiny": TINY, "er-100": experiments.EXPERIMENTS["er-100"]})
+    store = tmp_path / "runs.db"
+    first = payload("train", "tiny", "--store", str(store), "--mirror", str(tmp_path / "drive"))
+    assert first["trained"] == len(first["runs"]) == len(TINY.configurations("smoke"))
+    assert (tmp_path / "drive" / "runs.db").is_file()
+    again = payload("train", "tiny", "--store", str(store))
+    assert again["trained"] == 0
+    assert again["runs"] == first["runs"]
+    rows = payload("claims", "--store", str(store))["claims"]
+    assert {row["verdict"] for row in rows} == {"not run"}  # tiny is no claim's experiment
+
+
+def test_claims_have_what_the_table_shows():
+    rows = payload("claims")["claims"]
+    assert rows
+    assert all({"id", "published", "ours", "interval", "verdict"} <= set(row) for row in rows)
+    done = run(app, ["claims"], env={"COLUMNS": "200"})
+    assert rows[0]["id"] in done.stdout
+
+
+def test_claims_of_a_store_that_is_not_there():
+    done = run(app, ["claims", "--store", "nowhere.db"])
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "nowhere.db" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["chain", "er", "--nodes", "3", "--edges", "99"], "edges"),
+        (["chain", "ba", "--nodes", "3", "--m", "9"], "attachments"),
+        (["chain", "edges", "nowhere.csv"], "nowhere.csv"),
+        (["train", "er-1"], "er-1"),
+        (["train", "er-100", "--profile", "recorded"], "recorded"),
+    ],
+)
+def test_bad_input_is_one_line_on_standard_error(arguments, named):
+    done = run(app, arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert named in done.stderr
+
+
+def test_the_installed_command_answers():
+    command = Path(sys.executable).parent / "scaling-lab"
+    if not command.is_file():
+        pytest.skip("scaling-lab is not installed beside this interpreter")
+    done = subprocess.run([command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+
+
+def test_a_locked_store_is_said(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        store.add([planted.record()])
+        done = run(app, ["train", "er-100", "--store", str(tmp_path / "runs.db")])
+        assert done.exit_code == 2
+        assert "being written by another process" in done.stderr

@@ -1,0 +1,84 @@
+"""Profiles, folders and sessions."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scaling_lib import environment
+from scaling_lib.errors import InvalidArgument, MissingDependency
+from scaling_lib.runs.tables import COLUMNS
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in ("SCALING_PROFILE", "SCALING_HOME", "CI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_profile_comes_from_the_argument_then_the_variable_then_the_default(monkeypatch):
+    assert environment.profile() == "recorded"
+    monkeypatch.setenv("SCALING_PROFILE", "smoke")
+    assert environment.profile() == "smoke"
+    assert environment.profile("colab") == "colab"
+    monkeypatch.setenv("SCALING_PROFILE", "smoek")
+    with pytest.raises(InvalidArgument, match=r"SCALING_PROFILE must be one of .*'smoek'"):
+        environment.profile()
+
+
+def test_home_comes_from_the_variable_or_the_platform(monkeypatch, tmp_path):
+    assert "scaling-lab" in str(environment.home())
+    monkeypatch.setenv("SCALING_HOME", str(tmp_path))
+    assert environment.home() == tmp_path
+
+
+def test_place(monkeypatch):
+    assert environment.place() == "local"
+    monkeypatch.setenv("CI", "true")
+    assert environment.place() == "ci"
+
+
+def test_begin_says_where_it_runs(capsys):
+    session = environment.begin("recorded")
+    said = capsys.readouterr().out
+    assert "profile 'recorded'" in said
+    assert not session.trains
+
+
+def test_recorded_profile_trains_nothing(tmp_path):
+    session = environment.Session("recorded", "cpu", tmp_path / "home")
+    assert session.own("er-100").empty
+    assert list(session.own("er-100")) == list(COLUMNS)
+    assert session.expected_minutes("er-100") == 0
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_torch_training_says_what_to_install(tmp_path):
+    session = environment.Session("smoke", "", tmp_path)
+    with pytest.raises(MissingDependency, match="pip install torch"):
+        session.own("er-100")
+
+
+def test_absent_recorded_table_is_empty_where_the_profile_trains(tmp_path):
+    trains = environment.Session("smoke", "cpu", tmp_path)
+    assert isinstance(trains.recorded("no-such-table"), pd.DataFrame)
+    assert trains.recorded("no-such-table").empty
+    with pytest.raises(InvalidArgument, match="no-such-table"):
+        environment.Session("recorded", "cpu", tmp_path).recorded("no-such-table")
+
+
+def test_begin_works_without_torch(tmp_path):
+    """The recorded chapters run on a machine without torch."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
+        "from scaling_lib import environment, cli\n"
+        "print(environment.begin('recorded').device == '')"
+    )
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert "torch not installed" in done.stdout

@@ -1,0 +1,18 @@
+"""`make ledger`: enter the present rules in scaling_lib/pages/rules.json, before the runs that they will judge."""
+
+import json
+from pathlib import Path
+
+from scaling_lib.pages import claims
+
+HISTORY = Path(claims.__file__).with_name("rules.json")
+
+
+def main() -> None:
+    known = claims.rules_hash() in claims.rules_history()
+    HISTORY.write_text(json.dumps(claims.freeze(), indent=2) + "\n")
+    print(f"rules {claims.rules_hash()}: {'already in force' if known else 'entered; commit it before training'}.")
+
+
+if __name__ == "__main__":
+    main()
