@@ -29,7 +29,8 @@ moment; the fourth is of the same order). The other part of B comes from c_u bei
 Longer walks revisit nodes in clusters, so c_u scatters otherwise than binomially: A is the same, B is not. Simulate.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
@@ -45,6 +46,7 @@ from scaling_lib.errors import (
     check_flag,
     check_instance,
     check_integer,
+    check_real,
 )
 
 __all__ = [
@@ -63,18 +65,33 @@ ADDITIVE = COUNTERS[:3]
 _CHUNK = 2**20  # tokens held at a time
 
 
-class Expansion(NamedTuple):
+@dataclass(frozen=True)
+class Expansion:
     """E[excess loss] = first / D + second / D^2, D in transitions; nats."""
 
     first: float
     second: float
 
+    def __post_init__(self) -> None:
+        check_real("first", self.first)
+        check_real("second", self.second)
 
-class Simulation(NamedTuple):
+    def at(self, transitions: Int[np.ndarray, "size"]) -> Float[np.ndarray, "size"]:
+        """The two terms together, in nats."""
+        sizes = _check_sizes(transitions)
+        return self.first / sizes + self.second / sizes**2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
     """Mean excess loss over the repeats and its standard error, in nats; one entry for each number of transitions."""
 
     mean: Float[np.ndarray, "size"]
     standard_error: Float[np.ndarray, "size"]
+
+    def __post_init__(self) -> None:
+        check_array("mean", self.mean, dimensions=1)
+        check_array("standard_error", self.standard_error, dimensions=1, length=len(self.mean))
 
 
 def transition_counts(chain: Chain, walks: Int[np.ndarray, "walk time"]) -> Int[np.ndarray, "arc"]:
@@ -97,7 +114,7 @@ def _arcs(chain: Chain, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     if len(arcs) and arcs.min() < 0:
         where = int(arcs.argmin())
         raise InvalidArgument(
-            f"walks must step along arcs of the chain, got {source[where]} -> {target[where]}: pass walks of this chain."
+            f"walks must step along arcs of the chain, got {source[where]} -> {target[where]}: pass walks of it."
         )
     return arcs
 
@@ -230,7 +247,7 @@ def simulate_excess_loss(
     start: str = "stationary",
     progress: bool = True,
 ) -> Simulation:
-    """Mean excess loss over `repeats` counters, each trained on walks of `length` tokens until it has seen D transitions.
+    """Mean excess loss of `repeats` counters, each trained on its own walks of `length` tokens, at D transitions seen.
 
     transitions: increasing values of D; one stream of walks serves all of them, so their errors are correlated.
     length = 2 gives independent transitions, whose mean is `expected_excess_loss`. Walks come from `sample_walks`.
@@ -252,7 +269,7 @@ def simulate_excess_loss(
         for i, size in enumerate(sizes.tolist()):
             while seen < size:  # whole walks, except that the last one of a size may be cut
                 block = max(1, min(_CHUNK // length, (size - seen) // (length - 1)))
-                walks = sample_walks(chain, block, length, seed=seed, first=walk, start=start)
+                walks: Any = sample_walks(chain, block, length, seed=seed, first=walk, start=start)
                 steps = walks[:, :-1].ravel()[: size - seen], walks[:, 1:].ravel()[: size - seen]
                 counts += np.bincount(_arcs(chain, *steps), minlength=chain.arcs)
                 seen, walk = seen + len(steps[0]), walk + block

@@ -1,0 +1,83 @@
+"""Entropy from samples: what one would measure if the chain were not known.
+
+Of one distribution, from n draws of which outcome i came x_i times (f_1 outcomes once, f_2 twice, k outcomes at all):
+
+    plug_in          H = -sum (x/n) ln(x/n);  too low by (K - 1) / (2n) to first order, K the size of the support
+    miller_madow     plug-in + (k - 1) / (2n), with the outcomes seen in place of K (Miller 1955)
+    chao_wang_jost   sum (x/n) (psi(n) - psi(x)) + (f_1/n) sum_{r>=n} (1 - A)^(r-n+1) / r,   psi the digamma function,
+                     A = 2 f_2 / ((n - 1) f_1 + 2 f_2), or 2 / ((n - 1) (f_1 - 1) + 2) where f_2 = 0
+                     (Chao, Wang & Jost 2013): what the species accumulation curve says about the outcomes not yet seen
+
+Of a walk, row by row: H = sum_u (c_u / D) H_u from D transitions, c_u of which leave node u. The bias of plug-in is then
+-(arcs - n) / (2D): minus the excess loss of a learner that counts (`counting`), for the same reason.
+
+Chao-Wang-Jost is the third because it had less error than Miller-Madow in all of 30 settings measured: five chains
+of 200 to 1000 nodes, D from 0.2 to 20 transitions an arc. At D = arcs on an unbiased ER 1000/5000 (2.354 nats) the three
+are wrong by -0.515, -0.250, +0.031. Grassberger's (2003) is better still where D < arcs, but worse than Miller-Madow
+where D >= 5 arcs and rows are uniform; so is Chao-Shen's.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import digamma
+
+from scaling_lib.errors import InvalidArgument, check_array, check_choice
+
+__all__ = ["estimate_entropy", "estimate_entropy_rate"]
+
+ESTIMATORS = ("plug_in", "miller_madow", "chao_wang_jost")
+
+
+def estimate_entropy(counts: Int[np.ndarray, "outcome"], estimator: str = "miller_madow") -> float:
+    """Entropy in nats of the distribution that `counts` were drawn from; outcomes never seen may be left out."""
+    counts = check_array("counts", counts, dimensions=1, kind="integer", minimum=0)
+    check_choice("estimator", estimator, ESTIMATORS)
+    if not counts.any():
+        raise InvalidArgument("counts must hold at least one draw, got zeros: pass more.")
+    return float(_row_entropies(counts, np.zeros(len(counts), np.int64), estimator)[0])
+
+
+def estimate_entropy_rate(walks: Int[np.ndarray, "walk time"], estimator: str = "miller_madow") -> float:
+    """Entropy rate in nats per token of the first-order chain that emitted `walks` (any non-negative token ids)."""
+    walks = check_array("walks", walks, dimensions=2, kind="integer", minimum=0)
+    check_choice("estimator", estimator, ESTIMATORS)
+    if walks.shape[1] < 2:
+        raise InvalidArgument(f"walks must hold at least 2 tokens each, got shape {walks.shape}: pass longer ones.")
+    base = int(walks.max()) + 1
+    if base > 2**31:
+        raise InvalidArgument(f"walks must hold tokens below 2^31, got {base - 1}: renumber them.")
+    pairs, counts = np.unique(walks[:, :-1].ravel() * base + walks[:, 1:].ravel(), return_counts=True)
+    _, rows = np.unique(pairs // base, return_inverse=True)
+    return float(np.bincount(rows, counts) @ _row_entropies(counts, rows, estimator) / counts.sum())
+
+
+def _row_entropies(counts: Any, rows: Any, estimator: str) -> Float[np.ndarray, "row"]:
+    """The estimate for every row; counts[i] belongs to row rows[i], and every row has at least one draw."""
+    seen = counts > 0
+    x, rows = counts[seen].astype(np.float64), rows[seen]
+    n = np.bincount(rows, x)
+    total = n[rows]
+    if estimator != "chao_wang_jost":
+        plug_in = np.log(n) - np.bincount(rows, x * np.log(x)) / n
+        correction = (np.bincount(rows) - 1) / (2 * n) if estimator == "miller_madow" else 0
+        return np.maximum(plug_in, 0) + correction
+    once, twice = np.bincount(rows, x == 1), np.bincount(rows, x == 2)
+    a = np.where(
+        twice > 0, 2 * twice / np.maximum((n - 1) * once + 2 * twice, 1), 2 / ((n - 1) * np.maximum(once - 1, 0) + 2)
+    )
+    unseen = np.where((once > 0) & (a < 1), once / n * _tail(n, np.minimum(a, 1 - 1e-12)), 0)
+    return np.bincount(rows, x / total * (digamma(total) - digamma(x))) + unseen
+
+
+def _tail(n: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """sum_{r>=n} (1 - a)^(r-n+1) / r = ((1 - a)/n) int_0^inf e^-y / (1 - (1 - a) e^(-y/n)) dy, trapezoidal in ln y."""
+    step, logarithm = 0.25, np.log1p(-a)
+    y = np.exp(np.arange(-80, np.log(40) + step, step))  # a n may be as small as 2 / n
+    result = np.empty(len(n))
+    for begin in range(0, len(n), 1024):
+        part = slice(begin, begin + 1024)
+        below = -np.expm1(logarithm[part, None] - y / n[part, None])
+        result[part] = (1 - a[part]) / n[part] * (np.exp(-y) * y / below).sum(axis=1) * step
+    return result
