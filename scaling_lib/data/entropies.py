@@ -11,8 +11,8 @@ Of one distribution, from n draws of which outcome i came x_i times (f_1 outcome
 Of a walk, row by row: H = sum_u (c_u / D) H_u from D transitions, c_u of which leave node u. The bias of plug-in is then
 -(arcs - n) / (2D): minus the excess loss of a learner that counts (`counting`), for the same reason.
 
-Chao-Wang-Jost is the third because it had less error than Miller-Madow in all of 30 settings measured: five chains
-of 200 to 1000 nodes, D from 0.2 to 20 transitions an arc. At D = arcs on an unbiased ER 1000/5000 (2.354 nats) the three
+Chao-Wang-Jost is the third because it had less error than Miller-Madow in all of 30 settings measured: five chains of
+200 to 1000 nodes, D from 0.2 to 20 transitions an arc. At D = arcs on an unbiased ER 1000/5000 (2.354 nats) the three
 are wrong by -0.515, -0.250, +0.031. Grassberger's (2003) is better still where D < arcs, but worse than Miller-Madow
 where D >= 5 arcs and rows are uniform; so is Chao-Shen's.
 """
