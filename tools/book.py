@@ -103,13 +103,12 @@ def main() -> None:
     build = arguments.into.resolve() / "_build"
     begun = time.monotonic()
 
-    chapters = len(sources())
-    rounds = -(-chapters // AT_ONCE)
-    expected = f"about {rounds * SECONDS[arguments.profile]} s" if arguments.profile in SECONDS else "see its first cell"
-    print(f"Executing {chapters} chapter(s) afresh, profile {arguments.profile}, two at a time: {expected}.", flush=True)
+    profile, rounds = arguments.profile, -(-len(sources()) // AT_ONCE)
+    expected = f"about {rounds * SECONDS[profile]} s" if profile in SECONDS else "each says how long it takes"
+    print(f"Executing {len(sources())} chapter(s) afresh, profile {profile}, two at a time: {expected}.", flush=True)
     for old in build.glob("run-*"):
         shutil.rmtree(old)
-    executed = execute(build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", arguments.profile, inject=True)
+    executed = execute(build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", profile, inject=True)
 
     print(f"Rendering the pages, warnings fatal: about {RENDERING} s.", flush=True)
     stage(executed, build / "stage")

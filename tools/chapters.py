@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "src"
 AT_ONCE = 2
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 
 
 def sources() -> list[Path]:
@@ -34,11 +35,13 @@ def from_source(source: Path) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem}-{index:02d}"
     accelerator = {key: value for key, value in notebook.metadata.items() if key == "accelerator"}
-    notebook.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={"name": "python", "pygments_lexer": "ipython3"},
-        colab={"provenance": [], "toc_visible": True},
-        **accelerator,
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": LANGUAGE,
+            "colab": {"provenance": [], "toc_visible": True},
+            **accelerator,
+        }
     )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
@@ -47,7 +50,7 @@ def from_source(source: Path) -> NotebookNode:
 def clean(notebook: NotebookNode) -> NotebookNode:
     """In place: without times, machine paths and the noise of an execution."""
     notebook.metadata.pop("papermill", None)
-    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    notebook.metadata["language_info"] = nbformat.from_dict(LANGUAGE)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
@@ -119,13 +122,13 @@ def execute(folder: Path, profile: str, *, inject: bool) -> list[Path]:
 def _failure(executed: Path, stderr: str) -> str:
     """What went wrong in a chapter, for a reader: the cell, its error, where to look."""
     cells = nbformat.read(executed, as_version=4).cells if executed.exists() else []
-    for index, cell in enumerate(cells):
+    for cell in cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 trace = without_colours("\n".join(output.traceback)).splitlines()
                 shown = "\n".join(f"    {line}" for line in [*cell.source.splitlines()[:12], "", *trace[-25:]])
                 return (
-                    f"{executed.stem}: cell {index} failed with {output.ename}: {output.evalue}\n{shown}\n"
+                    f"Cell {cell.id} failed with {output.ename}: {output.evalue}\n{shown}\n"
                     f"  The executed notebook: {executed}"
                 )
     return f"{executed.stem}: could not be executed\n{stderr[-3000:]}"

@@ -16,8 +16,7 @@ def main() -> None:
         executed = execute(Path(scratch) / "run", "recorded", inject=False)
         for path in executed:
             if path.stat().st_size > LARGEST:
-                size = path.stat().st_size / 1000
-                sys.exit(f"{path.name} has {size:.0f} kB, more than {LARGEST / 1000:.0f}: draw less, or with fewer dots.")
+                sys.exit(f"{path.name} has {path.stat().st_size:,} bytes, more than {LARGEST:,}: draw less in it.")
         for stale in set(NOTEBOOKS.glob("*.ipynb")) - {NOTEBOOKS / path.name for path in executed}:
             stale.unlink()
         for path in executed:

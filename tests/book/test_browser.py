@@ -1,0 +1,155 @@
+"""The rendered pages in a browser: Debian's Chromium, driven by Playwright, with no way out to the network."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+
+import pytest
+
+from tests.book.conftest import CHAPTERS, PAGES
+
+pytestmark = [pytest.mark.book, pytest.mark.browser]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+DESKTOP, PHONE = (1280, 900), (390, 844)
+# Everything else about a page is in both tables; the quick pass looks at each page from two opposite corners.
+QUICK = {(DESKTOP, "light"), (PHONE, "dark")}
+VIEWS = [
+    pytest.param(size, scheme, marks=() if (size, scheme) in QUICK else pytest.mark.slow, id=f"{size[0]}-{scheme}")
+    for size in (DESKTOP, PHONE)
+    for scheme in ("light", "dark")
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        if os.environ.get("SCALING_REQUIRE_BROWSER") == "1":
+            pytest.fail("SCALING_REQUIRE_BROWSER is set, and there is no Chromium")
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def url(site):
+    handler = functools.partial(Quiet, directory=site.html)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+class Visit:
+    """One page opened, with everything that went wrong while it was."""
+
+    def __init__(self, browser, url, size, scheme):
+        self.url, self.complaints = url, []
+        width, height = size
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.page.on("request", self.on_request)
+        self.page.on("response", lambda each: each.status < 400 or self.complaints.append(f"{each.status} {each.url}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        self.page.on("console", self.on_console)
+
+    def on_request(self, request):
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.complaints.append(f"asks {request.url}")
+
+    def on_console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console {message.type}: {message.text}")
+
+    def open(self, page):
+        self.page.goto(f"{self.url}/{page}.html")
+        self.page.wait_for_load_state("networkidle")
+        if self.page.locator(".math").count():
+            self.page.evaluate("MathJax.startup.promise")
+        return self.page
+
+
+@pytest.fixture
+def visit(browser, url):
+    made = []
+
+    def visit(size=DESKTOP, scheme="light"):
+        made.append(Visit(browser, url, size, scheme))
+        return made[-1]
+
+    yield visit
+    for each in made:
+        each.context.close()
+
+
+# Elements that stick out on the right, not counting what scrolls inside a parent.
+STICKING_OUT = """
+() => [...document.querySelectorAll('main *')].filter(element => {
+    if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let parent = element.parentElement; parent !== document.body; parent = parent.parentElement)
+        if (getComputedStyle(parent).overflowX !== 'visible') return false;
+    return element.getBoundingClientRect().width > 0;
+}).map(element => element.outerHTML.slice(0, 100))
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("size", "scheme"), VIEWS)
+def test_page_is_whole(visit, page, size, scheme):
+    """No error, nothing asked of others, math and images there, nothing wider than the screen, the right colours."""
+    visited = visit(size, scheme)
+    shown = visited.open(page)
+    assert visited.complaints == []
+    assert shown.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert shown.evaluate(STICKING_OUT) == []
+    assert shown.locator("mjx-merror").count() == 0
+    assert shown.locator(".math").count() <= shown.locator("mjx-container").count()
+    broken = "[...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src)"
+    shown.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    assert shown.evaluate(broken) == []
+    assert shown.evaluate("document.documentElement.dataset.theme") == scheme
+    ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", ground)[:3])) > 3 * 128) == (scheme == "light")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
+    visited = visit(PHONE)
+    page = visited.open(chapter)
+    summary = page.locator("details.figure-data > summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("details.figure-data").first.get_attribute("open") is not None
+    assert page.evaluate(STICKING_OUT) == []
+    assert visited.complaints == []
+
+
+def test_search_finds_a_word_of_the_book(visit):
+    visited = visit()
+    page = visited.page
+    page.goto(f"{visited.url}/search.html?q=entropy")
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    assert visited.complaints == []
+
+
+def test_the_front_page_leads_to_the_first_chapter(visit):
+    visited = visit()
+    page = visited.open("index")
+    page.wait_for_url(re.compile("/book/intro.html"))
+    page.locator(f'nav a[href$="{CHAPTERS[0]}.html"]').first.click()
+    page.wait_for_url(re.compile(f"/{CHAPTERS[0]}.html"))
+    assert visited.complaints == []

@@ -1,0 +1,180 @@
+"""The rendered pages, as HTML."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pandas as pd
+import pytest
+
+from tests.book.conftest import CHAPTERS, PAGES
+from tools import address
+from tools.chapters import NOTEBOOKS, ROOT
+
+pytestmark = pytest.mark.book
+
+RAW = re.compile(r"\{(glue|cite|ref|numref|eq|term|doc|py|prf)[^}\s]*\}|\$\$|::::?")
+LOCAL = ("", "data")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_has_one_title_and_no_raw_markup(site, page):
+    article = site.article(page)
+    assert len(article.find_all("h1")) == 1
+    for code in article.select("pre, code, .math"):
+        code.decompose()
+    assert RAW.search(article.get_text()) is None
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_image_says_what_it_shows(site, page):
+    for image in site.soup(page).find_all("img"):
+        alt = image.get("alt", "")
+        assert len(alt.split()) >= 3, f"{image.get('src')}: alt text {alt!r}"
+        assert not re.search(r"\.(png|svg|jpe?g)\b|/", alt), f"{image.get('src')}: a path is no alt text"
+
+
+def caption_text(figure) -> str:
+    caption = figure.find("figcaption")
+    return caption.get_text(" ", strip=True) if caption else ""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_figure_has_a_caption(site, page):
+    for figure in site.article(page).find_all("figure"):
+        assert len(caption_text(figure).split()) >= 5, f"figure {figure.get('id')} has no caption"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_of_a_chapter_reaches_its_page_whole(site, chapter):
+    """Alt text and caption as the chapter wrote them, and below the figure its data and its runs."""
+    article = site.article(chapter)
+    outputs = [output for cell in site.executed(chapter).cells for output in cell.get("outputs", [])]
+    shown = [each.metadata["scaling_lib"] for each in outputs if "scaling_lib" in each.get("metadata", {})]
+    drawn = [each for each in outputs if "image/png" in each.get("data", {})]
+    assert len(shown) == len(drawn) > 0, "a figure was drawn without scaling_lib.pages.figures.show"
+    for wanted in shown:
+        figure = article.find("figure", id=wanted["name"])
+        assert figure is not None, f"{wanted['name']} is not on the page"
+        assert figure.find("img")["alt"] == wanted["alt"]
+        first_words = re.split(r"[^\w ,.]", wanted["caption"])[0].strip()
+        assert first_words in caption_text(figure)
+        details = figure.find_next("details", class_="figure-data")
+        assert details.find_previous("figure") is figure
+        assert details.find("table") or "SHA-256" in details.get_text()
+        assert details.find("a", download=True) or "SHA-256" in details.get_text()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_exactly_one_colab_link_to_a_tracked_notebook(site, chapter):
+    links = {link["href"] for link in site.soup(chapter).find_all("a", href=re.compile("colab"))}
+    assert links == {f"https://colab.research.google.com/github/{address.wanted()}/blob/main/{chapter}.ipynb"}
+    tracked = subprocess.run(["git", "ls-files", "--error-unmatch", f"{chapter}.ipynb"], cwd=ROOT, capture_output=True)
+    assert tracked.returncode == 0, f"{chapter}.ipynb is not in git"
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - set(CHAPTERS)))
+def test_no_colab_link_where_there_is_no_notebook(site, page):
+    assert site.soup(page).find_all("a", href=re.compile("colab")) == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "search", "genindex"])
+def test_a_page_loads_nothing_from_elsewhere_and_its_own_files_exist(site, page):
+    soup = site.soup(page)
+    wanted = [tag["src"] for tag in soup.find_all(["script", "img", "iframe", "source"], src=True)]
+    wanted += [tag["href"] for tag in soup.find_all("link", href=True) if "canonical" not in tag.get("rel", [])]
+    for url in map(urlsplit, wanted):
+        assert url.scheme in LOCAL, f"loads {url.geturl()}"
+        assert not url.netloc, f"loads {url.geturl()}"
+        if not url.scheme:
+            assert ((site.html / page).parent / unquote(url.path)).exists(), f"{url.path} is missing"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_inside_the_book_arrives(site, page):
+    ids: dict[Path, set[str]] = {}
+    for link in site.soup(page).find_all("a", href=True):
+        url = urlsplit(link["href"])
+        if url.scheme or url.netloc:
+            continue
+        target = ((site.html / page).parent / unquote(url.path)).resolve() if url.path else site.html / f"{page}.html"
+        assert target.exists(), f"{link['href']} leads nowhere"
+        if url.fragment and target.suffix == ".html":
+            if target not in ids:
+                found = site.soup(str(target.relative_to(site.html.resolve()))[:-5] if url.path else page)
+                ids[target] = {tag["id"] for tag in found.find_all(id=True)}
+            assert unquote(url.fragment) in ids[target], f"{link['href']} leads nowhere"
+
+
+def test_no_page_knows_the_machine_that_made_it(site):
+    private = [str(ROOT), str(Path.home()), sys.prefix, "/tmp/"]
+    for kind in ("*.html", "*.ipynb", "*.md", "searchindex.js"):
+        for path in site.html.rglob(kind):
+            text = path.read_text(encoding="utf-8")
+            assert [each for each in private if each in text] == [], path.name
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_download_is_the_executed_notebook(site, chapter):
+    download = site.html / "_sources" / f"{chapter}.ipynb"
+    assert nbformat.read(download, as_version=4) == site.executed(chapter)
+
+
+# What was executed
+
+
+def stored_runs(home: Path) -> pd.DataFrame:
+    """All runs of all stores below a folder."""
+    tables = []
+    for path in home.rglob("*.db"):
+        with sqlite3.connect(path) as connection:
+            tables.append(pd.read_sql("SELECT identity, optimizer_steps FROM runs", connection))
+    return pd.concat(tables) if tables else pd.DataFrame({"identity": [], "optimizer_steps": []})
+
+
+def test_smoke_shows_runs_that_this_invocation_trained(site):
+    if site.profile != "smoke":
+        assert stored_runs(site.run / "home").empty, "the profile recorded trained something"
+        return
+    trained = stored_runs(site.run / "home")
+    assert len(trained) > 0
+    assert (trained["optimizer_steps"] > 0).all()
+    made = {identity[:12] for identity in trained["identity"]}
+    shown = {code.get_text() for page in CHAPTERS for code in site.article(page).select("details.figure-data code")}
+    assert made & shown, "no figure lists a run that was trained now"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_fresh_execution_gives_what_is_committed(site, chapter):
+    if site.profile != "recorded":
+        pytest.skip("the committed notebooks are of the profile recorded")
+
+    def texts(notebook):
+        return {
+            cell.id: [
+                {kind: text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")}
+                or output.get("text")
+                for output in cell.outputs
+            ]
+            for cell in notebook.cells
+            if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", [])
+        }
+
+    committed = texts(nbformat.read(NOTEBOOKS / f"{Path(chapter).name}.ipynb", as_version=4))
+    fresh = texts(site.executed(chapter))
+    assert {name: fresh.get(name) for name in committed} == committed, "make notebooks"
+
+
+def test_the_second_execution_trained_too():
+    """What nbval compared was made anew: its own store, empty at first, holds runs with optimiser steps."""
+    home = os.environ.get("SCALING_SECOND_HOME")
+    if home is None:
+        pytest.skip("only make test executes the chapters a second time")
+    trained = stored_runs(Path(home))
+    assert len(trained) > 0
+    assert (trained["optimizer_steps"] > 0).all()
