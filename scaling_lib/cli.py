@@ -4,10 +4,11 @@ standard output, nothing else there; messages and progress go to standard error.
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
@@ -16,8 +17,22 @@ from rich.table import Table
 from scaling_lib import environment
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import InvalidArgument, ScalingLabError
+from scaling_lib.errors import InvalidArgument, ScalingLabError, check_choice, check_integer, invalid
+from scaling_lib.fits import intervals, resampling
+from scaling_lib.fits.fitting import OBJECTIVES, Fit, fit
+from scaling_lib.fits.laws import (
+    BrokenPower,
+    Chinchilla,
+    Exponential,
+    Kaplan,
+    Law,
+    PowerLaw,
+    ShiftedPower,
+    StretchedExponential,
+)
+from scaling_lib.fits.tables import parse_columns, read_table
 from scaling_lib.pages import claims as ledger_of_claims
+from scaling_lib.pages.plots import plot_fit
 from scaling_lib.runs import experiments
 from scaling_lib.runs.store import Store
 from scaling_lib.runs.sweeps import expected_seconds, sweep
@@ -146,6 +161,88 @@ def train(
             return
         frame["identity"] = frame["identity"].str[:12]
         _print_frame(frame[columns], f"{experiment}, profile {profile}")
+
+
+# The spellings of --law: laws in N and D, and one-dimensional ones with their variable appended ("power-D").
+_LAWS = {"chinchilla": Chinchilla, "kaplan": Kaplan}
+_CURVES = {
+    "power": PowerLaw,
+    "exponential": Exponential,
+    "stretched": StretchedExponential,
+    "shifted": ShiftedPower,
+    "broken": BrokenPower,
+}
+LAWS = (*_LAWS, *(f"{name}-{variable}" for name in _CURVES for variable in ("N", "D", "C")))
+
+
+def _law(name: str, pinned: list[str]) -> Law:
+    check_choice("--law", name, LAWS)
+    law: Law = _LAWS[name]() if name in _LAWS else _CURVES[name[:-2]](variable=name[-1])
+    values = {}
+    for pair in pinned:
+        parameter, _, text = pair.partition("=")
+        try:
+            values[parameter] = float(text)
+        except ValueError:
+            raise invalid("--pin", "NAME=NUMBER", pair, "write --pin E=1.69") from None
+    return law.pin(**values) if values else law
+
+
+@app.command("fit")
+def fit_table(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet, a row per run.")],
+    law: Annotated[str, typer.Option(help=", ".join(LAWS))] = "chinchilla",
+    objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES))] = "log-huber",
+    delta: Annotated[float | None, typer.Option(help="Threshold of the Huber objectives.")] = None,
+    columns: Annotated[str, typer.Option(help="Your names for ours: N=params,D=tokens,loss=val_loss.")] = "",
+    pin: Annotated[list[str] | None, typer.Option(help="Hold a parameter, e.g. E=1.69; may be repeated.")] = None,
+    bootstrap: Annotated[int, typer.Option(help="Pairs bootstraps for standard errors and intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure of the fit there (PNG, PDF or SVG).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a scaling law to a table of your own runs."""
+    with _one_line_errors():
+        runs = read_table(table, parse_columns(columns) if columns else None)
+        fitted = fit(_law(law, pin or []), runs, objective=objective, delta=delta)
+        payload: dict[str, Any] = {
+            "law": fitted.law.formula,
+            "params": fitted.params,
+            "objective": fitted.objective,
+            "n": fitted.n,
+            "converged": bool(fitted.converged),
+            "warnings": list(fitted.warnings),
+        }
+        if bootstrap:
+            generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
+            draws = resampling.bootstrap(fitted, generator, resamples=bootstrap)
+            payload["se"] = {name: float(np.std(draws[name], ddof=1)) for name in fitted.law.free}
+            bands = {name: intervals.percentile(draws[name]) for name in fitted.law.free}
+            payload["ci95"] = {name: [band.low, band.high] for name, band in bands.items()}
+        if plot is not None:
+            payload["plot"] = str(plot_fit(fitted, plot))
+        if as_json:
+            print(json.dumps(payload, allow_nan=False))
+            return
+        _print_frame(_fit_frame(fitted, payload), f"{fitted.law.formula}, {objective}, {fitted.n} points")
+        for warning in fitted.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+
+
+def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
+    """Parameter, value, and the interval: the bootstrap's where one was asked for, else the profile likelihood's."""
+    rows = []
+    for name, value in fitted.params.items():
+        low = high = None
+        if name in payload.get("ci95", {}):
+            low, high = payload["ci95"][name]
+        elif name in fitted.law.free:
+            with suppress(ScalingLabError):  # not identified: the warnings say so
+                band = intervals.profile(fitted, name)
+                low, high = band.low, band.high
+        shown = "pinned" if name not in fitted.law.free else "-" if low is None else f"{low:.4g} to {high:.4g}"
+        rows.append({"parameter": name, "value": value, "95 % interval": shown})
+    return pd.DataFrame(rows)
 
 
 @app.command()

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -65,6 +67,62 @@ def test_train_and_claims_on_the_readers_store(tmp_path, monkeypatch):
     assert again["runs"] == first["runs"]
     rows = payload("claims", "--store", str(store))["claims"]
     assert {row["verdict"] for row in rows} == {"not run"}  # tiny is no claim's experiment
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Noise-free runs of a planted law, under a user's own column names."""
+    sizes, tokens = np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e11, 5))
+    loss = 1.7 + 400 / sizes**0.34 + 410 / tokens**0.28
+    path = tmp_path / "runs.csv"
+    pd.DataFrame({"params": sizes.ravel(), "tokens": tokens.ravel(), "val": loss.ravel()}).to_csv(path, index=False)
+    return str(path)
+
+
+COLUMNS = ["--columns", "N=params,D=tokens,loss=val"]
+
+
+def test_fit_finds_the_planted_law(table):
+    found = payload("fit", table, *COLUMNS, "--law", "chinchilla", "--objective", "log-huber", "--delta", "1e-3")
+    assert found["converged"]
+    assert found["n"] == 30
+    assert found["params"]["alpha"] == pytest.approx(0.34, abs=1e-6)
+    assert found["params"]["beta"] == pytest.approx(0.28, abs=1e-6)
+    assert found["objective"] < 1e-12
+
+
+def test_fit_with_bootstrap_pin_and_plot(table, tmp_path):
+    plot = tmp_path / "fit.png"
+    found = payload("fit", table, *COLUMNS, "--pin", "E=1.7", "--bootstrap", "50", "--plot", str(plot))
+    assert found["params"]["E"] == 1.7
+    assert set(found["se"]) == set(found["ci95"]) == {"A", "B", "alpha", "beta"}
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_fit_prints_a_table_and_draws_a_curve(table, tmp_path):
+    plot = tmp_path / "curve.svg"
+    done = run(app, ["fit", table, *COLUMNS, "--law", "power-D", "--plot", str(plot)], env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    assert "beta" in done.stdout
+    assert "<svg" in plot.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "lacks the column 'N'"),
+        ([*COLUMNS, "--law", "powr"], "'powr'"),
+        ([*COLUMNS, "--pin", "E"], "--pin"),
+        ([*COLUMNS, "--objective", "mse"], "'mse'"),
+        ([*COLUMNS, "--plot", "fit.xyz"], "fit.xyz"),
+        (["--columns", "N"], "NAME=COLUMN"),
+    ],
+)
+def test_fit_refuses_in_one_line(table, arguments, named):
+    done = run(app, ["fit", table, *arguments])
+    assert done.exit_code == 2
+    assert named in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_claims_have_what_the_table_shows():

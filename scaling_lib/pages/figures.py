@@ -79,7 +79,10 @@ def style() -> Iterator[None]:
 
 
 def logarithmic(axes: "Axes", which: str = "both") -> None:
-    """Logarithmic axes with plain tick labels: 100k, 2M, 0.03. which: "x", "y" or "both"."""
+    """Logarithmic axes with plain tick labels: 0.03, 100k, 2M, 1e20. which: "x", "y" or "both".
+
+    Call it after drawing: the labels depend on the range.
+    """
     from matplotlib.axes import Axes
     from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
@@ -88,9 +91,10 @@ def logarithmic(axes: "Axes", which: str = "both") -> None:
     for name in "xy" if which == "both" else which:
         axes.set(**{f"{name}scale": "log"})
         axis = getattr(axes, f"{name}axis")
-        large = max(abs(limit) for limit in axis.get_view_interval()) >= 1e4
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(EngFormatter(sep="") if large else FuncFormatter(lambda value, _: f"{value:g}"))
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
+        plain = FuncFormatter(lambda value, _: f"{value:g}".replace("e+", "e"))
+        axis.set_major_formatter(EngFormatter(sep="") if 1e4 <= high < 1e12 else plain)
         axis.set_minor_formatter(NullFormatter())
 
 

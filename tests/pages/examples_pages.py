@@ -1,10 +1,13 @@
 """A valid call for each public name of pages."""
 
+import tempfile
+from pathlib import Path
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from scaling_lib.pages import claims, figures, prose, quantities
+from scaling_lib.pages import claims, figures, plots, prose, quantities
 from tests.pages.planted import CLAIM, power_law_runs
 
 mpl.use("agg")
@@ -31,6 +34,7 @@ EXAMPLES = [
     (figures.table_html, {"table": TABLE, "digits": 3}),
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
+    (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": Path(tempfile.mkdtemp()) / "fit.png"}),
     (quantities.power_in_tokens, {"runs": RUNS}),
     (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),
 ]
