@@ -121,6 +121,19 @@ class Design:
                     hessian[:, other[:, None], index] += block.transpose(0, 2, 1)
         return value, gradient, hessian
 
+    def metric(self, theta: np.ndarray, loss: Loss) -> np.ndarray:
+        """sum_i (grad log L)(grad log L)' (or of L), (batch, p, p): distances in theta as the data see them."""
+        shares, slopes, _ = self._shares(theta)
+        total = sum(shares) if loss.logarithmic else 1.0
+        slope = np.zeros((len(theta), self.parameters, self.points))
+        for k, term in enumerate(self.terms):
+            weight = np.broadcast_to(shares[k] / total, (len(theta), self.points))[:, None, :]
+            slope[:, term.index] += weight * (self.wide[k] if slopes[k] is None else slopes[k])
+        metric = np.matmul(slope, slope.transpose(0, 2, 1))
+        diagonal = np.einsum("bpp->bp", metric)
+        ridge = 1e-10 * diagonal + 1e-8 * diagonal.max(axis=1, keepdims=True) / self.points
+        return metric + ridge[:, :, None] * np.eye(self.parameters)
+
     def _shares(self, theta: np.ndarray) -> tuple[list, list, list]:
         """exp(u_k), and the gradient and Hessian of the curved u_k."""
         parts, slopes, bends = [], [], []
@@ -177,10 +190,8 @@ def _contract(pull: np.ndarray, slope: np.ndarray) -> np.ndarray:
     return np.matmul(slope, pull[:, :, None])[:, :, 0]
 
 
-def solve_definite(
-    matrix: np.ndarray, right: np.ndarray, damping: np.ndarray | float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solutions of a batch of small symmetric systems (matrix + damping I), and whether each is positive definite.
+def solve_definite(matrix: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Solutions of a batch of small symmetric systems, and whether each matrix is positive definite.
 
     Cholesky with the batch as the inner axis: a Python loop over p (p + 1) / 2 entries, each a vector operation, is
     several times faster than LAPACK on thousands of 5 x 5 matrices.
@@ -191,7 +202,7 @@ def solve_definite(
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for i in range(size):
             for j in range(i + 1):
-                entry = matrix[:, i, j] + damping if i == j else matrix[:, i, j].copy()
+                entry = matrix[:, i, j].copy()
                 for k in range(j):
                     entry -= lower[i, k] * lower[j, k]
                 if i == j:
@@ -212,32 +223,38 @@ def solve_definite(
     return solution.T, definite
 
 
-def _damped_steps(hessian: np.ndarray, gradient: np.ndarray, held: np.ndarray, damping: np.ndarray) -> np.ndarray:
-    """Newton steps with Marquardt's scaling; `damping` is raised in place until each system is positive definite."""
-    diagonal = np.abs(np.einsum("bpp->bp", hessian))
-    scale = np.where(held, 1.0, np.sqrt(np.maximum(diagonal, 1e-8 * diagonal.max(axis=1, keepdims=True))))
-    scale[scale == 0] = 1.0
-    system = hessian / (scale[:, :, None] * scale[:, None, :])
+def _damped_steps(
+    hessian: np.ndarray, gradient: np.ndarray, held: np.ndarray, metric: np.ndarray, damping: np.ndarray
+) -> np.ndarray:
+    """-(H + damping M)^-1 g on the coordinates not held; `damping` is raised in place until H + damping M is positive
+    definite. M, not the identity: what counts is how far a step moves the fitted curve."""
     if held.any():
-        system = np.where(held[:, :, None] | held[:, None, :], np.eye(held.shape[1]), system)
-    right = -gradient / scale
-    if len(right) < FEW:
-        values, vectors = np.linalg.eigh(np.where(np.isfinite(system), system, 0.0))
-        least = values[:, 0]
-        while (bad := least + damping <= 1e-12).any():
+        keep = ~(held[:, :, None] | held[:, None, :])
+        hessian, metric = hessian * keep, metric * keep
+        diagonal = np.arange(held.shape[1])
+        hessian[:, diagonal, diagonal] += held
+        metric[:, diagonal, diagonal] += held
+    if len(gradient) < FEW:
+        root = np.linalg.inv(np.linalg.cholesky(metric))
+        inner = root @ np.where(np.isfinite(hessian), hessian, 0.0) @ root.transpose(0, 2, 1)
+        values, vectors = np.linalg.eigh(inner)
+        size = 1e-13 * np.abs(values).max(axis=1)
+        while (bad := values[:, 0] + damping <= size).any():
             damping[bad] = np.maximum(8 * damping[bad], 1e-3)
-        inner = np.einsum("bqp,bq->bp", vectors, right) / (values + damping[:, None])
-        return np.einsum("bpq,bq->bp", vectors, inner) / scale
-    step, definite = solve_definite(system, right, damping)
+        basis = root.transpose(0, 2, 1) @ vectors
+        along = np.einsum("bqp,bq->bp", basis, -gradient) / (values + damping[:, None])
+        return np.einsum("bpq,bq->bp", basis, along)
+    step, definite = solve_definite(hessian + damping[:, None, None] * metric, -gradient)
     todo = np.flatnonzero(~definite)
     for _ in range(20):
         if not len(todo):
             break
         damping[todo] = np.maximum(8 * damping[todo], 1e-3)
-        step[todo], definite = solve_definite(system[todo], right[todo], damping[todo])
+        trial = hessian[todo] + damping[todo, None, None] * metric[todo]
+        step[todo], definite = solve_definite(trial, -gradient[todo])
         todo = todo[~definite]
     step[todo] = 0.0
-    return step / scale
+    return step
 
 
 def minimise(
@@ -290,6 +307,8 @@ class _Pool:
         self.all_y, self.all_w, self.all_lower, self.all_upper = y, w, lower, upper
         self.start = np.minimum(np.maximum(start, lower), upper)
         self.size, self.waiting, self.batch = max(1, CHUNK // points), 0, batch
+        first = self.start if batch < FEW else self.start[:1]
+        self.metric = np.broadcast_to(self.design.metric(first, loss), (batch, parameters, parameters))
         # Below `floor` the residuals are rounding: noise-free data cannot be fitted better.
         largest = np.abs(y).max(axis=-1)
         resolution = 4 * np.finfo(float).eps * (np.maximum(1.0, largest) if loss.logarithmic else largest)
@@ -331,7 +350,7 @@ class _Pool:
         turn = np.flatnonzero((self.length == 1.0) & (self.age > 0))
         if len(turn):
             damping, place = self.damping[turn], theta[turn]
-            step = _damped_steps(self.hessian[turn], pull[turn], held[turn], damping)
+            step = _damped_steps(self.hessian[turn], pull[turn], held[turn], self.metric[ids[turn]], damping)
             self.damping[turn] = damping
             away = self.jumps[turn] & (step[:, 0] < -0.4) & (place[:, 0] < self.small[ids[turn]])
             away &= place[:, 0] > lower[turn, 0]

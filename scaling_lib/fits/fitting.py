@@ -8,41 +8,45 @@ An *objective* is named, and the name says where the residuals live:
     log-huber  sum_i w_i rho_delta(r_i),   r = log L - log L(x)  Hoffmann et al.'s, delta = 1e-3
     log-lad    sum_i w_i |r_i|,            r = log L - log L(x)
 
-with rho_delta(r) = r^2 / 2 for |r| <= delta and delta (|r| - delta / 2) beyond. All are sums, not means. The fast route
-(`fit`) starts from a variable projection and polishes with Newton (`starts`, `newton`); `fit_paper_procedure` is the
-paper's appendix B: 40 starts of a bounded trust-region method.
+with rho_delta(r) = r^2 / 2 for |r| <= delta and delta (|r| - delta / 2) beyond. All are sums, never means: f is about
+1e-3, and optimizers with absolute tolerances stop early on it. The fast route (`fit`) starts from a variable projection
+and polishes with Newton; `fit_paper_procedure` is the paper's appendix B, 40 starts of a bounded trust-region method.
+
+Covariance, with psi = rho' and J the derivative of the fitted values. ols, log-ols, huber: one variance for all points,
+[sum w psi^2 / (n - p)] / [mean psi']^2 (J'WJ)^-1 (Huber 1981, 7.6), which for least squares is s^2 (J'WJ)^-1. log-huber
+and log-lad: the sandwich H^-1 [sum w^2 psi^2 J J'] H^-1 n / (n - p), since those who ask for them expect points that are
+not equally good; H counts residuals within Powell's bandwidth, for a threshold near zero leaves few inside.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy import stats
+from scipy import optimize, stats
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_array,
-    check_choice,
-    check_instance,
-    check_integer,
-    check_real,
-)
+from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_integer, check_real, invalid
+from scaling_lib.fits._forms import EXPONENT_RANGE, Law
+from scaling_lib.fits._newton import Loss
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
-from scaling_lib.fits.laws import Law
+from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.tables import suspicions
 
-__all__ = ["OBJECTIVES", "Fit", "Problem", "fit", "fit_paper_procedure", "local_slopes"]
+__all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure", "local_slopes"]
+
+_SANDWICH = ("log-huber", "log-lad")
+
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted law.
+    """A fitted law; `fit` makes one.
 
-    params: every parameter, pinned ones too. objective: the minimum, a SUM over points. theta: the solver's coordinates.
-    converged: the predicted further decrease is below 1e-9 of the objective. at_bound: exponents on EXPONENT_RANGE.
+    problem: the law, the data, the objective. theta: the solver's coordinates. params: every parameter, pinned ones
+    too (E in nats). objective: the minimum, a SUM over points. converged: a further step would gain less than 1e-9 of
+    the objective. doubts: sentences about the table's units.
     """
 
     problem: Problem
@@ -50,7 +54,13 @@ class Fit:
     params: dict[str, float]
     objective: float
     converged: bool
-    warnings: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_instance("problem", self.problem, Problem, remedy="make a fit with fitting.fit")
+        check_array("theta", self.theta, dimensions=1, length=len(self.problem.law.parameters))
+        check_instance("params", self.params, dict, remedy="make a fit with fitting.fit")
+        check_real("objective", self.objective, minimum=0)
 
     @property
     def law(self) -> Law:
@@ -59,14 +69,14 @@ class Fit:
 
     @property
     def n(self) -> int:
-        """Points."""
-        return len(self.problem.loss)
+        """Points of positive weight."""
+        weights = self.problem.weights
+        return len(self.problem.loss) if weights is None else int(np.count_nonzero(weights))
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Points of positive weight less free parameters."""
-        weights = self.problem.weights
-        return (self.n if weights is None else int(np.count_nonzero(weights))) - len(self.law.free)
+        """Points less free parameters."""
+        return self.n - len(self.law.free)
 
     @cached_property
     def fitted(self) -> Float[np.ndarray, " points"]:
@@ -83,58 +93,171 @@ class Fit:
         """Mean squared residual of L itself, nats^2, whatever the objective."""
         return float(np.mean((self.problem.loss - self.fitted) ** 2))
 
-    @cached_property
-    def _jacobian(self) -> np.ndarray:
-        """d (fitted, in the residuals' space) / d coordinates, (points, p)."""
-        return self.problem.slopes(self.theta)
+    # Identifiability -------------------------------------------------------------------------------------------------
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Exponents that ended on EXPONENT_RANGE: the data do not determine them."""
+        low, high = EXPONENT_RANGE
+        return tuple(
+            name for name in self.law.exponents if name in self.law.free and not low < self.params[name] < high
+        )
 
     @cached_property
-    def _scale(self) -> float:
-        """Variance factor of the estimating equations: (sum psi^2 / dof) / (mean psi')^2 (Huber 1981, 7.6)."""
-        return _noise_scale(self)
+    def offset_identified(self) -> bool:
+        """Whether E = 0 is excluded at 95 %, by the rise of the objective when E is pinned there. True where E is not
+        fitted; False where no error can be estimated."""
+        if "E" not in self.law.free:
+            return True
+        if self.theta[0] <= self.problem.offset_floor or self.degrees_of_freedom < 1 or len(self.law.free) == 1:
+            return False
+        _, value, _ = replace(self.problem, law=self.law.pin(E=0.0)).search()
+        if self.objective <= 1e-20 * max(value, 1e-300):
+            return True
+        rise = self._units * (value - self.objective) * self._profile_scale("E")
+        return bool(rise > stats.t.ppf(0.975, self.degrees_of_freedom) ** 2)
 
     @cached_property
-    def _coordinate_covariance(self) -> np.ndarray:
-        free = self._free_coordinates
-        covariance = np.zeros((len(self.theta),) * 2)
-        jacobian = self._jacobian[:, free]
-        weights = self.problem.weights
-        normal = jacobian.T @ (jacobian if weights is None else weights[:, None] * jacobian)
-        covariance[np.ix_(free, free)] = self._scale * np.linalg.pinv(normal, hermitian=True)
-        return covariance
+    def effectively_constant(self) -> bool:
+        """Whether a constant would do: the F test of all other free parameters together is not significant at 5 %."""
+        extra = len(self.law.free) - 1
+        if self.degrees_of_freedom < 1 or extra < 1:
+            return False
+        weights = 1.0 if self.problem.weights is None else self.problem.weights
+        y = self.problem.y
+        delta = self.problem.delta
+        rule = Loss(self.problem.logarithmic, delta)
+
+        def cost(level: float) -> float:
+            rho = np.abs(y - level) if self.problem.objective == "log-lad" else rule.rho(y - level)
+            return float(np.sum(weights * rho)) * (2 if delta is None and self.problem.objective != "log-lad" else 1)
+
+        if y.min() == y.max():
+            return True
+        constant = optimize.minimize_scalar(cost, bounds=(y.min(), y.max()), method="bounded", options={"xatol": 1e-12})
+        gain = self._units * (float(constant.fun) - self.objective)
+        if self._noise <= 0:
+            return False
+        return bool(gain / self._noise / extra < stats.f.ppf(0.95, extra, self.degrees_of_freedom))
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything a reader should know before quoting this fit, one sentence each."""
+        said = list(self.doubts)
+        if not self.converged:
+            said.append("The search did not converge: treat every number as provisional.")
+        if self.degrees_of_freedom < 1:
+            said.append(f"There are as many parameters as points ({self.n}): no error can be estimated.")
+        for name in self.at_bound:
+            side = "lower" if self.params[name] <= EXPONENT_RANGE[0] else "upper"
+            said.append(f"{name} ended on its {side} bound {self.params[name]:g}: the data do not determine it.")
+        if self.effectively_constant:
+            said.append("A constant fits as well: no dependence is visible in this table.")
+        if not self.offset_identified:
+            said.append("E is not identified: E = 0 fits as well at 95 %, and the exponents lean on it.")
+        return tuple(said)
+
+    # Errors ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _units(self) -> float:
+        """Twice the rise of rho over that of the objective: least squares count r^2, not r^2 / 2."""
+        return 1.0 if self.problem.objective in ("ols", "log-ols") else 2.0
 
     @cached_property
     def _free_coordinates(self) -> np.ndarray:
         """Coordinates that are neither pinned nor run into a bound."""
         lower, upper = self.problem.bounds
-        inside = (self.theta > lower) & (self.theta < upper)
-        if self.theta[0] <= self.problem.offset_floor:
-            inside[0] = False
-        return np.flatnonzero(inside)
+        return np.flatnonzero((self.theta > lower) & (self.theta < upper))
+
+    @cached_property
+    def _influence(self) -> tuple[np.ndarray, np.ndarray]:
+        """psi and psi' at the points; psi' smoothed over Powell's bandwidth where the threshold is narrower."""
+        residual, delta = self.residuals, self.problem.delta
+        if delta is None and self.problem.objective != "log-lad":
+            return residual, np.ones_like(residual)
+        spread = min(float(residual.std()), float(np.subtract(*np.quantile(residual, [0.75, 0.25]))) / 1.34)
+        share = min(0.4, len(residual) ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 / (2 * np.pi)) ** (1 / 3))
+        bandwidth = spread * 2 * float(stats.norm.ppf(0.5 + share))
+        if self.problem.objective == "log-lad":
+            bandwidth = max(bandwidth, np.finfo(float).eps)
+            return np.sign(residual), (np.abs(residual) <= bandwidth) / bandwidth
+        assert delta is not None
+        bandwidth = max(bandwidth, delta)
+        return np.clip(residual, -delta, delta), (np.abs(residual) <= bandwidth) * (delta / bandwidth)
+
+    @cached_property
+    def _noise(self) -> float:
+        """[sum w psi^2 / (n - p)] / mean psi', the unit in which rises of 2 rho are counted; NaN without freedom."""
+        if self.degrees_of_freedom < 1:
+            return float("nan")
+        push, bend = self._influence
+        weights = np.ones_like(push) if self.problem.weights is None else self.problem.weights
+        return float((weights * push**2).sum() / self.degrees_of_freedom / ((weights * bend).sum() / weights.sum()))
+
+    @cached_property
+    def _covariances(self) -> tuple[np.ndarray, np.ndarray]:
+        """H^-1 and the covariance, both of the free coordinates, (p, p) with zeros elsewhere."""
+        free, size = self._free_coordinates, len(self.theta)
+        push, bend = self._influence
+        weights = np.ones_like(push) if self.problem.weights is None else self.problem.weights
+        slope = self.problem.slopes(self.theta)[:, free]
+        sandwich = self.problem.objective in _SANDWICH
+        bend = weights * (bend if sandwich else (weights * bend).sum() / weights.sum())
+        with np.errstate(all="ignore"):
+            bread = np.linalg.pinv(slope.T @ (bend[:, None] * slope), hermitian=True)
+            if sandwich and self.degrees_of_freedom > 0:
+                filling = slope.T @ ((weights * push)[:, None] ** 2 * slope) * (self.n / self.degrees_of_freedom)
+                inner = bread @ filling @ bread
+            else:
+                inner = bread * (self._noise if not sandwich else float("nan"))
+        whole = np.zeros((2, size, size))
+        whole[0][np.ix_(free, free)], whole[1][np.ix_(free, free)] = bread, inner
+        return whole[0], whole[1]
+
+    @cached_property
+    def _slope_of_parameters(self) -> np.ndarray:
+        """d params / d theta, (p, p)."""
+        exponents = self.law.exponents
+        natural = [1.0 if name in exponents else self.params[name] for name in self.law.parameters]
+        return np.array(natural)[:, None] * self.problem.frame[0]
 
     @cached_property
     def covariance(self) -> pd.DataFrame:
-        """Of `params`, linearised; zero for pinned ones, NaN for those that ran into a bound."""
-        matrix, _ = self.problem.frame
-        names = self.law.parameters
-        slope = np.array([1.0 if name in self.law.exponents else self.params[name] for name in names])[:, None] * matrix
-        covariance = slope @ self._coordinate_covariance @ slope.T
+        """Of `params`, linearised; zero for pinned ones, NaN for those that ran into a bound or without freedom."""
+        names, slope = list(self.law.parameters), self._slope_of_parameters
+        covariance = slope @ self._covariances[1] @ slope.T
         stuck = [i for i in range(len(names)) if i not in self._free_coordinates and names[i] not in self.law.fixed]
         covariance[stuck, :] = covariance[:, stuck] = np.nan
         return pd.DataFrame(covariance, index=names, columns=names)
 
-    @property
+    @cached_property
     def standard_errors(self) -> dict[str, float]:
         """Square roots of the covariance's diagonal."""
         return dict(zip(self.law.parameters, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
 
-    def predict(self, *, level: float = 0.95, **variables: Any) -> pd.DataFrame:
-        """A table of the variables, loss, low, high: Wald-t interval of the curve L(x), not of a new run."""
+    def _profile_scale(self, parameter: str) -> float:
+        """What a rise of 2 rho is multiplied by: [H^-1] / covariance, of this parameter (Royall 1986). For least squares
+        it is 1 / s^2, and the profile interval is the F interval."""
+        i = self.law.parameters.index(parameter)
+        slope = self._slope_of_parameters[i]
+        bread, whole = (float(slope @ matrix @ slope) for matrix in self._covariances)
+        return bread / whole if whole > 0 and i in self._free_coordinates else 1 / self._noise
+
+    # Use -------------------------------------------------------------------------------------------------------------
+
+    def predict(self, *, level: float = 0.95, **variables: Float[np.ndarray, " points"] | float) -> pd.DataFrame:
+        """A table of the variables, loss, low, high: Wald-t interval of the curve L(x), not of a new run's loss.
+
+        Keywords: one for each of `law.variables`, numbers or arrays of one length. NaN ends without freedom.
+        """
         level = check_real("level", level, above=0, below=1)
         loss = np.atleast_1d(self.law.loss(self.params, **variables))
+        if loss.ndim > 1:
+            raise invalid("variables", "numbers or one-dimensional arrays", loss, "flatten them")
         points = {name: np.broadcast_to(np.asarray(variables[name], float), loss.shape) for name in self.law.variables}
         slope = self.problem.slopes(self.theta, points)
-        error = np.sqrt(np.einsum("np,pq,nq->n", slope, self._coordinate_covariance, slope))
+        error = np.sqrt(np.einsum("np,pq,nq->n", slope, self._covariances[1], slope))
         reach = stats.t.ppf(0.5 + level / 2, max(self.degrees_of_freedom, 1)) * error
         if self.problem.logarithmic:
             low, high = loss * np.exp(-reach), loss * np.exp(reach)
@@ -143,36 +266,32 @@ class Fit:
         return pd.DataFrame({**points, "loss": loss, "low": low, "high": high})
 
     def summary(self) -> pd.DataFrame:
-        """One row per parameter: value, standard error, Wald-t interval, note."""
+        """One row per parameter: value, standard error, 95 % Wald-t interval (see `intervals` for better ones), note."""
         quantile = stats.t.ppf(0.975, max(self.degrees_of_freedom, 1))
         rows = []
         for name in self.law.parameters:
             value, error = self.params[name], self.standard_errors[name]
-            note = "pinned" if name in self.law.fixed else ""
-            rows.append((name, value, error, value - quantile * error, value + quantile * error, note))
+            pinned = name in self.law.fixed
+            note = "pinned" if pinned else "at bound" if name in self.at_bound else ""
+            if name == "E" and not self.offset_identified:
+                note = "not identified"
+            reach = np.nan if pinned else quantile * error
+            rows.append((name, value, np.nan if pinned else error, value - reach, value + reach, note))
         return pd.DataFrame(rows, columns=["parameter", "value", "se", "low", "high", "note"]).set_index("parameter")
 
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())
+        return f"Fit({self.law.formula}; {values}; {self.problem.objective} {self.objective:.9g}, n {self.n})"
+
     def _repr_html_(self) -> str:
-        head = f"{self.law.formula} &middot; {self.problem.objective}, n = {self.n}, objective {self.objective:.9g}"
-        notes = "".join(f"<li>{note}</li>" for note in self.warnings)
-        return f"<p>{head}</p>{self.summary().to_html()}<ul>{notes}</ul>"
-
-
-def _noise_scale(fit: Fit) -> float:
-    residual, weights = fit.residuals, fit.problem.weights
-    weights = np.ones_like(residual) if weights is None else weights
-    freedom, mass = max(fit.degrees_of_freedom, 1), weights.sum()
-    delta = fit.problem.delta
-    if delta is None and fit.problem.objective != "log-lad":
-        return float((weights * residual**2).sum() / freedom)
-    # Near zero psi' is a spike of width delta: estimate its mean from the density of residuals (Hall-Sheather-like).
-    order = np.sort(np.abs(residual))
-    spread = 1.4826 * float(np.median(order)) or float(residual.std())
-    bandwidth = max(delta or 0.0, spread * mass ** (-1 / 3), np.finfo(float).tiny)
-    threshold = delta or bandwidth * 1e-9
-    push = np.clip(residual, -threshold, threshold)
-    inside = float((weights * (np.abs(residual) <= bandwidth)).sum() / mass) * threshold / bandwidth
-    return float((weights * push**2).sum() / freedom) / max(inside, 1e-300) ** 2
+        delta = "" if self.problem.delta is None else f" (delta {self.problem.delta:.4g})"
+        state = "converged" if self.converged else "<b>not converged</b>"
+        head = (
+            f"{escape(self.law.formula)} &middot; {self.problem.objective}{delta} = {self.objective:.9g} "
+            f"&middot; n = {self.n} &middot; {state}"
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.warnings)
+        return f"<p>{head}</p>{self.summary().to_html(float_format='{:.6g}'.format)}" + f"<ul>{notes}</ul>" * bool(notes)
 
 
 def fit(
@@ -186,38 +305,119 @@ def fit(
     """Fit `law` to a table with columns N, D, C, loss as the law needs (a DataFrame or a mapping of arrays).
 
     objective: one of OBJECTIVES. delta: Huber's threshold in the residuals' units; by default 1e-3 (log-huber) or
-    1.4826 MAD(L) (huber). weights: one per point, >= 0. Raises InvalidArgument, in one sentence, for a table that
-    cannot be fitted.
+    1.4826 MAD(L) (huber). weights: one per point, >= 0. No start is asked for. Raises InvalidArgument, in one sentence,
+    for a table that cannot be fitted; doubts are in `Fit.warnings`.
+
+    >>> import numpy as np
+    >>> D = np.geomspace(1e5, 1e8, 7)
+    >>> fitted = fit(PowerLaw(variable="D"), {"D": D, "loss": 2.0 + 50 * D**-0.4})
+    >>> round(fitted.params["beta"], 6)
+    0.4
     """
     problem = make_problem(law, table, objective, delta, weights)
-    return _finished(problem, *problem.search(), table)
+    return _finished(problem, *problem.search(), doubts=tuple(suspicions(table)))
 
 
-def _finished(problem: Problem, theta: np.ndarray, value: float, converged: bool, table: Any) -> Fit:
+def _finished(problem: Problem, theta: np.ndarray, value: float, converged: bool, *, doubts: tuple[str, ...]) -> Fit:
     natural = problem.natural(theta[None])[0]
     params = dict(zip(problem.law.parameters, map(float, natural), strict=True))
-    return Fit(problem, theta, params, value, converged, tuple(suspicions(table)))
+    return Fit(problem, theta, params, value, converged, doubts)
 
 
 def fit_paper_procedure(
-    law: Law,
+    law: PowerLaw,
     table: Any,
     generator: np.random.Generator,
     *,
     objective: str = "huber",
     delta: float | None = None,
-    weights: Float[np.ndarray, " points"] | None = None,
     starts: int = 40,
 ) -> Fit:
-    """The paper's appendix B: bounded trust-region-reflective least squares from `starts` starts, the best cost kept.
+    """The paper's appendix B as written: y = E + A (x / x0)^-beta with x0 = median(x), coordinates (E, log A, log beta),
+    bounded trust-region-reflective least squares from `starts` starts, the least cost kept.
 
-    Starts: E0 at quantiles of L, the exponent and coefficient from a log-linear fit of L - E0, then random ones.
-    A 1-d `PowerLaw` with the objectives ols or huber, as the paper has it; other laws start from random coordinates.
+    Starts: E0 at quantiles of L with (A, beta) from a log-linear fit of log(L - E0) where L > E0, the second half at
+    random. The paper does not give its bounds; ours are 0 <= E <= max L and EXPONENT_RANGE. The objective is huber
+    (the paper's), ols, log-ols or log-huber. Raises InvalidArgument.
     """
-    problem = make_problem(law, table, objective, delta, weights)
+    check_instance("law", law, PowerLaw, remedy="the paper's procedure is for PowerLaw(); use fit for other laws")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     starts = check_integer("starts", starts, minimum=1)
-    raise NotImplementedError
+    if objective == "log-lad":
+        raise invalid("objective", "huber, ols, log-huber or log-ols", objective, "use fit for log-lad")
+    problem = make_problem(law, table, objective, delta, None)
+    x, loss = problem.columns[law.variable], problem.loss
+    log_x = np.log(x / np.median(x))
+    fixed = law.fixed
+
+    def unpack(free: np.ndarray) -> tuple[float, float, float]:
+        """E, log A at the median, log beta."""
+        values = iter(free)
+        offset = float(fixed["E"]) if "E" in fixed else float(next(values))
+        if law.coefficient in fixed:
+            height = None
+        else:
+            height = float(next(values))
+        exponent = float(np.log(fixed[law.exponent])) if law.exponent in fixed else float(next(values))
+        if height is None:
+            height = float(np.log(fixed[law.coefficient])) - np.exp(exponent) * float(np.log(np.median(x)))
+        return offset, height, exponent
+
+    def residual(free: np.ndarray) -> np.ndarray:
+        offset, height, exponent = unpack(free)
+        curve = offset + np.exp(height - np.exp(exponent) * log_x)
+        return np.log(curve) - problem.y if problem.logarithmic else curve - problem.y
+
+    low, high = np.log(EXPONENT_RANGE)
+    box = {"E": (0.0, loss.max()), law.coefficient: (-600.0, 600.0), law.exponent: (low, high)}
+    lower, upper = np.array([box[name] for name in law.free]).T
+    best: Any = None
+    for number in range(starts):
+        guess = _paper_start(loss, log_x, number, starts, generator)
+        place = np.clip([guess[("E", law.coefficient, law.exponent).index(name)] for name in law.free], lower, upper)
+        found = optimize.least_squares(
+            residual,
+            place,
+            bounds=(lower, upper),
+            method="trf",
+            jac="3-point",
+            x_scale="jac",
+            loss="linear" if problem.delta is None else "huber",
+            f_scale=1.0 if problem.delta is None else problem.delta,
+            ftol=1e-15,
+            xtol=1e-15,
+            gtol=1e-15,
+            max_nfev=2000,
+        )
+        if best is None or found.cost < best.cost:
+            best = found
+    offset, height, exponent = unpack(best.x)
+    beta = float(np.clip(np.exp(exponent), *EXPONENT_RANGE))
+    params = {"E": offset, law.coefficient: float(np.exp(height + beta * np.log(np.median(x)))), law.exponent: beta}
+    params |= fixed
+    theta = problem.coordinates(params)
+    value = float(best.cost) * (2.0 if problem.delta is None else 1.0)
+    return Fit(problem, theta, params, value, bool(best.status > 0), tuple(suspicions(table)))
+
+
+def _paper_start(
+    loss: np.ndarray, log_x: np.ndarray, number: int, starts: int, generator: np.random.Generator
+) -> tuple[float, float, float]:
+    """(E0, log A0, log beta0): quantiles of L for the first half of the starts, random offsets and exponents after."""
+    if number < (starts + 1) // 2:
+        offset = float(np.quantile(loss, 0.5 * number / max(1, (starts + 1) // 2)))
+        offset = min(offset, float(loss.max()) * (1 - 1e-9)) * (1 - 1e-6)
+    else:
+        offset = float(generator.uniform(0, loss.min()))
+    above = loss > offset
+    if above.sum() >= 2 and np.ptp(log_x[above]) > 0:
+        slope, height = np.polyfit(log_x[above], np.log(loss[above] - offset), 1)
+    else:
+        slope, height = -0.5, float(np.log(np.ptp(loss) + 1e-3 * loss.max()))
+    exponent = float(np.log(max(-slope, 1e-2)))
+    if number >= (starts + 1) // 2:
+        exponent, height = exponent + float(generator.normal()), height + float(generator.normal())
+    return offset, float(height), exponent
 
 
 def local_slopes(
@@ -227,11 +427,12 @@ def local_slopes(
     window: int = 2,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """The local exponent -d log y / d log x between successive windows of distinct x, with intervals.
+    """The local exponent -d log y / d log x in every window of neighbouring distinct x, with intervals.
 
     x: positive, repeated values are replicates (seeds). y: positive, an excess loss (subtract E first: a wrong E bends
-    the slopes). window: distinct x values in a window; windows advance by one. The interval is Wald-t where replicates
-    give the error (pooled within x), or where the window has more than two values; else NaN.
+    the slopes). window: distinct x values in a window; windows advance by one. The interval is Wald-t, its error from
+    the replicates (pooled over all x on logarithms), else from the scatter about the line where a window has more than
+    two points, else NaN.
     Returns x (geometric middle), x_low, x_high, slope (the exponent, positive for a falling y), se, low, high.
     """
     x = check_array("x", x, dimensions=1, above=0, least=2)
@@ -240,24 +441,22 @@ def local_slopes(
     level = check_real("level", level, above=0, below=1)
     values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < window:
-        raise InvalidArgument(f"x must have at least {window} distinct values, got {len(values)}: shrink window.")
+        raise InvalidArgument(f"x must have {window} distinct values or more, got {len(values)}: make window smaller.")
     log_x, log_y = np.log(x), np.log(y)
     mean = np.bincount(which, log_y) / counts
     pooled = len(x) - len(values)
-    pooled_variance = float(((log_y - mean[which]) ** 2).sum() / pooled) if pooled else np.nan
+    scatter = float(((log_y - mean[which]) ** 2).sum())
     rows = []
     for first in range(len(values) - window + 1):
         inside = (which >= first) & (which < first + window)
-        u, v = log_x[inside], log_y[inside]
-        centred = u - u.mean()
-        slope = float(centred @ v / (centred @ centred))
-        freedom = pooled
-        variance = pooled_variance
+        u, v = log_x[inside] - log_x[inside].mean(), log_y[inside]
+        slope = float(u @ v / (u @ u))
+        freedom, variance = pooled, scatter / pooled if pooled else np.nan
         if not pooled and len(u) > 2:
             freedom = len(u) - 2
-            variance = float(((v - v.mean() - slope * centred) ** 2).sum() / freedom)
-        error = float(np.sqrt(variance / (centred @ centred)))
+            variance = float(((v - v.mean() - slope * u) ** 2).sum() / freedom)
+        error = float(np.sqrt(variance / (u @ u)))
         reach = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if freedom else np.nan
-        middle = float(np.exp(0.5 * (u.min() + u.max())))
-        rows.append((middle, values[first], values[first + window - 1], -slope, error, -slope - reach, -slope + reach))
+        low, high = values[first], values[first + window - 1]
+        rows.append((float(np.sqrt(low * high)), low, high, -slope, error, -slope - reach, -slope + reach))
     return pd.DataFrame(rows, columns=["x", "x_low", "x_high", "slope", "se", "low", "high"])

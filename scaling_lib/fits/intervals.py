@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_instance, check_integer, check_real
+from scaling_lib.errors import check_array, check_choice, check_instance, check_integer, check_real, invalid
+from scaling_lib.fits._profiles import profile_ends
 from scaling_lib.fits.fitting import Fit
 
 __all__ = ["Interval", "basic", "bca", "percentile", "profile", "stretched", "wald"]
@@ -79,18 +80,49 @@ def stretched(
     )
 
 
-def wald(fit: Fit, parameter: str, *, level: float = 0.95) -> Interval:
-    """estimate -+ t(dof) se, from the covariance of the fit."""
+def _checked(fit: Fit, parameter: str, level: float) -> tuple[Fit, float]:
     check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
     check_choice("parameter", parameter, fit.law.free)
-    level = check_real("level", level, above=0, below=1)
-    reach = stats.t.ppf(0.5 + level / 2, max(1, fit.degrees_of_freedom)) * fit.standard_errors[parameter]
-    return Interval(float(fit.params[parameter] - reach), float(fit.params[parameter] + reach), level, "wald")
+    if fit.degrees_of_freedom < 1:
+        raise invalid("fit", "one of more points than free parameters", fit, "add runs or pin parameters")
+    return fit, check_real("level", level, above=0, below=1)
+
+
+def wald(fit: Fit, parameter: str, *, level: float = 0.95) -> Interval:
+    """estimate -+ t se, from the covariance of the fit. Raises InvalidArgument for a parameter on its bound."""
+    fit, level = _checked(fit, parameter, level)
+    estimate, error = fit.params[parameter], fit.standard_errors[parameter]
+    if not np.isfinite(error):
+        raise invalid("parameter", "one off its bound", parameter, "pin it, or use profile")
+    reach = float(stats.t.ppf(0.5 + level / 2, fit.degrees_of_freedom)) * error
+    return Interval(estimate - reach, estimate + reach, level, "wald")
 
 
 def profile(fit: Fit, parameter: str, *, level: float = 0.95) -> Interval:
-    """First version: Wald. To be replaced by the profile likelihood under the same name."""
-    plain = wald(fit, parameter, level=level)
-    if not np.isfinite(plain.low):
-        raise InvalidArgument(f"parameter must be identified, got {parameter} on a bound: pin it.")
-    return Interval(plain.low, plain.high, plain.level, "profile")
+    """The default: all values whose constrained fit is not significantly worse, t^2 of Student's law on n - p degrees.
+
+    For least squares this is the profile-F interval (Bates and Watts 1988, 6.1); for the robust objectives the rise is
+    rescaled to the fit's own standard error (Royall 1986), and only its shape comes from the profile. It is not
+    symmetric, and open where no end is found inside the parameter's range. Raises InvalidArgument without freedom.
+    """
+    fit, level = _checked(fit, parameter, level)
+    quantile = stats.t.ppf(0.5 + level / 2, fit.degrees_of_freedom)
+    scale = fit._profile_scale(parameter)
+    params = np.array([list(fit.params.values())])
+    plain = parameter == "E" or parameter in fit.law.exponents
+    step = fit.standard_errors[parameter] / (1.0 if plain else fit.params[parameter])
+    if not np.isfinite(step) or step <= 0:
+        step = 0.05 * float(fit.problem.loss.min()) if parameter == "E" else 0.1
+    threshold = quantile**2 / (fit._units * scale)
+    if not np.isfinite(threshold) or threshold <= 1e-14 * fit.objective:  # noise-free: nothing to profile
+        return Interval(fit.params[parameter], fit.params[parameter], level, "profile")
+    ends = profile_ends(
+        fit.problem,
+        parameter,
+        params,
+        np.array([fit.objective]),
+        np.array([threshold]),
+        np.array([quantile * step]),
+    )
+    low, high = float(ends.low[0]), float(ends.high[0])
+    return Interval(low, high, level, "profile", bool(ends.open_low[0]), bool(ends.open_high[0]))
