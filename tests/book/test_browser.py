@@ -98,7 +98,7 @@ def visit(browser, url):
 
 # Elements that stick out on the right, not counting what scrolls inside a parent.
 STICKING_OUT = """
-() => [...document.querySelectorAll('main *')].filter(element => {
+() => [...document.querySelectorAll('article *')].filter(element => {
     if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
     for (let parent = element.parentElement; parent !== document.body; parent = parent.parentElement)
         if (getComputedStyle(parent).overflowX !== 'visible') return false;
