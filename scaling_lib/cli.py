@@ -145,7 +145,7 @@ def train(
         session = environment.Session(profile, environment.device(), environment.home())
         session.require_torch()
         environment.single_thread()
-        with Store(store or session.store_path, mirror=mirror) as runs:
+        with Store(store or session.store_path(experiment), mirror=mirror) as runs:
             missing = runs.missing(grid)
             if missing:
                 minutes = expected_seconds(missing, device=session.device) / 60
@@ -247,7 +247,7 @@ def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
 
 @app.command()
 def claims(
-    store: Annotated[Path | None, typer.Option(help="Judge the runs of this store, not the recorded ones.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Judge the runs of this store (or folder of stores), not the recorded ones.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The ledger of claims with its verdicts."""
@@ -267,9 +267,14 @@ def _recorded_or_none(name: str) -> pd.DataFrame | None:
 
 
 def _from_store(path: Path) -> Any:
-    """Tables of an experiment's runs, whatever the profile they were made under, out of one store."""
-    with Store(path, read_only=True) as runs:
-        frame = runs.frame()
+    """An experiment's runs, whatever the profile they were made under, out of a store or a folder of stores."""
+    frames = []
+    for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
+        with Store(file, read_only=True) as runs:
+            frames.append(runs.frame())
+    if not frames:
+        raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
+    frame = pd.concat(frames).drop_duplicates("identity")
 
     def table(name: str) -> pd.DataFrame:
         asked = experiments.experiment(name)

@@ -75,6 +75,10 @@ def single_thread() -> None:
         torch.set_num_threads(1)
 
 
+# Seconds that one notebook waits for another that trains the same experiment.
+_PATIENCE = 3600.0
+
+
 @dataclass(frozen=True)
 class Session:
     """One notebook's view of this machine. Made by `begin`.
@@ -96,9 +100,9 @@ class Session:
         """Whether this profile trains the reader's own runs."""
         return self.profile != "recorded"
 
-    @property
-    def store_path(self) -> Path:
-        return self.home / "runs.db"
+    def store_path(self, name: str) -> Path:
+        """The store of the reader's own runs of experiment `name`."""
+        return self.home / f"{check_text('name', name)}.db"
 
     def recorded(self, name: str) -> pd.DataFrame:
         """The recorded table `name`; without rows where it is absent and this profile makes its own."""
@@ -124,18 +128,21 @@ class Session:
         check_text("name", name)
         if not self.trains:
             return pd.DataFrame(columns=list(COLUMNS))
-        return self.train(experiment(name).configurations(self.profile))
+        return self.train(name, experiment(name).configurations(self.profile))
 
-    def train(self, configurations: Iterable[RunConfiguration]) -> pd.DataFrame:
-        """The runs of `configurations`, trained where they are missing, as a table in their order."""
+    def train(self, name: str, configurations: Iterable[RunConfiguration]) -> pd.DataFrame:
+        """The runs of `configurations`, trained where the store `name` lacks them, as a table in their order.
+
+        Where another notebook is training the same experiment, this one waits for it and takes its runs.
+        """
         self.require_torch()
         if isinstance(configurations, str) or not isinstance(configurations, Iterable):
-            raise invalid("configurations", "a list of RunConfiguration", configurations, "take them from an Experiment")
+            raise invalid("configurations", "a list of RunConfiguration", configurations, "use an Experiment")
         wanted = [
             check_instance(f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)")
             for i, c in enumerate(configurations)
         ]
-        with Store(self.store_path) as store:
+        with Store(self.store_path(name), wait=_PATIENCE) as store:
             sweep(wanted, store, device=self.device, rules=claims.rules_hash())
             frame = store.frame().set_index("identity", drop=False)
         order = list(dict.fromkeys(configuration.identity for configuration in wanted))
@@ -145,9 +152,10 @@ class Session:
         if not self.trains:
             return []
         configurations = experiment(name).configurations(self.profile)
-        if not self.store_path.is_file():
+        path = self.store_path(name)
+        if not path.is_file():
             return list(configurations)
-        with Store(self.store_path, read_only=True) as store:
+        with Store(path, read_only=True) as store:
             return store.missing(configurations)
 
     def require_torch(self) -> None:

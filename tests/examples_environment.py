@@ -16,5 +16,6 @@ EXAMPLES = [
     (SESSION.recorded, {"name": "er-100"}),
     (RECORDED.expected_minutes, {"name": "er-100"}),
     (RECORDED.own, {"name": "er-100"}),
-    (SESSION.train, {"configurations": [RUNS[0]]}),
+    (SESSION.store_path, {"name": "er-100"}),
+    (SESSION.train, {"name": "tiny", "configurations": [RUNS[0]]}),
 ]

@@ -72,9 +72,9 @@ def test_absent_recorded_table_is_empty_where_the_profile_trains(tmp_path):
 def test_begin_works_without_torch(tmp_path):
     """The recorded chapters run on a machine without torch."""
     code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "import importlib.util as u; find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a)\n"
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest)\n"
         "from scaling_lib import environment, cli\n"
         "print(environment.begin('recorded').device == '')"
     )

@@ -38,29 +38,31 @@ PROFILES = ("recorded", "smoke", "colab", "full")
 class Grid:
     """One profile's share of an experiment: the product of these lists is what is trained.
 
-    tokens: values of D, rounded to whole batches. seeds: how many (0, 1, ...). batch: walks per step.
+    tokens: values of D, rounded to whole batches. learning_rates: peaks. seeds: how many (0, 1, ...). batches: walks
+    per step. epochs: passes over the D tokens.
     """
 
     widths: tuple[int, ...]
     tokens: tuple[int, ...]
     learning_rates: tuple[float, ...]
     seeds: int
-    batch: int
+    batches: tuple[int, ...] = (20,)
+    epochs: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
-        for name in ("widths", "tokens", "learning_rates"):
-            value = getattr(self, name)
-            if not isinstance(value, list | tuple) or not value:
-                raise invalid(name, "a non-empty tuple", value, "pass one entry or more")
-            object.__setattr__(self, name, tuple(value))
         check_integer("seeds", self.seeds, minimum=1)
-        check_integer("batch", self.batch, minimum=1)
-        for width in self.widths:
-            check_integer("widths", width, minimum=2)
-        for tokens in self.tokens:
-            check_integer("tokens", tokens, minimum=1)
-        for learning_rate in self.learning_rates:
-            check_real("learning_rates", learning_rate, above=0)
+        for name, least in (("widths", 2), ("tokens", 1), ("batches", 1), ("epochs", 1)):
+            for value in self._entries(name):
+                check_integer(name, value, minimum=least)
+        for value in self._entries("learning_rates"):
+            check_real("learning_rates", value, above=0)
+
+    def _entries(self, name: str) -> tuple:
+        value = getattr(self, name)
+        if not isinstance(value, list | tuple) or not value:
+            raise invalid(name, "a non-empty tuple", value, "pass one entry or more")
+        object.__setattr__(self, name, tuple(value))
+        return tuple(value)
 
 
 @dataclass(frozen=True)
@@ -103,21 +105,26 @@ class Experiment:
         check_choice("profile", profile, tuple(self.grids))
         grid = self.grids[profile]
         source, chain = source_of(self.ensemble, self.parameters, self.graph_seed)
-        per_step = grid.batch * self.context
         return tuple(
             RunConfiguration(
                 source=source,
                 architecture=Architecture(chain.nodes, width, depth=self.depth, context=self.context),
                 parametrization=self.parametrization,
                 optimizer=Optimizer(learning_rate),
-                schedule=Schedule(max(1, round(tokens / per_step)) * per_step, batch=grid.batch),
+                schedule=_schedule(tokens, batch, epochs, self.context),
                 evaluation=self.evaluation,
                 seed=seed,
             )
-            for tokens, width, learning_rate, seed in product(
-                grid.tokens, grid.widths, grid.learning_rates, range(grid.seeds)
+            for tokens, batch, epochs, width, learning_rate, seed in product(
+                grid.tokens, grid.batches, grid.epochs, grid.widths, grid.learning_rates, range(grid.seeds)
             )
         )
+
+
+def _schedule(tokens: int, batch: int, epochs: int, context: int) -> Schedule:
+    """The nearest whole number of batches."""
+    per_step = batch * context
+    return Schedule(max(1, round(tokens / per_step)) * per_step, batch=batch, epochs=epochs)
 
 
 def _erdos_renyi(seed: int, nodes: int, edges: int) -> Chain:
@@ -193,9 +200,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 parameters={"nodes": 100, "edges": 500},
                 grids={
                     # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
-                    "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1, batch=20),
-                    "colab": Grid((64,), _spaced(100_000, 1.5, 8), (0.5, 1.0, 2.0), seeds=3, batch=20),
-                    "full": Grid((64,), _spaced(100_000, 1.6, 8), (0.25, 0.5, 1.0, 2.0), seeds=3, batch=20),
+                    "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
+                    "colab": Grid((64,), _spaced(100_000, 1.5, 8), (0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((64,), _spaced(100_000, 1.6, 8), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
         )

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from scaling_lib.errors import StoreError, check_flag, check_instance, check_path, invalid
+from scaling_lib.errors import StoreError, check_flag, check_instance, check_path, check_real, invalid
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 from scaling_lib.runs.tables import frame_of
 
@@ -48,13 +48,16 @@ class Store:
     """A file of finished runs.
 
     path: the SQLite file, made where it does not exist; it must lie on a local disk. mirror: a folder that receives a
-    snapshot after each commit. read_only: opens an existing file without the writer's lock; `add` is refused.
+    snapshot after each commit. read_only: opens an existing file without the writer's lock; `add` is refused. wait: how
+    many seconds to wait for another writer to finish before refusing.
 
     Use it as a context manager, or call `close`. Raises StoreError (an OSError) where the file is foreign, torn, of a
     newer schema, locked by another writer, or cannot be written.
     """
 
-    def __init__(self, path: str | Path, *, mirror: str | Path | None = None, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, *, mirror: str | Path | None = None, read_only: bool = False, wait: float = 0.0
+    ) -> None:
         self.path = check_path("path", path)
         self.mirror = None if mirror is None else check_path("mirror", mirror)
         self.read_only = check_flag("read_only", read_only)
@@ -63,7 +66,7 @@ class Store:
             if not self.path.is_file():
                 raise StoreError(f"path must be an existing store, got {self.path}: train something into it first.")
         else:
-            self._take_lock()
+            self._take_lock(check_real("wait", wait, minimum=0))
         try:
             self._connection = self._open()
         except BaseException:
@@ -194,12 +197,12 @@ class Store:
                 f"{self.path} cannot be read ({error}): restore it from its mirror, or `scaling-lab runs verify` it."
             ) from error
 
-    def _take_lock(self) -> None:
+    def _take_lock(self, wait: float) -> None:
         from filelock import FileLock, Timeout
 
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{self.path}.lock", timeout=0)
+            lock = FileLock(f"{self.path}.lock", timeout=wait)
             lock.acquire()
         except Timeout:
             raise StoreError(

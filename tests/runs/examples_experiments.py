@@ -8,7 +8,7 @@ from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.store import Store
 from tests.runs.test_sweeps import TINY
 
-GRID = {"widths": (8,), "tokens": (1000,), "learning_rates": (1.0,), "seeds": 1, "batch": 4}
+GRID = {"widths": (8,), "tokens": (1000,), "learning_rates": (1.0,), "seeds": 1, "batches": (4,), "epochs": (1,)}
 RECIPE = {"nodes": 12, "edges": 30}
 CONFIGURATIONS = TINY.configurations("smoke")[:1]
 FOLDER = Path(tempfile.mkdtemp())

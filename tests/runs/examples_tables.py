@@ -16,8 +16,8 @@ OTHER = store.Store(FOLDER / "other.db")
 OTHER.close()
 
 
-def open_store(path, mirror, read_only):
-    with store.Store(path, mirror=mirror, read_only=read_only) as opened:
+def open_store(path, mirror, read_only, wait):
+    with store.Store(path, mirror=mirror, read_only=read_only, wait=wait) as opened:
         return len(opened)
 
 
@@ -29,7 +29,7 @@ EXAMPLES = [
     (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER}),
     (tables.manifest, {"folder": FOLDER}),
     (store.Store, {"path": FOLDER / "other.db", "mirror": None, "read_only": True}),
-    (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False}),
+    (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),
     (STORE.missing, {"configurations": [planted.configuration()]}),
     (STORE.add, {"records": RECORDS}),
     (STORE.merge, {"other": FOLDER / "other.db"}),

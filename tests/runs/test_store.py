@@ -86,6 +86,16 @@ def test_second_writer_is_refused_and_told_why(tmp_path):
             assert len(reader) == 0
 
 
+def test_a_patient_writer_waits_for_its_turn(tmp_path):
+    code = "import sys; from scaling_lib.runs.store import Store; Store(sys.argv[1], wait=30).close(); print('done')"
+    with Store(tmp_path / "runs.db"):
+        command = [sys.executable, "-c", code, str(tmp_path / "runs.db")]
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=3)
+    assert other.communicate(timeout=30)[0] == "done\n"
+
+
 def test_mirror_gets_a_whole_snapshot_after_each_commit(tmp_path):
     mirror = tmp_path / "drive"
     with Store(tmp_path / "runs.db", mirror=mirror) as store:

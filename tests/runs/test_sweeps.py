@@ -13,7 +13,7 @@ TINY = Experiment(
     question="Does a sweep work?",
     ensemble="erdos_renyi",
     parameters={"nodes": 12, "edges": 30},
-    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batch=4)},
+    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batches=(4,))},
     context=10,
     evaluation=Evaluation(walks=4, curve_points=2),
 )
