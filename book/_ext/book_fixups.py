@@ -31,11 +31,13 @@ def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: 
     lines[:] = text
 
 
-def plain_factory(
+def plain_signature(
     app: Sphinx, what: str, name: str, target: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """A dataclass shows a default that is made anew as `<factory>`, which no parser of signatures reads."""
-    return signature and signature.replace("<factory>", "..."), returns
+    """Without what no parser of signatures reads: a dataclass's `<factory>`, the objects by which typer annotates."""
+    if signature:
+        signature = re.sub(r"Annotated\[(.+?), <[^>]*>\]", r"\1", signature.replace("<factory>", "..."))
+    return signature, returns
 
 
 class Tensor:
@@ -51,6 +53,6 @@ def make_mocks_annotate() -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     make_mocks_annotate()
     app.connect("html-page-context", drop_thebe, priority=900)
-    app.connect("autodoc-process-signature", plain_factory)
+    app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -26,8 +26,8 @@ LOCAL = ("", "data")
 def test_page_has_one_title_and_no_raw_markup(site, page):
     article = site.article(page)
     assert len(article.find_all("h1")) == 1
-    for code in article.select("pre, code, .math"):
-        code.decompose()
+    for quoted in article.select("pre, code, .math, dl.py"):
+        quoted.decompose()
     assert RAW.search(article.get_text()) is None
 
 
