@@ -137,6 +137,7 @@ def train(
     profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
     store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
     mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Train what the store still lacks of an experiment, and show L(N, D)."""
@@ -149,8 +150,10 @@ def train(
             missing = runs.missing(grid)
             if missing:
                 minutes = expected_seconds(missing, device=session.device) / 60
-                typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
-            report = sweep(grid, runs, device=session.device, rules=ledger_of_claims.rules_hash())
+                expected = f"about {minutes / workers:.1f} minutes"
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train, {expected}.", err=True)
+            rules = ledger_of_claims.rules_hash()
+            report = sweep(grid, runs, device=session.device, workers=workers, rules=rules)
             frame = runs.frame()
         wanted = {configuration.identity for configuration in grid}
         frame = frame[frame["identity"].isin(wanted)].sort_values(["N", "D", "learning_rate", "seed"])
@@ -247,7 +250,7 @@ def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
 
 @app.command()
 def claims(
-    store: Annotated[Path | None, typer.Option(help="Judge the runs of this store (or folder of stores), not the recorded ones.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Judge a store, or a folder of stores.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The ledger of claims with its verdicts."""

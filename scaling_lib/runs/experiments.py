@@ -189,6 +189,11 @@ def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
     return tuple(round(first * ratio**i / 1000) * 1000 for i in range(count))
 
 
+_ER_200 = MappingProxyType({"nodes": 200, "edges": 1000})
+_WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+_SP_RATES = tuple(2.0**power for power in range(-10, -3))
+_LIMITS = (100_000, 200_000, 400_000)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         each.name: each
@@ -203,6 +208,51 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
                     "colab": Grid((64,), _spaced(100_000, 1.5, 8), (0.5, 1.0, 2.0), seeds=3),
                     "full": Grid((64,), _spaced(100_000, 1.6, 8), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-200",
+                question="How does the excess loss of muP models fall with their size, at equal tokens?",
+                ensemble="erdos_renyi",
+                parameters=_ER_200,
+                grids={
+                    "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
+                    "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid(_WIDTHS, (100_000, 200_000), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-200-sp",
+                question="And under the standard parametrization, with everything else equal?",
+                ensemble="erdos_renyi",
+                parameters=_ER_200,
+                parametrization=Parametrization("sp"),
+                grids={
+                    "smoke": Grid((16, 32, 64), (100_000,), (2**-7, 2**-6, 2**-5), seeds=1),
+                    "colab": Grid(_WIDTHS, (100_000, 200_000), _SP_RATES, seeds=3),
+                    "full": Grid(_WIDTHS, (100_000, 200_000), _SP_RATES, seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-200-batches",
+                question="Is it tokens or optimiser steps that limit the loss? Batches at equal D.",
+                ensemble="erdos_renyi",
+                parameters=_ER_200,
+                grids={
+                    "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, batches=(10, 20, 50, 100)),
+                    "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, batches=(10, 20, 50, 100)),
+                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=3, batches=(10, 20, 50, 100)),
+                },
+            ),
+            Experiment(
+                name="er-200-epochs",
+                question="Is it tokens or optimiser steps that limit the loss? Passes over the same D tokens.",
+                ensemble="erdos_renyi",
+                parameters=_ER_200,
+                grids={
+                    "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2, 4)),
+                    "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
+                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
                 },
             ),
         )

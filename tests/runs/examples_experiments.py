@@ -35,11 +35,20 @@ EXAMPLES = [
     (experiments.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
     (experiments.chain_of, {"source": CONFIGURATIONS[0].source}),
     (experiments.experiment, {"name": "er-100"}),
-    (sweeps.SweepReport, {"trained": ("a",), "already": 0, "diverged": 0, "seconds": 1.0}),
+    (sweeps.SweepReport, {"trained": ("a",), "already": 0, "missing": 0, "diverged": 0, "seconds": 1.0}),
     (sweeps.ensembles_of, {"configurations": CONFIGURATIONS}),
+    (sweeps.shard_of, {"configurations": CONFIGURATIONS, "index": 1, "count": 2}),
     (sweeps.expected_seconds, {"configurations": CONFIGURATIONS, "device": "cpu", "steps": 2}),
     (
         sweeps.sweep,
-        {"configurations": CONFIGURATIONS, "store": STORE, "device": "cpu", "rules": "", "progress": False},
+        {
+            "configurations": CONFIGURATIONS,
+            "store": STORE,
+            "device": "cpu",
+            "workers": 1,
+            "time_budget": 60.0,
+            "rules": "",
+            "progress": False,
+        },
     ),
 ]

@@ -1,12 +1,14 @@
 """A sweep trains what is missing, once, and can be asked again."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.runs.experiments import Experiment, Grid
 from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.store import Store
-from scaling_lib.runs.sweeps import ensembles_of, expected_seconds, sweep
+from scaling_lib.runs.sweeps import ensembles_of, expected_seconds, shard_of, sweep
 
 TINY = Experiment(
     name="tiny",
@@ -54,6 +56,35 @@ def test_a_stopped_sweep_gives_the_same_table(tmp_path):
         for run in RUNS[::-1]:
             sweep([run], pieces, progress=False)
         assert results(pieces) == pytest.approx(reference, rel=1e-5)
+
+
+def test_two_workers_give_the_same_table(tmp_path):
+    def results(store):
+        return {record.identity: record.result.excess_loss for record in store.records()}
+
+    with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
+        sweep(RUNS, one, progress=False)
+        report = sweep(RUNS, two, progress=False, workers=2)
+        assert len(report.trained) == len(RUNS)
+        assert results(two) == results(one)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_spent_budget_says_what_is_missing(tmp_path, workers):
+    with Store(tmp_path / "runs.db") as store:
+        report = sweep(RUNS, store, progress=False, time_budget=1e-9, workers=workers)
+        assert report.trained == ()
+        assert report.missing == len(RUNS)
+        again = sweep(RUNS, store, progress=False, time_budget=600)
+        assert again.missing == 0
+        assert len(again.trained) == len(RUNS)
+
+
+@given(st.integers(1, 6))
+def test_shards_are_a_partition_of_whole_ensembles(count):
+    shards = [shard_of(RUNS, index, count) for index in range(1, count + 1)]
+    assert sorted(run.identity for shard in shards for run in shard) == sorted(run.identity for run in RUNS)
+    assert sum(len(ensembles_of(shard)) for shard in shards) == len(ensembles_of(RUNS))
 
 
 def test_expected_seconds_grow_with_the_work():
