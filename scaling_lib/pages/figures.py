@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "MARKERS", "Withheld", "logarithmic", "show", "style", "table_html"]
+__all__ = [
+    "COLOURS",
+    "MARKERS",
+    "Withheld",
+    "check_described",
+    "details_html",
+    "logarithmic",
+    "show",
+    "style",
+    "table_html",
+]
 
 # Okabe and Ito 2008, those with at least 3:1 on both grounds.
 COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7", "grey": "#767676"}
@@ -118,14 +128,8 @@ def show(
     from matplotlib.figure import Figure
 
     check_instance("figure", figure, Figure, remedy="make it with matplotlib.pyplot.subplots()")
-    for argument, value in (("name", name), ("caption", caption), ("alt", alt)):
-        check_text(argument, value)
-    if not name.startswith("fig-"):
-        raise invalid("name", "a label that begins with 'fig-'", name, "the text refers to the figure by it")
-    if "/" in alt or len(alt.split()) < 8:
-        raise invalid("alt", "a sentence that describes the plot, without paths", alt, "write one")
-    check_instance("table", table, (pd.DataFrame, Withheld), remedy="pass the numbers that are drawn")
-    check_sequence("runs", runs, str, remedy="pass list(frame['identity']), or [] where no run was needed", minimum=0)
+    check_described(caption, alt)
+    details = details_html(name, table, runs)
     try:
         from IPython.display import HTML, display
     except ImportError:
@@ -141,10 +145,22 @@ def show(
         raw=True,
         metadata={"scaling_lib": {"name": name, "caption": caption, "alt": alt}, "image/png": {"alt": alt}},
     )
-    display(HTML(_details(name, table, runs)))
+    display(HTML(details))
 
 
-def _details(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str]) -> str:
+def check_described(caption: str, alt: str) -> None:
+    """Refuse a figure without a caption, or without an alt text that describes it."""
+    check_text("caption", caption)
+    if "/" in check_text("alt", alt) or len(alt.split()) < 8:
+        raise invalid("alt", "a sentence that describes the plot, without paths", alt, "write one")
+
+
+def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str]) -> str:
+    """What stands below a figure: data as a table and as a download, runs. Arguments as `show`'s."""
+    if not check_text("name", name).startswith("fig-"):
+        raise invalid("name", "a label that begins with 'fig-'", name, "the text refers to the figure by it")
+    check_instance("table", table, (pd.DataFrame, Withheld), remedy="pass the numbers that are drawn")
+    check_sequence("runs", runs, str, remedy="pass list(frame['identity']), or [] where no run was needed", minimum=0)
     if isinstance(table, Withheld):
         data = (
             f"<p>The points may not be redistributed. They come from {escape(table.origin)}; "

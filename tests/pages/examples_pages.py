@@ -30,6 +30,7 @@ EXAMPLES = [
     (claims.ledger_frame, {"rows": [ROW]}),
     (figures.Withheld, {"origin": "a figure", "sha256": "0"}),
     (figures.show, {"figure": FIGURE} | PARTS),
+    (figures.details_html, {"name": "fig-x", "table": TABLE, "runs": ["a"]}),
     (figures.logarithmic, {"axes": AXES, "which": "both"}),
     (figures.table_html, {"table": TABLE, "digits": 3}),
     (prose.say, {"sentence": "nothing to fill"}),
