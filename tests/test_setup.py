@@ -30,7 +30,13 @@ EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 
 FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "cli"]
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
-NEEDS_TORCH = {"models/transformer.py", "models/generators.py", "runs/training.py"}
+NEEDS_TORCH = {
+    "models/generators.py",
+    "models/transformer.py",
+    "models/wrapped.py",
+    "runs/scoring.py",
+    "runs/training.py",
+}
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -1,34 +1,60 @@
-"""The decoder. K models of one shape are ONE model whose tensors have a leading axis K."""
+r"""The decoder. K models of one shape are ONE model whose tensors have a leading axis K.
+
+One model reads tokens u_0 .. u_{T-1} and gives at every position t the law of u_{t+1}. With width n, heads of dimension
+d, and the multipliers (e, a, r) of the parametrization,
+
+    x      = e E[u]                                        E [V, n] the embedding
+    x     += O softmax_causal(a q k^T) v,  q, k, v = W norm(x), q and k rotated        once for each head, in each layer
+    x     += W_down gelu(W_up norm(x))                                                 in each layer
+    logits = r R norm(x)                                   R = E where tied
+
+`norm` is LayerNorm with a gain and no bias. Rotary positions (Su et al., arXiv 2104.09864; base 10,000, the whole head)
+see pairs of coordinates as complex numbers and multiply pair j at position t by exp(i t 10000^(-2j/d)): q.k then
+depends on positions only through their difference. (Which coordinates make a pair is a convention: consecutive ones
+here, j and j + d/2 in the HuggingFace code; the two differ by a fixed permutation of the columns of W.)
+
+The loss never holds the logits of a whole batch: the readout and the cross-entropy are done in chunks of rows small
+enough for the cache, and the gradient is made in the same pass.
+
+Everything that is trained lies in one flat buffer, tensor after tensor, each [K, ...], so that the optimizer is a few
+operations on long vectors; gradients lie in a second buffer of the same layout.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
-from scaling_lib.errors import InvalidArgument, check_instance
+from scaling_lib.errors import check_choice, check_instance, check_integer, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
 
-__all__ = ["FlatTensors", "Transformer"]
+__all__ = ["FlatTensors", "Transformer", "check_device", "linear_cross_entropy"]
 
 NORM_EPSILON = 1e-5
 ROTARY_BASE = 10_000.0
 
+Watch = Callable[[str, Tensor], None]
+
 
 class FlatTensors:
-    """Tensors of shape [K, ...], one after another in one flat buffer, their gradients in a second one."""
+    """Tensors of shape [K, ...], one after another in one flat buffer, their gradients in a second one.
 
-    def __init__(
-        self, shapes: Mapping[str, tuple[int, ...]], members: int, *, device: torch.device | str = "cpu"
-    ) -> None:
-        self.members = members
+    shapes: name -> shape of one member's tensor. `tensors` are leaves of autograd that view `values`; backward passes
+    add into `gradients`.
+    """
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], members: int, *, device: torch.device | str = "cpu"):
+        if not isinstance(shapes, Mapping) or not shapes:
+            raise invalid("shapes", "a dict from name to shape", shapes, "pass one entry or more")
+        self.members = check_integer("members", members, minimum=1)
         self.sizes = [math.prod(shape) for shape in shapes.values()]
-        total = members * sum(self.sizes)
-        self.values = torch.zeros(total, device=device)
-        self.gradients = torch.zeros(total, device=device)
+        self.values = torch.zeros(members * sum(self.sizes), device=check_device(device))
+        self.gradients = torch.zeros_like(self.values)
         self.tensors: dict[str, Tensor] = {}
         for (name, shape), values, gradients in zip(
             shapes.items(), self.split(self.values), self.split(self.gradients), strict=True
@@ -37,14 +63,21 @@ class FlatTensors:
             leaf.grad = gradients.view(members, *shape)
             self.tensors[name] = leaf
 
-    def split(self, flat: Tensor) -> list[Tensor]:
+    def split(self, flat: Float[Tensor, "total"]) -> list[Float[Tensor, "K size"]]:
         """Views [K, size] of a buffer laid out as this one, one for each tensor."""
+        check_instance("flat", flat, Tensor, remedy="pass a buffer like .values")
+        if flat.shape != self.values.shape:
+            raise invalid("flat", f"of shape {tuple(self.values.shape)}", tuple(flat.shape), "pass one like .values")
         parts = flat.split([self.members * size for size in self.sizes])
         return [part.view(self.members, -1) for part in parts]
 
 
 class Transformer:
-    """K pre-norm decoders of one shape, trained side by side."""
+    """K pre-norm decoders of one shape, side by side.
+
+    generators: one torch.Generator (on the CPU, so that every device starts from the same weights) for each member.
+    rules: the parametrization's rule for each tensor of `flat`, in its order.
+    """
 
     def __init__(
         self,
@@ -54,11 +87,12 @@ class Transformer:
         generators: Sequence[torch.Generator],
         device: torch.device | str = "cpu",
     ) -> None:
-        self.architecture = check_instance("architecture", architecture, Architecture, remedy="build an Architecture")
         self.rules = tensor_rules(architecture, parametrization)
         self.multipliers = multipliers(architecture, parametrization)
-        if not generators:
-            raise InvalidArgument("generators must hold one torch.Generator for each member, got none: pass one.")
+        self.architecture = architecture
+        generators = check_sequence(
+            "generators", generators, torch.Generator, remedy="pass one torch.Generator() for each member"
+        )
         self.members = len(generators)
         self.flat = FlatTensors({rule.name: rule.shape for rule in self.rules}, self.members, device=device)
         with torch.no_grad():
@@ -69,52 +103,153 @@ class Transformer:
                     elif rule.initial_std:
                         draw = torch.randn(rule.shape, generator=generator)
                         self.flat.tensors[rule.name][k] = draw * rule.initial_std
-        half = architecture.head_dimension // 2
-        frequencies = ROTARY_BASE ** (-torch.arange(half, dtype=torch.float64) / half)
+        pairs = architecture.head_dimension // 2
+        frequencies = ROTARY_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
         angles = torch.arange(architecture.context, dtype=torch.float64)[:, None] * frequencies
-        self._cos = angles.cos().float().to(device)[:, None, :]
-        self._sin = angles.sin().float().to(device)[:, None, :]
+        self._turns = torch.polar(torch.ones_like(angles), angles)[:, None, None].to(device, torch.complex64)
 
-    def hidden(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K B*T n"]:
-        """The final hidden states, before the readout."""
+    def hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
+        """What the readout multiplies: the normed state after the last layer, times the readout's multiplier.
+
+        watch: called as watch(name, activation) with "embedding" and, for each layer i, "layers.<i>." +
+        "attention_logits" ([K*B, heads, T, T], masked entries included), "attention_out", "mlp_out".
+        """
+        self._check(tokens)
         K, B, T = tokens.shape
-        n, V, h = self.architecture.width, self.architecture.vocabulary, self.architecture.heads
-        w = self.flat.tensors
-        offsets = torch.arange(0, K * V, V, device=tokens.device)[:, None, None]
-        x = F.embedding(tokens + offsets, w["embedding"].view(K * V, n)).view(K, B * T, n) * self.multipliers.embedding
+        V, n, heads = self.architecture.vocabulary, self.architecture.width, self.architecture.heads
+        w, scale = self.flat.tensors, self.multipliers.attention
+        rows = tokens + torch.arange(0, K * V, V, device=tokens.device)[:, None, None]
+        x = functional.embedding(rows.view(K, B * T), w["embedding"].view(K * V, n)) * self.multipliers.embedding
+        if watch:
+            watch("embedding", x)
         for i in range(self.architecture.depth):
             layer = f"layers.{i}."
             qkv = torch.bmm(self._norm(x, layer + "attention_norm"), w[layer + "query_key_value"])
-            qkv = qkv.view(K * B, T, 3, h, n // h)
-            q, k = (self._rotate(qkv[:, :, j]).transpose(1, 2) for j in (0, 1))
-            v = qkv[:, :, 2].transpose(1, 2)
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.multipliers.attention)
-            x = x + torch.bmm(mixed.transpose(1, 2).reshape(K, B * T, n), w[layer + "attention_out"])
-            up = F.gelu(torch.bmm(self._norm(x, layer + "mlp_norm"), w[layer + "mlp_up"]))
-            x = x + torch.bmm(up, w[layer + "mlp_down"])
-        return self._norm(x, "final_norm")
+            qk, v = qkv.view(K * B, T, 3, heads, n // heads).split([2, 1], dim=2)
+            q, k = self._rotate(qk).transpose(1, 3).unbind(2)
+            if watch:
+                watch(layer + "attention_logits", q @ k.mT * scale)
+            mixed = functional.scaled_dot_product_attention(
+                q, k, v.transpose(1, 3)[:, :, 0], is_causal=True, scale=scale
+            )
+            out = torch.bmm(mixed.transpose(1, 2).reshape(K, B * T, n), w[layer + "attention_out"])
+            x = x + out
+            up = torch.bmm(self._norm(x, layer + "mlp_norm"), w[layer + "mlp_up"])
+            down = torch.bmm(functional.gelu(up), w[layer + "mlp_down"])
+            x = x + down
+            if watch:
+                watch(layer + "attention_out", out)
+                watch(layer + "mlp_out", down)
+        return self._norm(x, "final_norm") * self.multipliers.readout
 
     def logits(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K B T V"]:
-        """Unnormalised log probabilities of the next token at every position."""
-        return (torch.bmm(self.hidden(tokens), self._readout.mT) * self.multipliers.readout).view(*tokens.shape, -1)
+        """Unnormalised log probabilities of the next token, at every position."""
+        return torch.bmm(self.hidden(tokens), self.readout.mT).view(*tokens.shape, -1)
 
     def losses(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K"]:
         """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence."""
-        K = len(tokens)
-        hidden = self.hidden(tokens[..., :-1])
-        logits = torch.bmm(hidden, self._readout.mT) * self.multipliers.readout
-        targets = tokens[..., 1:].reshape(K, -1, 1)
-        return (logits.logsumexp(-1) - logits.gather(-1, targets)[..., 0]).mean(-1)
+        self._check(tokens, shortest=2)
+        return linear_cross_entropy(self.hidden(tokens[..., :-1]), self.readout, tokens[..., 1:].flatten(1))
 
     @property
-    def _readout(self) -> Float[Tensor, "K V n"]:
+    def readout(self) -> Float[Tensor, "K V n"]:
         return self.flat.tensors["embedding" if self.architecture.tied else "readout"]
 
     def _norm(self, x: Float[Tensor, "K M n"], name: str) -> Float[Tensor, "K M n"]:
-        return F.layer_norm(x, (x.shape[-1],), eps=NORM_EPSILON) * self.flat.tensors[name][:, None, :]
+        gain = self.flat.tensors[name]
+        if self.members == 1:  # the same numbers, one pass over memory less
+            return functional.layer_norm(x, gain.shape[1:], gain[0], eps=NORM_EPSILON)
+        return functional.layer_norm(x, gain.shape[1:], eps=NORM_EPSILON) * gain[:, None]
 
-    def _rotate(self, x: Float[Tensor, "KB T h d"]) -> Float[Tensor, "KB T h d"]:
-        T = x.shape[1]
-        cos, sin = self._cos[:T], self._sin[:T]
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    def _rotate(self, x: Float[Tensor, "KB T two heads d"]) -> Float[Tensor, "KB T two heads d"]:
+        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+        return torch.view_as_real(pairs * self._turns[: x.shape[1]]).flatten(-2)
+
+    def _check(self, tokens: Any, shortest: int = 1) -> None:
+        shape = self.architecture
+        wanted = f"integers of shape [{self.members}, sequences, {shortest} to {shape.context}] in a tensor"
+        if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int32, torch.int64):
+            raise invalid("tokens", wanted, tokens, "make it with torch.as_tensor(walks)[None]")
+        K, T = (tokens.shape[0], tokens.shape[-1]) if tokens.ndim == 3 else (0, 0)
+        if self.members != K or not shortest <= T <= shape.context or not tokens.numel():
+            raise invalid("tokens", wanted, tuple(tokens.shape), "mind the leading axis of members")
+        if tokens.device.type == "cpu":  # elsewhere reading a value would stop the device
+            low, high = torch.aminmax(tokens)
+            if low < 0 or high >= shape.vocabulary:
+                raise invalid(
+                    "tokens", f"in 0 .. {shape.vocabulary - 1}", (int(low), int(high)), "check the vocabulary"
+                )
+
+
+def linear_cross_entropy(
+    hidden: Float[Tensor, "K M n"], readout: Float[Tensor, "K V n"], targets: Int[Tensor, "K M"]
+) -> Float[Tensor, "K"]:
+    """Mean over M of the cross-entropy of softmax(readout hidden) with `targets`, nats.
+
+    The gradient in hidden and readout, softmax - onehot, is made chunk by chunk during the forward pass, in the buffer
+    of the logits. A target of probability below the smallest normal number counts as that (87 nats in float32); its
+    gradient is exact.
+    """
+    for name, value, shape in (("hidden", hidden, "K M n"), ("readout", readout, "K V n"), ("targets", targets, "K M")):
+        if not isinstance(value, Tensor) or value.ndim != len(shape.split()) or not value.numel():
+            raise invalid(name, f"a tensor of shape [{shape}]", value, "pass one")
+    if hidden.shape[::2] != readout.shape[::2] or hidden.dtype != readout.dtype or not hidden.is_floating_point():
+        raise invalid("readout", f"like hidden, {tuple(hidden.shape)}, in K and n", tuple(readout.shape), "align them")
+    if targets.shape != hidden.shape[:2] or targets.dtype != torch.int64:
+        raise invalid("targets", f"int64 of shape {tuple(hidden.shape[:2])}", tuple(targets.shape), "pass one a row")
+    return _LinearCrossEntropy.apply(hidden, readout, targets)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Float[Tensor, "K M n"], readout: Float[Tensor, "K V n"], targets: Int[Tensor, "K M"]
+    ) -> Float[Tensor, "K"]:
+        K, M, n = hidden.shape
+        V = readout.shape[1]
+        rows = min(M, _rows_per_chunk(hidden.device.type, K, V, n))
+        grad_hidden, grad_readout = torch.empty_like(hidden), torch.zeros_like(readout)
+        found = hidden.new_empty(K, M, 1)
+        minus_one = hidden.new_full((K, rows, 1), -1.0)
+        buffer = hidden.new_empty(K * rows * V)
+        parts = (each.split(rows, dim=1) for each in (hidden, targets[..., None], grad_hidden, found))
+        for h, y, grad, right in zip(*parts, strict=True):
+            p = buffer[: K * h.shape[1] * V].view(K, -1, V)
+            torch.bmm(h, readout.mT, out=p)
+            torch.softmax(p, -1, out=p)
+            right.copy_(p.gather(-1, y))
+            p.scatter_add_(-1, y, minus_one[:, : h.shape[1]])
+            grad.copy_(torch.bmm(p, readout))
+            grad_readout.baddbmm_(p.mT, h)
+        ctx.save_for_backward(grad_hidden, grad_readout)
+        return -found.clamp_min(torch.finfo(hidden.dtype).tiny).log().mean((1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Float[Tensor, "K"]) -> tuple[Tensor, Tensor, None]:
+        grad_hidden, grad_readout = ctx.saved_tensors
+        each = (upstream[0] / grad_hidden.shape[1])[:, None, None]
+        return grad_hidden * each, grad_readout * each, None
+
+
+def _rows_per_chunk(device: str, K: int, V: int, n: int) -> int:
+    """How many rows of logits are held at once.
+
+    On a CPU 2 MiB of them, about what a core's cache holds; but for a large readout up to 8 n rows and 16 MiB, or the
+    three matrix products spend their time on fetching the V x n of the readout and its gradient. Elsewhere 512 MiB,
+    since every chunk costs launches.
+    """
+    if device == "cpu":
+        return max(2**19 // (K * V), min(8 * n, 2**22 // (K * V)), 1)
+    return max(2**27 // (K * V), 1)
+
+
+def check_device(device: Any) -> torch.device:
+    check_instance("device", device, (str, torch.device), remedy="pass 'cpu' or 'cuda'")
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise invalid("device", "a device of torch", device, "pass 'cpu' or 'cuda'") from None
+    check_choice("device", found.type, ("cpu", "cuda", "mps"))
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise invalid("device", "a device of this machine", device, "pass 'cpu', torch sees no CUDA device here")
+    return found

@@ -1,24 +1,65 @@
-"""Training an ensemble, and scoring it exactly. (First working version.)"""
+r"""Training an ensemble of models, and scoring each of them exactly.
+
+An ensemble is K models of one shape on one amount of data, which differ in learning rate, weight decay and seed. They
+are one model with a leading axis K (`models.transformer`), and so is their optimizer: AdamW on flat buffers,
+
+    m <- b1 m + (1 - b1) g          v <- b2 v + (1 - b2) g^2            g clipped to a norm of `clip` for each model
+    w <- (1 - s_t l r c) w - s_t l r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e)
+
+with l the learning rate and c the weight decay of the model (c and e times the tensor's factors), r the tensor's
+learning-rate factor, and the schedule s_t: linear to 1 over the first 2 % of the steps, then a cosine to 0 (paper,
+appendix A). A model's batches and initial weights depend on its own seed only, never on its companions.
+
+Scores are exact (`runs.scoring`).
+"""
 
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from scaling_lib.data.chains import Chain
+from scaling_lib.data.markov import Chain
 from scaling_lib.data.walks import WalkStream, sample_walks
-from scaling_lib.errors import InvalidArgument, check_instance, check_integer, check_sequence
-from scaling_lib.models.transformer import Transformer
+from scaling_lib.errors import (
+    check_array,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    check_sequence,
+    check_text,
+    invalid,
+)
+from scaling_lib.models.transformer import Transformer, check_device
+from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.records import Optimizer, RunConfiguration, RunResult
+from scaling_lib.runs.scoring import LearningCurve, curve_steps
 
-__all__ = ["conditional_kl", "curve_steps", "schedule_factors", "train_ensemble"]
+__all__ = [
+    "AdamW",
+    "batches",
+    "derived_seed",
+    "initial_model",
+    "learning_rate_schedule",
+    "train_ensemble",
+    "train_model",
+    "train_module",
+]
+
+Model = Transformer | WrappedModule
+PURPOSES = ("initial weights", "training walks", "evaluation walks")
+
+
+# ---------------------------------------------------------------------- what to call
 
 
 def train_ensemble(
@@ -29,212 +70,284 @@ def train_ensemble(
     members_at_once: int | None = None,
     progress: bool = False,
 ) -> list[RunResult]:
-    """Train one model for each configuration and score it; one result each, in order.
+    """Train one model for each configuration and score it; one result each, in their order.
 
     The configurations share everything but their seed and the optimizer's learning rate and weight decay.
-    members_at_once: how many models are stacked into one; by default 1 on a CPU, all on a GPU.
+    members_at_once: how many models are stacked (K); by default 1 on a CPU, where stacking pays only for steps of a few
+    hundred tokens, and all of them elsewhere. progress: a bar over optimizer steps.
+    Raises InvalidArgument where the configurations differ in more, or belong to another chain.
     """
-    check_instance("chain", chain, Chain, remedy="build one, for example with erdos_renyi(...)")
-    configurations = check_sequence(
-        "configurations", configurations, RunConfiguration, remedy="pass a list of RunConfiguration"
-    )
-    first = configurations[0]
-    if len({_shared(each) for each in configurations}) > 1:
-        raise InvalidArgument(
-            "configurations must differ in seed, learning_rate and weight_decay only, got other differences: "
-            "call train_ensemble once for each shape and schedule."
-        )
-    if first.architecture.vocabulary != chain.nodes:
-        raise InvalidArgument(
-            f"configurations must have a vocabulary of the chain's {chain.nodes} nodes, "
-            f"got {first.architecture.vocabulary}: pass Architecture(vocabulary=chain.nodes, ...)."
-        )
+    configurations = _check(chain, configurations)
+    found = check_device(device)
+    check_flag("progress", progress)
+    if configurations[0].model != "transformer":
+        raise invalid("configurations", "of model 'transformer'", configurations[0].model, "call train_module")
     if members_at_once is None:
-        members_at_once = 1 if device == "cpu" else len(configurations)
+        members_at_once = 1 if found.type == "cpu" else len(configurations)
     check_integer("members_at_once", members_at_once, minimum=1)
-    groups = [configurations[i : i + members_at_once] for i in range(0, len(configurations), members_at_once)]
-    with tqdm(
-        total=len(groups) * first.optimizer_steps, unit="step", disable=not progress, desc="training"
-    ) as bar:
-        return [result for group in groups for result in _train_group(chain, group, device, bar)]
+    results = []
+    for start in range(0, len(configurations), members_at_once):
+        group = configurations[start : start + members_at_once]
+        results += train_model(chain, initial_model(group, device=device), group, progress=progress)
+    return results
 
 
-def _shared(configuration: RunConfiguration) -> RunConfiguration:
-    optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
-    return replace(configuration, seed=0, optimizer=optimizer)
+def train_module(
+    chain: Chain,
+    module: nn.Module,
+    configuration: RunConfiguration,
+    *,
+    learning_rate_factors: Mapping[str, float] | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> RunResult:
+    """Train a module of your own, in place, on the same walks, schedule and optimizer, and score it in the same way.
+
+    module: maps tokens [B, T] to logits [B, T, V]; its initial weights and its shape are its own business.
+    configuration: its `model` names the module, and is part of the run's identity, so pick another name for another
+    module; of its architecture only the vocabulary and the context matter. learning_rate_factors: as in
+    `models.wrapped.WrappedModule`.
+    """
+    configuration = check_instance(
+        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
+    )
+    if configuration.model == "transformer":
+        raise invalid("configuration", "of a model named otherwise", "transformer", "pass model='my-module'")
+    model = WrappedModule(module, learning_rate_factors=learning_rate_factors, device=check_device(device))
+    return train_model(chain, model, [configuration], progress=progress)[0]
 
 
-def _seed(seed: int, domain: str) -> int:
-    """Independent 63-bit seeds for the initial weights, the training walks and the evaluation walks."""
-    return int.from_bytes(hashlib.sha256(f"{domain}:{seed}".encode()).digest()[:8], "big") >> 1
+def initial_model(configurations: Sequence[RunConfiguration], *, device: str = "cpu") -> Transformer:
+    """The untrained models of an ensemble, stacked; each drawn from its own seed, the same on every device."""
+    configurations = _check_alike(configurations)
+    generators = [torch.Generator().manual_seed(derived_seed(each.seed, "initial weights")) for each in configurations]
+    first = configurations[0]
+    return Transformer(first.architecture, first.parametrization, generators=generators, device=check_device(device))
 
 
-def schedule_factors(steps: int, warmup: float) -> Float[np.ndarray, "step"]:
-    """lambda_t / lambda: linear warm-up over the first `warmup` of the steps, then a cosine to zero."""
-    check_integer("steps", steps, minimum=1)
-    t = np.arange(steps)
-    rising = max(1, round(warmup * steps))
-    cosine = 0.5 * (1 + np.cos(np.pi * (t - rising + 1) / max(1, steps - rising + 1)))
-    return np.where(t < rising, (t + 1) / rising, cosine)
-
-
-def curve_steps(steps: int, points: int) -> tuple[int, ...]:
-    """0, about `points` log-spaced steps, and the last one."""
-    spaced = np.unique(np.round(np.geomspace(1, steps, points)).astype(int)) if points > 1 else np.array([steps])
-    return (0, *(int(step) for step in spaced))
-
-
-class _AdamW:
-    """AdamW on the flat buffers of K models; learning rate and weight decay are one number for each model."""
-
-    def __init__(self, model: Transformer, optimizers: Sequence[Optimizer], factors: Float[np.ndarray, "step"]) -> None:
-        self.flat, rules = model.flat, model.rules
-        device = self.flat.values.device
-        first = optimizers[0]
-        self.beta1, self.beta2, self.clip = first.beta1, first.beta2, first.clip
-        self.epsilons = [first.epsilon * rule.epsilon_factor for rule in rules]
-        self.first, self.second, self.update = (torch.zeros_like(self.flat.values) for _ in range(3))
-
-        def column(values: list[float]) -> Tensor:
-            return torch.tensor(values, dtype=torch.float64)
-
-        rates = column([rule.learning_rate_factor for rule in rules])[:, None] * column(
-            [each.learning_rate for each in optimizers]
-        )
-        decays = rates * column([rule.weight_decay_factor for rule in rules])[:, None] * column(
-            [each.weight_decay for each in optimizers]
-        )
-        t = np.arange(1, len(factors) + 1)
-        self.rates = rates[..., None].to(device, torch.float32)  # [tensor, K, 1]
-        self.decays = decays[..., None].to(device, torch.float32)
-        self.factor = torch.tensor(factors, dtype=torch.float32, device=device)
-        self.step_size = torch.tensor(factors / (1 - self.beta1**t), dtype=torch.float32, device=device)
-        self.root = torch.tensor(np.sqrt(1 / (1 - self.beta2**t)), dtype=torch.float32, device=device)
-
-    @torch.no_grad()
-    def step(self, t: int) -> None:
-        flat, gradients = self.flat, self.flat.gradients
-        if self.clip:
-            norms = torch.stack([torch.linalg.vector_norm(g, dim=1) for g in flat.split(gradients)]).norm(dim=0)
-            scale = (self.clip / (norms + 1e-6)).clamp(max=1.0)[:, None]
-            for g in flat.split(gradients):
-                g.mul_(scale)
-        self.first.lerp_(gradients, 1 - self.beta1)
-        self.second.mul_(self.beta2).addcmul_(gradients, gradients, value=1 - self.beta2)
-        torch.sqrt(self.second, out=self.update).mul_(self.root[t])
-        updates = flat.split(self.update)
-        for update, epsilon in zip(updates, self.epsilons, strict=True):
-            update.add_(epsilon)
-        torch.div(self.first, self.update, out=self.update)
-        steps = self.rates * -self.step_size[t]
-        keeps = 1 - self.decays * self.factor[t]
-        for values, update, size, keep in zip(flat.split(flat.values), updates, steps, keeps, strict=True):
-            values.mul_(keep).addcmul_(update, size)
-        gradients.zero_()
-
-
-def conditional_kl(
-    model: Transformer, chain: Chain, walks: Int[np.ndarray, "walk time"]
-) -> Float[np.ndarray, "K walk time"]:
-    """KL(P(.|u_t) || model(.|u_0..u_t)), nats, at every context of every walk, in every member."""
-    device = model.flat.values.device
-    K, (count, T) = model.members, walks.shape
-    log_rows = torch.tensor(np.log(chain.probabilities), device=device)
-    rows = torch.tensor(chain.probabilities, device=device)
-    indptr, indices = (torch.tensor(np.asarray(a), dtype=torch.int64, device=device) for a in (chain.indptr, chain.indices))
-    at_once = max(1, int(8e6 / (4 * K * T * chain.nodes)))
-    parts = []
-    with torch.no_grad():
-        for start in range(0, count, at_once):
-            tokens = torch.tensor(walks[start : start + at_once], dtype=torch.int64, device=device)
-            nodes = tokens.reshape(-1)
-            logits = model.logits(tokens.expand(K, *tokens.shape)).view(K, len(nodes), -1)
-            log_partition = logits.logsumexp(-1)
-            degrees = indptr[nodes + 1] - indptr[nodes]
-            context = torch.repeat_interleave(torch.arange(len(nodes), device=device), degrees)
-            begins = indptr[nodes] - (degrees.cumsum(0) - degrees)
-            edges = begins[context] + torch.arange(len(context), device=device)
-            log_model = (logits[:, context, indices[edges]] - log_partition[:, context]).double()
-            terms = rows[edges] * (log_rows[edges] - log_model)
-            kl = torch.zeros(K, len(nodes), dtype=torch.float64, device=device).index_add_(1, context, terms)
-            parts.append(kl.view(K, -1, T))
-    return torch.cat(parts, dim=1).cpu().numpy()
-
-
-def _train_group(
-    chain: Chain, group: Sequence[RunConfiguration], device: str, bar: "tqdm[None]"
+def train_model(
+    chain: Chain, model: Model, configurations: Sequence[RunConfiguration], *, progress: bool = False
 ) -> list[RunResult]:
+    """Train the K stacked models of `model`, one for each configuration, in place; one result each.
+
+    A run has *diverged* if its final excess loss is not finite, or its final loss is above both ln V, that of a uniform
+    guess, and its own before the first step. Its companions do not notice.
+    """
+    configurations = _check(chain, configurations)
+    check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model(configurations)")
+    check_flag("progress", progress)
+    if model.members != len(configurations):
+        raise invalid("model", f"of {len(configurations)} members", model.members, "pass one configuration for each")
     started = time.perf_counter()
-    first, K = group[0], len(group)
-    architecture, schedule = first.architecture, first.schedule
-    steps, steps_per_epoch = first.optimizer_steps, first.optimizer_steps // schedule.epochs
-    generators = [torch.Generator().manual_seed(_seed(each.seed, "initial weights")) for each in group]
-    model = Transformer(architecture, first.parametrization, generators=generators, device=device)
-    optimizer = _AdamW(model, [each.optimizer for each in group], schedule_factors(steps, schedule.warmup))
-    streams = [
-        WalkStream(
-            chain, architecture.context, schedule.batch, _seed(each.seed, "training walks"), start=each.source.start
-        )
-        for each in group
-    ]
+    first, device = configurations[0], model.flat.values.device
+    steps, evaluation = first.optimizer_steps, first.evaluation
+    schedule = learning_rate_schedule(steps, first.schedule.warmup)
+    optimizer = AdamW(model, [each.optimizer for each in configurations], schedule)
     walks = sample_walks(
         chain,
-        first.evaluation.walks,
-        architecture.context,
-        seed=_seed(first.evaluation.seed, "evaluation walks"),
+        evaluation.walks,
+        first.architecture.context,
+        seed=derived_seed(evaluation.seed, "evaluation walks"),
         start=first.source.start,
-    )
-    wanted = curve_steps(steps, first.evaluation.curve_points)
-    curve: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
-
-    def score(step: int, training: np.ndarray) -> None:
-        per_walk = conditional_kl(model, chain, walks).mean(-1)
-        curve[step] = (training, per_walk.mean(-1), per_walk.std(-1, ddof=1) / math.sqrt(per_walk.shape[-1]))
-
-    score(0, np.full(K, np.nan))
-    for t in range(steps):
-        tokens = torch.stack([torch.as_tensor(stream.batch(t % steps_per_epoch)) for stream in streams])
-        losses = model.losses(tokens.to(device, torch.int64))
+    )[:, :-1]
+    curve = LearningCurve(model, chain, np.asarray(walks))
+    wanted = set(curve_steps(steps, evaluation.curve_points))
+    curve.score(0, None)
+    for step, tokens in enumerate(
+        tqdm(batches(chain, configurations, device), total=steps, unit="step", disable=not progress, leave=False), 1
+    ):
+        losses = model.losses(tokens)
         losses.sum().backward()
-        optimizer.step(t)
-        bar.update()
-        if t + 1 in wanted:
-            score(t + 1, losses.detach().cpu().numpy())
+        optimizer.step()
+        if step in wanted and not curve.score(step, losses):
+            break
     wall = time.perf_counter() - started
-    return [_result(configuration, k, curve, wall / K, device, K) for k, configuration in enumerate(group)]
+    return [_result(each, model, k, curve, chain.entropy_rate, wall) for k, each in enumerate(configurations)]
+
+
+# ---------------------------------------------------------------------- data
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A 63-bit seed for one purpose: "initial weights", "training walks" or "evaluation walks", which never meet."""
+    seed = check_integer("seed", seed, minimum=0)
+    check_choice("purpose", purpose, PURPOSES)
+    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
+
+
+def batches(
+    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device | str = "cpu"
+) -> Iterator[Int[Tensor, "K batch time"]]:
+    """The training tokens of an ensemble, one step after another; every epoch brings the same."""
+    configurations = _check(chain, configurations)
+    place = check_device(device)
+    first = configurations[0]
+    where: dict[str, Any] = {} if place.type == "cpu" else {"backend": "torch", "device": place}
+    streams = [
+        WalkStream(
+            chain,
+            first.architecture.context,
+            first.schedule.batch,
+            derived_seed(each.seed, "training walks"),
+            start=first.source.start,
+            **where,
+        )
+        for each in configurations
+    ]
+    steps_per_epoch = first.optimizer_steps // first.schedule.epochs
+    return (
+        torch.stack([torch.as_tensor(stream.batch(step % steps_per_epoch)) for stream in streams])
+        for step in range(first.optimizer_steps)
+    )
+
+
+# ---------------------------------------------------------------------- optimizer
+
+
+def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray, "step"]:
+    """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
+
+    The zeros at either end lie just outside, so that every step moves.
+    """
+    steps = check_integer("steps", steps, minimum=1)
+    warmup = check_real("warmup", warmup, minimum=0, below=1)
+    rising = max(1, round(warmup * steps))
+    t = np.arange(1, steps + 1)
+    falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
+    return np.where(t <= rising, t / rising, falling)
+
+
+class AdamW:
+    """AdamW on the flat buffers of K models, each with its own learning rate, weight decay, epsilon and clip.
+
+    schedule: what the learning rates are multiplied by, step by step. Momenta (betas) are common. Nothing that changes
+    from step to step is a number of the host's: all of it lies in tensors, so that a step can be replayed on a device.
+    """
+
+    def __init__(self, model: Model, optimizers: Sequence[Optimizer], schedule: Float[np.ndarray, "step"]) -> None:
+        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        optimizers = check_sequence("optimizers", optimizers, Optimizer, remedy="pass one Optimizer for each member")
+        schedule = check_array("schedule", schedule, dimensions=1, minimum=0)
+        betas = {(each.beta1, each.beta2) for each in optimizers}
+        if len(optimizers) != model.members or len(betas) > 1:
+            raise invalid("optimizers", f"{model.members} with the same betas", len(optimizers), "group them by betas")
+        (self.beta1, self.beta2), self.flat = betas.pop(), model.flat
+        self.momentum, self.square, self._scratch = (torch.zeros_like(self.flat.values) for _ in range(3))
+
+        def column(name: str) -> Float[np.ndarray, "K one"]:
+            return np.array([[getattr(each, name)] for each in optimizers])
+
+        def factors(name: str) -> Float[np.ndarray, "tensor one one"]:
+            return np.array([getattr(rule, name) for rule in model.rules])[:, None, None]
+
+        def on_device(values: np.ndarray) -> Tensor:
+            return torch.tensor(values, dtype=torch.float32, device=self.flat.values.device)
+
+        rates = factors("learning_rate_factor") * column("learning_rate")
+        self._rates = on_device(rates)  # [tensor, K, 1], as all that follow
+        self._decays = on_device(rates * factors("weight_decay_factor") * column("weight_decay"))
+        self._epsilons = on_device(factors("epsilon_factor") * column("epsilon"))
+        limits = column("clip")
+        self._clip = on_device(np.where(limits > 0, limits, np.inf)) if limits.any() else None
+        t = np.arange(1, len(schedule) + 1)
+        table = [schedule, -schedule / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5]
+        self._table = on_device(np.stack(table, axis=1))  # [step, 3]
+        self._step = torch.zeros(1, dtype=torch.int64, device=self.flat.values.device)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update from the gradients in the buffer, which it then zeroes."""
+        flat, gradients, scratch = self.flat, self.flat.gradients, self._scratch
+        if self._clip is not None:
+            parts = flat.split(gradients)
+            norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in parts]).norm(dim=0)[:, None]
+            scale = (self._clip / (norms + 1e-6)).clamp(max=1.0)
+            for each in parts:
+                each.mul_(scale)
+        factor, size, root = self._table.index_select(0, self._step)[0]
+        self.momentum.lerp_(gradients, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(gradients, gradients, value=1 - self.beta2)
+        torch.sqrt(self.square, out=scratch).mul_(root)
+        rows = zip(
+            flat.split(flat.values),
+            flat.split(self.momentum),
+            flat.split(scratch),
+            self._epsilons,
+            self._rates * size,
+            1 - self._decays * factor,
+            strict=True,
+        )
+        for values, momentum, update, epsilon, rate, keep in rows:
+            torch.div(momentum, update.add_(epsilon), out=update)
+            values.mul_(keep).addcmul_(update, rate)
+        gradients.zero_()
+        self._step += 1
+
+
+# ---------------------------------------------------------------------- results
 
 
 def _result(
-    configuration: RunConfiguration,
-    k: int,
-    curve: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]],
-    wall: float,
-    device: str,
-    K: int,
+    configuration: RunConfiguration, model: Model, k: int, curve: LearningCurve, entropy_rate: float, wall: float
 ) -> RunResult:
-    def finite(x: float) -> float | None:
-        return float(x) if math.isfinite(x) else None
+    def finite(value: float) -> float | None:
+        return float(value) if math.isfinite(value) else None
 
-    architecture, rate = configuration.architecture, configuration.source.entropy_rate
-    last = max(curve)
-    initial, excess, error = curve[0][1][k], curve[last][1][k], curve[last][2][k]
-    # Worse than it began and worse than the uniform guess: the run has diverged even if every number is finite.
-    ok = math.isfinite(excess) and not rate + excess > max(math.log(architecture.vocabulary), rate + initial)
-    tokens = configuration.schedule.tokens
+    shape = configuration.architecture if isinstance(model, Transformer) else model
+    first, last = float(curve.excess[0][k]), float(curve.excess[-1][k])
+    ok = math.isfinite(last) and entropy_rate + last <= max(
+        math.log(configuration.architecture.vocabulary), entropy_rate + first
+    )
+    device = model.flat.values.device
     return RunResult(
         status="ok" if ok else "diverged",
-        excess_loss=float(excess) if ok else None,
-        excess_loss_se=float(error) if ok else None,
-        loss=float(rate + excess) if ok else None,
-        parameters=architecture.parameters,
-        nonembedding_parameters=architecture.nonembedding_parameters,
-        tokens=tokens,
-        flops=6.0 * architecture.parameters * tokens * configuration.schedule.epochs,
-        optimizer_steps=configuration.optimizer_steps,
-        curve_steps=tuple(curve),
-        curve_training_loss=tuple(finite(point[0][k]) for point in curve.values()),
-        curve_excess_loss=tuple(finite(point[1][k]) for point in curve.values()),
+        excess_loss=last if ok else None,
+        excess_loss_se=float(curve.error[-1][k]) if ok else None,
+        loss=entropy_rate + last if ok else None,
+        entropy_rate=entropy_rate,
+        parameters=shape.parameters,
+        nonembedding_parameters=shape.nonembedding_parameters,
+        tokens=configuration.schedule.tokens,
+        flops=6.0 * shape.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
+        optimizer_steps=curve.steps[-1],
+        curve_steps=tuple(curve.steps),
+        curve_training_loss=tuple(finite(each[k]) for each in curve.training),
+        curve_excess_loss=tuple(finite(each[k]) for each in curve.excess),
         wall_seconds=wall,
-        device=device,
-        ensemble_size=K,
+        device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
+        ensemble_size=model.members,
     )
+
+
+# ---------------------------------------------------------------------- checks
+
+
+def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
+    found = check_sequence("configurations", configurations, RunConfiguration, remedy="pass a list of RunConfiguration")
+    alike = {replace(c, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)) for c in found}
+    if len(alike) > 1:
+        raise invalid(
+            "configurations",
+            "alike but for seed, learning_rate and weight_decay",
+            f"{len(alike)} kinds",
+            "train each kind as an ensemble of its own (runs.sweeps.ensembles_of)",
+        )
+    if found[0].precision != "float32":
+        raise invalid("configurations", "of precision 'float32'", found[0].precision, "others need a GPU; not yet done")
+    return found
+
+
+def _check(chain: Any, configurations: Any) -> tuple[RunConfiguration, ...]:
+    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+    found = _check_alike(configurations)
+    check_text("configurations", found[0].source.fingerprint)
+    if found[0].source.fingerprint != chain.fingerprint:
+        raise invalid("chain", f"that of the configurations ({found[0].source.fingerprint[:12]})", chain, "pass that")
+    if found[0].architecture.vocabulary != chain.nodes:
+        raise invalid(
+            "configurations",
+            f"of a vocabulary of the chain's {chain.nodes} nodes",
+            found[0].architecture.vocabulary,
+            "pass Architecture(vocabulary=chain.nodes, ...)",
+        )
+    return found
