@@ -30,6 +30,7 @@ from scaling_lib.errors import (
     check_integer,
     check_path,
     check_real,
+    check_text,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def erdos_renyi(
     pairs = nodes * (nodes - 1) // 2
     if (edges is None) == (probability is None):
         raise InvalidArgument(
-            f"edges or probability must be given, one of them, got edges={edges!r} and probability={probability!r}: "
+            f"edges or probability must be given, one of them, got {'neither' if edges is None else 'both'}: "
             f"pass exactly one."
         )
     if probability is not None:
@@ -86,7 +87,8 @@ def erdos_renyi(
         keys = np.setdiff1d(keys, absent, assume_unique=True)
     else:
         keys = _distinct_pairs(nodes, wanted, generator)
-    return _undirected(nodes, keys // nodes, keys % nodes, giant_component)
+    name = "edges" if probability is None else "probability"
+    return _undirected(nodes, keys // nodes, keys % nodes, giant_component, name)
 
 
 def _distinct_pairs(nodes: int, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -128,7 +130,7 @@ def barabasi_albert(nodes: int, *, attachments: int, generator: np.random.Genera
         ends[filled : filled + 2 * m : 2] = chosen
         ends[filled + 1 : filled + 2 * m : 2] = node
         filled += 2 * m
-    return _undirected(nodes, ends[0::2], ends[1::2], False)
+    return _undirected(nodes, ends[0::2], ends[1::2])
 
 
 def biased(
@@ -160,13 +162,10 @@ def biased(
     if symmetric and chain.directed:
         raise InvalidArgument("symmetric must be False for a directed chain, got True: pass symmetric=False.")
     share = generator.random(chain.arcs)
-    if symmetric:  # one draw for each edge: that of its arc u <= v
-        upper = chain.sources <= chain.indices
-        share = np.where(upper, share, 0)
-        matrix = sparse.csr_array((share, chain.indices, chain.indptr), shape=(chain.nodes, chain.nodes))
-        mirrored = (sparse.triu(matrix) + sparse.triu(matrix, 1).T).tocsr()
-        mirrored.sort_indices()
-        share = mirrored.data
+    if symmetric:  # one draw for each edge, that of its arc u <= v
+        arcs = sparse.csr_array((np.arange(chain.arcs), chain.indices, chain.indptr), shape=(chain.nodes, chain.nodes))
+        back = arcs.T.tocsr()  # the number of the arc v -> u, where the arc u -> v stands
+        share = np.where(chain.sources <= chain.indices, share, share[back.data])
     if integer:
         low, high = math.ceil(kmin), math.floor(kmax)
         if low > high:
@@ -232,9 +231,8 @@ def _read_table(table: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         try:
             frame = pandas.read_csv(file, header=None, comment="#", dtype=str, skipinitialspace=True)
         except (OSError, ValueError, pandas.errors.ParserError) as error:
-            raise InvalidData(
-                f"table must be a readable CSV file of edges, got {str(file)!r} ({error}): check it."
-            ) from None
+            reason = " ".join(str(error).split())
+            raise InvalidData(f"table must be a readable CSV file, got {str(file)!r} ({reason}): check it.") from None
         names = [str(name).strip().lower() for name in frame.iloc[0]]
         if names[:2] == ["source", "target"]:
             frame = frame.iloc[1:]
@@ -289,8 +287,8 @@ def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", gia
 
     check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
     check_flag("giant_component", giant_component)
-    if weight is not None and not isinstance(weight, str):
-        raise InvalidArgument(f"weight must be the name of an edge attribute or None, got {weight!r}: pass a str.")
+    if weight is not None:
+        check_text("weight", weight)
     if graph.number_of_nodes() < 2:
         raise InvalidArgument(f"graph must have at least 2 nodes, got {graph.number_of_nodes()}: pass a larger one.")
     matrix = networkx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64, format="csr")
@@ -329,13 +327,13 @@ def ring(nodes: int) -> Chain:
     """A cycle: entropy rate ln 2, l_2 = cos(2 pi / n)."""
     nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
     here = np.arange(nodes)
-    return _undirected(nodes, here, (here + 1) % nodes, False)
+    return _undirected(nodes, here, (here + 1) % nodes)
 
 
 def complete(nodes: int) -> Chain:
     """Everybody joined to everybody: entropy rate ln(n - 1), l_2 = -1 / (n - 1)."""
     nodes = check_integer("nodes", nodes, minimum=2, maximum=20_000)
-    return _undirected(nodes, *np.triu_indices(nodes, 1), False)
+    return _undirected(nodes, *np.triu_indices(nodes, 1))
 
 
 def regular(nodes: int, degree: int, *, generator: np.random.Generator) -> Chain:
@@ -355,7 +353,7 @@ def regular(nodes: int, degree: int, *, generator: np.random.Generator) -> Chain
         source, target = keys // nodes, keys % nodes
         pieces, _ = connected_components(sparse.coo_array((np.ones(len(keys)), (source, target)), (nodes, nodes)))
         if pieces == 1:
-            return _undirected(nodes, source, target, False)
+            return _undirected(nodes, source, target)
 
 
 def _pair_stubs(nodes: int, degree: int, generator: np.random.Generator) -> np.ndarray | None:
@@ -384,20 +382,20 @@ def tree(branching: int, depth: int) -> Chain:
     if nodes > 10**7:
         raise InvalidArgument(f"depth must keep the tree below 1e7 nodes, got {depth} with branching {branching}: cut.")
     child = np.arange(1, nodes)
-    return _undirected(nodes, (child - 1) // branching, child, False)
+    return _undirected(nodes, (child - 1) // branching, child)
 
 
 def path(nodes: int) -> Chain:
     """A line: entropy rate (n - 2) / (n - 1) ln 2, l_2 = cos(pi / (n - 1)). Bipartite."""
     nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
     here = np.arange(nodes - 1)
-    return _undirected(nodes, here, here + 1, False)
+    return _undirected(nodes, here, here + 1)
 
 
 def star(nodes: int) -> Chain:
     """Node 0 joined to all others: entropy rate ln(n - 1) / 2, l_2 = 0. Bipartite."""
     nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
-    return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes), False)
+    return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes))
 
 
 # ----------------------------------------------------------------------
@@ -407,13 +405,14 @@ def _check_generator(generator: Any) -> None:
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
 
 
-def _undirected(nodes: int, source: np.ndarray, target: np.ndarray, giant_component: bool) -> Chain:
-    """The unbiased chain on distinct undirected edges (no loops)."""
+def _undirected(
+    nodes: int, source: np.ndarray, target: np.ndarray, giant_component: bool = False, name: str = "edges"
+) -> Chain:
+    """The unbiased chain on distinct undirected edges (no loops); `name` is the argument to blame."""
     check_flag("giant_component", giant_component)
-    kind = np.int32 if nodes <= _NODES_LIMIT else np.int64
-    ends = np.concatenate([source, target]).astype(kind), np.concatenate([target, source]).astype(kind)
+    ends = np.concatenate([source, target]).astype(np.int32), np.concatenate([target, source]).astype(np.int32)
     matrix = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(nodes, nodes)).tocsr()
-    return _from_matrix("edges", matrix, False, giant_component, None)
+    return _from_matrix(name, matrix, False, giant_component, None)
 
 
 def _from_matrix(
@@ -428,11 +427,15 @@ def _from_matrix(
         matrix.sort_indices()
         labels = kept.tolist() if labels is None else [labels[i] for i in kept]
         pieces = 1
-    if pieces > 1 or matrix.shape[0] < 2 or not matrix.nnz:
+    kind = "strongly connected" if directed else "connected"
+    if pieces > 1:
         isolated = int(((matrix != 0).sum(axis=0) + (matrix != 0).sum(axis=1) == 0).sum())
-        kind = "strongly connected" if directed else "connected"
         raise InvalidArgument(
-            f"{name} must make one {kind} graph of at least 2 nodes, got {pieces} components on {matrix.shape[0]} "
-            f"nodes ({isolated} of them isolated): add edges, or pass giant_component=True."
+            f"{name} must make one {kind} graph, got {pieces} components on {matrix.shape[0]} nodes ({isolated} of "
+            f"them isolated): add edges, or pass giant_component=True."
+        )
+    if matrix.shape[0] < 2:
+        raise InvalidArgument(
+            f"{name} must make a {kind} graph of at least 2 nodes, got {matrix.shape[0]}: add edges between nodes."
         )
     return Chain(matrix.indptr, matrix.indices, matrix.data, directed, None if labels is None else tuple(labels))

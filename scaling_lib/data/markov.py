@@ -24,6 +24,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
@@ -63,7 +64,7 @@ class Chain:
     indices: Int[np.ndarray, "arc"]
     weights: Float[np.ndarray, "arc"]
     directed: bool = False
-    labels: tuple[str | int, ...] | None = None
+    labels: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         check_flag("directed", self.directed)
@@ -91,7 +92,9 @@ class Chain:
                 f"indices must increase strictly within a row, got {indices[int(np.flatnonzero(falls)[0]) + 1]} out of "
                 f"order: call sum_duplicates() on the scipy CSR array first."
             )
-        indices = indices.astype(np.int32 if n <= 2**31 else np.int64)
+        if len(indices) >= 2**31:
+            raise InvalidArgument(f"indices must be fewer than 2^31, got {len(indices)} arcs: use a smaller graph.")
+        indices = indices.astype(np.int32)
         matrix = sparse.csr_array((weights, indices, indptr), shape=(n, n))
         if not self.directed and (matrix != matrix.T).nnz:
             raise InvalidArgument(
@@ -103,10 +106,9 @@ class Chain:
                 f"indices must make one strongly connected graph, got {pieces} components: "
                 f"build the chain with giant_component=True."
             )
-        if self.labels is not None:
-            object.__setattr__(self, "labels", tuple(self.labels))
-            if len(self.labels) != n:
-                raise InvalidArgument(f"labels must be {n}, one for each node, got {len(self.labels)}: pass all.")
+        if self.labels is not None and (not isinstance(self.labels, list | tuple) or len(self.labels) != n):
+            raise InvalidArgument(f"labels must be a tuple of {n}, one for each node, got another: pass all or None.")
+        object.__setattr__(self, "labels", None if self.labels is None else tuple(self.labels))
         for name, array in (("indptr", indptr), ("indices", indices), ("weights", weights)):
             array = array.copy() if array is getattr(self, name) and array.flags.writeable else array
             array.flags.writeable = False
@@ -223,7 +225,7 @@ class Chain:
 
     def conditional_entropies(self, length: int, start: str = "stationary") -> Float[np.ndarray, "step"]:
         """H(X_{t+1} | X_t) in nats, t = 1 .. length - 1: the floor of the loss, position by position."""
-        length = check_integer("length", length, minimum=1)
+        length = check_integer("length", length, minimum=1, maximum=10**8)
         check_choice("start", start, STARTS)
         law, floors = self.start_law(start), np.empty(length - 1)
         if start == "stationary" or not self.directed:
@@ -253,11 +255,15 @@ class Chain:
     def smallest_eigenvalue(self) -> float:
         """l_n; -1 exactly where the graph is bipartite. Raises InvalidArgument for a directed chain."""
         self._require_symmetric("smallest_eigenvalue")
+        if self.periodic:
+            return -1.0
         return kernels.extreme_eigenvalue(self._symmetrised, np.sqrt(self.stationary), largest=False)
 
     @cached_property
     def second_modulus(self) -> float:
-        """The largest |l_k|, k >= 2: correlations decay as second_modulus^t. Any chain."""
+        """The largest |l_k|, k >= 2: correlations decay as second_modulus^t. Any chain; 1 if it is periodic."""
+        if self.periodic:
+            return 1.0
         if self.directed:
             return kernels.second_modulus(self.transitions, self.stationary)
         return max(abs(self.second_eigenvalue), abs(self.smallest_eigenvalue))
@@ -265,8 +271,7 @@ class Chain:
     @property
     def relaxation_time(self) -> float:
         """1 / (1 - second_modulus) steps; infinite for a periodic chain."""
-        gap = 1 - self.second_modulus
-        return 1 / gap if gap > 1e-12 else math.inf
+        return math.inf if self.periodic else 1 / (1 - self.second_modulus)
 
     def spectrum(self) -> Float[np.ndarray, "node"]:
         """All n eigenvalues of P, decreasing; real parts, so for symmetric chains only. Dense: at most 5000 nodes."""
@@ -293,7 +298,7 @@ class Chain:
 
     def mutual_information(self, length: int, *, progress: bool = True) -> Float[np.ndarray, "distance"]:
         """I(X_1; X_{1+t}) in nats of the stationary walk, t = 0 .. length - 1, exactly (t = 0 is the entropy of pi)."""
-        length = check_integer("length", length, minimum=1)
+        length = check_integer("length", length, minimum=1, maximum=10**8)
         check_flag("progress", progress)
         return kernels.mutual_information(self.transitions, self.stationary, length, progress=progress)
 
@@ -304,7 +309,7 @@ class Chain:
 
         observable: f, one number a node; by default the degree. Raises InvalidArgument where f is constant.
         """
-        length = check_integer("length", length, minimum=1)
+        length = check_integer("length", length, minimum=1, maximum=10**8)
         values = self.degrees if observable is None else observable
         values = check_array("observable", values, dimensions=1, length=self.nodes)
         values = values / max(np.abs(values).max(), np.finfo(float).tiny)

@@ -128,7 +128,7 @@ def _sampler(chain: Chain, start: str, backend: str, device: Any) -> "_NumpySamp
     if backend == "torch":
         return _TorchSampler(chain, start, device)
     if device is not None:
-        raise InvalidArgument(f"device must be None with the numpy back end, got {device!r}: pass None.")
+        raise InvalidArgument(f"device must be None with the numpy back end, got {str(device)[:20]!r}: pass None.")
     return _NumpySampler(chain, start)
 
 
@@ -222,8 +222,10 @@ class _TorchSampler:
             if tables.thresholds is not None:
                 self.thresholds = torch.tensor(tables.thresholds, device=self.device)
         except (RuntimeError, TypeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise InvalidArgument(f"device must be one that torch has, got {device!r} ({reason}): use 'cpu'.") from None
+            reason = str(error).split("\n")[0]
+            raise InvalidArgument(
+                f"device must be one that torch has, got {str(device)[:20]!r} ({reason}): use 'cpu'."
+            ) from None
 
     def walks(self, seed: int, first: int, count: int, length: int) -> Any:
         block = _BLOCK if self.device.type == "cpu" else 2**20
