@@ -191,8 +191,8 @@ def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
 
 _ER_200 = MappingProxyType({"nodes": 200, "edges": 1000})
 _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
-_SP_RATES = tuple(2.0**power for power in range(-10, -3))
-_LIMITS = (100_000, 200_000, 400_000)
+_SP_RATES = tuple(2.0**power for power in range(-9, -3))
+_LIMITS = (50_000, 100_000, 200_000)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
