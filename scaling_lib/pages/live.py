@@ -8,15 +8,18 @@ by side, and one below the other on a phone; text is drawn in the page's own col
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from scaling_lib.errors import (
     InvalidArgument,
     MissingDependency,
+    check_array,
     check_choice,
     check_integer,
     check_mapping,
@@ -25,9 +28,9 @@ from scaling_lib.errors import (
     check_text,
     invalid,
 )
-from scaling_lib.pages.figures import check_described, details_html
+from scaling_lib.pages.figures import COLOURS, check_described, details_html
 
-__all__ = ["Mark", "Panel", "show_live"]
+__all__ = ["Mark", "Panel", "curve_panel", "show_live"]
 
 Value = str | int | float
 _LISTS = (list, tuple)
@@ -91,6 +94,60 @@ class Panel:
         check_integer("width", self.width, minimum=1, maximum=4000)
         check_integer("height", self.height, minimum=1, maximum=4000)
         check_sequence("marks", self.marks, Mark, remedy="pass a list of Mark", minimum=1)
+
+
+def curve_panel(
+    x: Float[np.ndarray, "position"],
+    y: Float[np.ndarray, "position"],
+    *,
+    x_label: str,
+    y_label: str,
+    x_ticks: Sequence[float],
+    y_ticks: Sequence[float],
+    level: float | None = None,
+    level_label: str = "",
+) -> Panel:
+    """The curve of y against x, one point for each position of the slider, with a dot that moves along it.
+
+    The axes reach from the first tick to the last. level: a height at which a dashed line is drawn, named level_label.
+    """
+    x = check_array("x", x, dimensions=1, least=2)
+    y = check_array("y", y, dimensions=1, length=len(x))
+    for name, label in (("x_label", x_label), ("y_label", y_label)):
+        check_text(name, label)
+    if not isinstance(level_label, str):
+        raise invalid("level_label", "a text", level_label, "pass a str")
+    across = _scale("x_ticks", x_ticks, _LEFT, _RIGHT)
+    up = _scale("y_ticks", y_ticks, _BOTTOM, _TOP)
+    ink = {"stroke": COLOURS["grey"], "fill": "none"}
+    marks = [Mark("path", {"d": f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", **ink})]
+    for tick in x_ticks:
+        marks.append(Mark("text", {"x": across(tick), "y": _BOTTOM + 20, "text-anchor": "middle"}, f"{tick:g}"))
+    for tick in y_ticks:
+        marks.append(Mark("text", {"x": _LEFT - 8, "y": up(tick) + 5, "text-anchor": "end"}, f"{tick:g}"))
+    marks.append(Mark("text", {"x": (_LEFT + _RIGHT) / 2, "y": _BOTTOM + 42, "text-anchor": "middle"}, x_label))
+    marks.append(Mark("text", {"x": _LEFT - 30, "y": _TOP - 18}, y_label))
+    if level is not None:
+        height = up(check_real("level", level))
+        marks.append(Mark("path", {"d": f"M{_LEFT} {height:.1f}H{_RIGHT}", "stroke-dasharray": "5 5", **ink}))
+        marks.append(Mark("text", {"x": _RIGHT, "y": height - 7, "text-anchor": "end"}, level_label))
+    points = [(across(a), up(b)) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    curve = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    marks.append(Mark("polyline", {"points": curve, "fill": "none", "stroke": COLOURS["blue"], "stroke-width": 2}))
+    at = {"cx": [a for a, _ in points], "cy": [b for _, b in points]}
+    marks.append(Mark("circle", {**at, "r": 7, "fill": COLOURS["vermillion"]}))
+    return Panel(320, 320, marks)
+
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 300, 45, 265  # where the axes of a curve lie in its panel
+
+
+def _scale(name: str, ticks: Sequence[float], first: int, last: int) -> Callable[[float], float]:
+    """From values to units of the drawing."""
+    low, *_, high = check_array(name, ticks, dimensions=1, least=2).tolist()
+    if high <= low:
+        raise invalid(name, "increasing", [low, high], "sort them")
+    return lambda value: first + (last - first) * (value - low) / (high - low)
 
 
 def show_live(

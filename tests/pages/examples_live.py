@@ -1,5 +1,6 @@
 """A valid call for each public name of pages.live."""
 
+import numpy as np
 import pandas as pd
 
 from scaling_lib.pages import live
@@ -19,10 +20,21 @@ FIGURE = {
     "table": pd.DataFrame({"size": [1, 2, 3]}),
     "runs": [],
 }
+CURVE = {
+    "x": np.array([0.0, 1.0, 2.0]),
+    "y": np.array([5.0, 6.0, 8.0]),
+    "x_label": "size",
+    "y_label": "loss (nats)",
+    "x_ticks": [0, 1, 2],
+    "y_ticks": [4, 6, 8],
+    "level": 7.0,
+    "level_label": "floor",
+}
 
 EXAMPLES = [
     (live.Mark, {"tag": "text", "attributes": {"x": 5, "y": [1, 2]}, "text": "one"}),
     (MARK.drawn, {"position": 2}),
     (live.Panel, {"width": 100, "height": 50, "marks": [MARK]}),
+    (live.curve_panel, CURVE),
     (live.show_live, FIGURE),
 ]

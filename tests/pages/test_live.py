@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages import live
-from tests.pages.examples_live import FIGURE, LABEL, MARK
+from tests.pages.examples_live import CURVE, FIGURE, LABEL, MARK
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -88,6 +88,19 @@ def test_attributes_are_numbers_and_texts_and_never_scripts():
         MARK.drawn(3)
     assert LABEL.drawn(0) == '<text x="5" y="15">one</text>'
     assert live.Mark("text", {"x": [1, 2]}, "a < b").drawn(1) == '<text x="2">a &lt; b</text>'
+
+
+def test_the_dot_of_a_curve_lies_on_its_curve_between_the_axes():
+    panel = live.curve_panel(**CURVE)
+    curve = next(mark for mark in panel.marks if mark.tag == "polyline")
+    points = [tuple(map(float, point.split(","))) for point in curve.attributes["points"].split()]
+    dot = panel.marks[-1].moving
+    assert points == [(float(x), float(y)) for x, y in zip(dot["cx"], dot["cy"], strict=True)]
+    assert points == [(50, 210), (175, 155), (300, 45)]
+    (floor,) = [mark for mark in panel.marks if mark.text == "floor"]
+    assert floor.attributes["y"] == 100 - 7
+    with pytest.raises(InvalidArgument, match="y_ticks must be increasing"):
+        live.curve_panel(**(CURVE | {"y_ticks": [8, 4]}))
 
 
 @pytest.fixture(scope="module")
