@@ -73,6 +73,18 @@ class Design:
                     product = (first[:, None, :] * second[None, :, :]).reshape(-1, points)
                     self.products[k, m] = np.ascontiguousarray(product.T)
         self._room: dict[str, np.ndarray] = {}
+        # Where the entries of all blocks of the gradient and of the Hessian belong: one product instead of many sums.
+        indices = [term.index for term in terms]
+        self._place = np.eye(parameters)[[i for index in indices for i in index]]
+        places = []
+        for k, index in enumerate(indices):
+            for m, other in enumerate(indices[: k + 1]):
+                for i in index:
+                    for j in other:
+                        entry = np.zeros((parameters, parameters))
+                        entry[i, j] = 1.0
+                        places.append((entry + entry.T if m < k else entry).ravel())
+        self._places = np.array(places)
 
     def room(self, name: str, size: int, dtype: type = float) -> np.ndarray:
         """An array (size, points) to write to. Kept between steps: fresh large arrays cost more than what is done with
@@ -99,26 +111,23 @@ class Design:
         else:
             np.subtract(y, total, out=residual)
         value, push, outer = self._influence(residual, w, loss)
-        gradient = np.zeros((len(theta), self.parameters))
-        hessian = np.zeros((len(theta), self.parameters, self.parameters))
-        pull, cross, weighted = (self.room(name, len(theta)) for name in ("pull", "cross", "weighted"))
-        for k, term in enumerate(self.terms):
-            index = np.array(term.index)
+        size = len(theta)
+        pull, cross, weighted = (self.room(name, size) for name in ("pull", "cross", "weighted"))
+        gradients, blocks = [], []
+        for k in range(len(self.terms)):
             np.multiply(push, shares[k], out=pull)
             np.multiply(outer, shares[k], out=weighted)
-            gradient[:, index] -= pull @ self.columns[k] if slopes[k] is None else _contract(pull, slopes[k])
+            gradients.append(pull @ self.columns[k] if slopes[k] is None else _contract(pull, slopes[k]))
             for m in range(k + 1):
-                other = np.array(self.terms[m].index)
                 np.multiply(weighted, shares[m], out=cross)
                 if m == k:
                     cross -= pull
                 block = self._block(k, m, cross, slopes)
                 if m == k and bends[k] is not None:
-                    block -= np.einsum("bn,bqrn->bqr", pull, bends[k])
-                # += on each side: two terms may share a coordinate (tied exponents).
-                hessian[:, index[:, None], other] += block
-                if m < k:
-                    hessian[:, other[:, None], index] += block.transpose(0, 2, 1)
+                    block = block - np.einsum("bn,bqrn->bqr", pull, bends[k]).reshape(size, -1)
+                blocks.append(block)
+        gradient = -(np.concatenate(gradients, axis=1) @ self._place)
+        hessian = (np.concatenate(blocks, axis=1) @ self._places).reshape(size, self.parameters, self.parameters)
         return value, gradient, hessian
 
     def metric(self, theta: np.ndarray, loss: Loss) -> np.ndarray:
@@ -163,7 +172,8 @@ class Design:
             np.copyto(push, residual)
             outer[...] = 1.0
         else:
-            np.clip(residual, -loss.delta, loss.delta, out=push)
+            np.minimum(residual, loss.delta, out=push)
+            np.maximum(push, -loss.delta, out=push)
             np.copyto(outer, np.equal(push, residual, out=self.room("inside", size, bool)))
         np.multiply(push, -0.5, out=half)
         half += residual
@@ -176,14 +186,15 @@ class Design:
         return value, push, outer
 
     def _block(self, k: int, m: int, cross: np.ndarray, slopes: list) -> np.ndarray:
-        """sum_i cross_i (grad u_k)(grad u_m)', (batch, coordinates of k, coordinates of m)."""
+        """sum_i cross_i (grad u_k)(grad u_m)', (batch, coordinates of k times coordinates of m)."""
         if (k, m) in self.products:
-            shape = (len(cross), len(self.terms[k].index), len(self.terms[m].index))
-            return (cross @ self.products[k, m]).reshape(shape)
+            return cross @ self.products[k, m]
         if slopes[k] is None:
-            return np.swapaxes(np.matmul(slopes[m] * cross[:, None, :], self.columns[k]), 1, 2)
-        first = slopes[k] * cross[:, None, :]
-        return np.matmul(first, self.columns[m] if slopes[m] is None else np.swapaxes(slopes[m], 1, 2))
+            block = np.swapaxes(np.matmul(slopes[m] * cross[:, None, :], self.columns[k]), 1, 2)
+        else:
+            other = self.columns[m] if slopes[m] is None else np.swapaxes(slopes[m], 1, 2)
+            block = np.matmul(slopes[k] * cross[:, None, :], other)
+        return block.reshape(len(cross), -1)
 
 
 def _contract(pull: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -235,6 +246,12 @@ def _damped_steps(
         hessian[:, diagonal, diagonal] += held
         metric[:, diagonal, diagonal] += held
     if len(gradient) < FEW:
+        if not damping.any():
+            try:
+                np.linalg.cholesky(hessian)
+                return np.linalg.solve(hessian, -gradient[..., None])[..., 0]
+            except np.linalg.LinAlgError:
+                pass
         root = np.linalg.inv(np.linalg.cholesky(metric))
         inner = root @ np.where(np.isfinite(hessian), hessian, 0.0) @ root.transpose(0, 2, 1)
         values, vectors = np.linalg.eigh(inner)
@@ -344,48 +361,60 @@ class _Pool:
 
     def step(self, tolerance: float, steps: int) -> None:
         """One evaluation of every fit: a new fit's start, a Newton step, or a shorter version of the last one."""
-        theta, lower, upper, ids = self.theta, self.lower, self.upper, self.ids
+        theta, lower, upper, ids, new = self.theta, self.lower, self.upper, self.ids, self.age == 0
         held = (lower == upper) | ((theta <= lower) & (self.gradient > 0)) | ((theta >= upper) & (self.gradient < 0))
         pull = np.where(held, 0.0, self.gradient)
-        turn = np.flatnonzero((self.length == 1.0) & (self.age > 0))
+        turn = np.flatnonzero((self.length == 1.0) & ~new)
         if len(turn):
-            damping, place = self.damping[turn], theta[turn]
-            step = _damped_steps(self.hessian[turn], pull[turn], held[turn], self.metric[ids[turn]], damping)
-            self.damping[turn] = damping
-            away = self.jumps[turn] & (step[:, 0] < -0.4) & (place[:, 0] < self.small[ids[turn]])
-            away &= place[:, 0] > lower[turn, 0]
-            step[away, 0] = lower[turn[away], 0] - place[away, 0]
-            self.moved[turn] = np.minimum(np.maximum(place + step, lower[turn]), upper[turn]) - place
-        moved, length, new = self.moved, self.length, self.age == 0
+            self._turn(turn, pull, held)
+        moved, length = self.moved, self.length
         proposal = np.minimum(np.maximum(theta + length[:, None] * moved, lower), upper)
         value, gradient, hessian = self.design.evaluate(proposal, self.y, self.w, self.loss)
         self.age += 1
-        slope = np.einsum("bp,bp->b", pull, moved)
-        decrease = -slope - 0.5 * np.einsum("bp,bp->b", np.einsum("bpq,bq->bp", self.hessian, moved), moved)
         better = value <= self.value
-        jumped = (proposal[:, 0] <= lower[:, 0]) & (theta[:, 0] > lower[:, 0])
         floor = self.floor[ids]
+        slope = np.einsum("bp,bp->b", pull, moved)
+        decrease = -slope - 0.5 * np.einsum("bp,bpq,bq->b", moved, self.hessian, moved)
+        jumped = (proposal[:, 0] <= lower[:, 0]) & (theta[:, 0] > lower[:, 0])
         done = (decrease <= tolerance * self.value + floor) & (self.damping < 1e-2) & better & ~jumped & ~new
         done |= np.minimum(self.value, value) <= floor
-        stuck = ~better & (np.abs(length[:, None] * moved).max(axis=1) < 1e-13)
-        # Too far: the cubic through both values and slopes says how far to go along the same step.
-        reach, end = length * slope, length * np.einsum("bp,bp->b", gradient, moved)
+        self.damping[better & (length == 1.0)] *= 0.1
+        self.damping[self.damping < 1e-7] = 0.0
+        if better.all():
+            self.theta, self.value, self.gradient, self.hessian = proposal, value, gradient, hessian
+            self.length = np.ones(len(ids))
+        else:
+            done |= ~better & (np.abs(length[:, None] * moved).max(axis=1) < 1e-13)
+            self._shorten(better, jumped, slope, value, gradient)
+            self.theta = np.where(better[:, None], proposal, theta)
+            self.value = np.where(better, value, self.value)
+            self.gradient = np.where(better[:, None], gradient, self.gradient)
+            self.hessian = np.where(better[:, None, None], hessian, self.hessian)
+        self._retire(done, (self.age >= steps) | (new & ~better))
+
+    def _turn(self, turn: np.ndarray, pull: np.ndarray, held: np.ndarray) -> None:
+        """A new Newton step for these fits."""
+        damping, place, lower, upper = self.damping[turn], self.theta[turn], self.lower[turn], self.upper[turn]
+        step = _damped_steps(self.hessian[turn], pull[turn], held[turn], self.metric[self.ids[turn]], damping)
+        self.damping[turn] = damping
+        away = self.jumps[turn] & (step[:, 0] < -0.4) & (place[:, 0] < self.small[self.ids[turn]])
+        step[:, 0] = np.where(away, lower[:, 0] - place[:, 0], step[:, 0])
+        self.moved[turn] = np.minimum(np.maximum(place + step, lower), upper) - place
+
+    def _shorten(
+        self, better: np.ndarray, jumped: np.ndarray, slope: np.ndarray, value: np.ndarray, gradient: np.ndarray
+    ) -> None:
+        """Steps that went too far: the cubic through both values and slopes says how far to go along the same step."""
+        reach, end = self.length * slope, self.length * np.einsum("bp,bp->b", gradient, self.moved)
         bend = reach + end - 3 * (value - self.value)
         root = np.sqrt(np.maximum(bend**2 - reach * end, 0.0))
         share = 1 - (end + root - bend) / (end - reach + 2 * root)
-        shorter = length * np.where(np.isfinite(share), np.clip(share, 0.05, 0.6), 0.1)
+        shorter = self.length * np.where(np.isfinite(share), np.minimum(np.maximum(share, 0.05), 0.6), 0.1)
         tired = ~better & ((shorter < 1e-3) | jumped)
         self.jumps &= better | ~jumped
-        self.damping *= np.where(better & (length == 1.0), 0.1, 1.0)
-        self.damping[self.damping < 1e-7] = 0.0
         worn = tired & ~jumped
         self.damping[worn] = np.maximum(8 * self.damping[worn], 1e-3)
         self.length = np.where(better | tired, 1.0, shorter)
-        self.theta = np.where(better[:, None], proposal, theta)
-        self.value = np.where(better, value, self.value)
-        self.gradient = np.where(better[:, None], gradient, self.gradient)
-        self.hessian = np.where(better[:, None, None], hessian, self.hessian)
-        self._retire(done | stuck, (self.age >= steps) | (new & ~better))
 
     def _retire(self, done: np.ndarray, failed: np.ndarray) -> None:
         leaving = done | failed

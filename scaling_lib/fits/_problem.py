@@ -129,7 +129,8 @@ class Problem:
         theta = solution.theta[best]
         astray = ((theta <= lower) | (theta >= upper)) & (lower < upper)
         agree = solution.value <= solution.value[best] * (1 + 1e-6)
-        if affine and (astray.any() or not agree.all() or not solution.converged[best]):
+        few = len(self.loss) < 20 * len(self.law.free)  # small tables have more local minima, and time is no concern
+        if affine and (few or astray.any() or not agree.all() or not solution.converged[best]):
             again = self.solve(self.starts(_SECOND))
             if again.value.min() < solution.value[best]:
                 solution, best = again, int(np.argmin(again.value))

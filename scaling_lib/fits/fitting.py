@@ -18,7 +18,7 @@ and log-lad: the sandwich H^-1 [sum w^2 psi^2 J J'] H^-1 n / (n - p), since thos
 not equally good; H counts residuals within Powell's bandwidth, for a threshold near zero leaves few inside.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from typing import Any
@@ -46,7 +46,7 @@ class Fit:
 
     problem: the law, the data, the objective. theta: the solver's coordinates. params: every parameter, pinned ones
     too (E in nats). objective: the minimum, a SUM over points. converged: a further step would gain less than 1e-9 of
-    the objective. doubts: sentences about the table's units.
+    the objective. others: columns N, D, C of the table that the law does not use, for judging its units.
     """
 
     problem: Problem
@@ -54,7 +54,7 @@ class Fit:
     params: dict[str, float]
     objective: float
     converged: bool
-    doubts: tuple[str, ...] = ()
+    others: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_instance("problem", self.problem, Problem, remedy="make a fit with fitting.fit")
@@ -143,7 +143,7 @@ class Fit:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Everything a reader should know before quoting this fit, one sentence each."""
-        said = list(self.doubts)
+        said = suspicions({**self.others, **self.problem.columns, "loss": self.problem.loss})
         if not self.converged:
             said.append("The search did not converge: treat every number as provisional.")
         if self.degrees_of_freedom < 1:
@@ -315,13 +315,13 @@ def fit(
     0.4
     """
     problem = make_problem(law, table, objective, delta, weights)
-    return _finished(problem, *problem.search(), doubts=tuple(suspicions(table)))
+    theta, value, converged = problem.search()
+    params = dict(zip(law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
+    return Fit(problem, theta, params, value, converged, _others(law, table))
 
 
-def _finished(problem: Problem, theta: np.ndarray, value: float, converged: bool, *, doubts: tuple[str, ...]) -> Fit:
-    natural = problem.natural(theta[None])[0]
-    params = dict(zip(problem.law.parameters, map(float, natural), strict=True))
-    return Fit(problem, theta, params, value, converged, doubts)
+def _others(law: Law, table: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
 
 
 def fit_paper_procedure(
@@ -397,7 +397,7 @@ def fit_paper_procedure(
     params |= fixed
     theta = problem.coordinates(params)
     value = float(best.cost) * (2.0 if problem.delta is None else 1.0)
-    return Fit(problem, theta, params, value, bool(best.status > 0), tuple(suspicions(table)))
+    return Fit(problem, theta, params, value, bool(best.status > 0), _others(law, table))
 
 
 def _paper_start(

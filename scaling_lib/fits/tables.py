@@ -1,21 +1,44 @@
 """A user's table of runs, read and judged: columns N (parameters), D (tokens), C (FLOPs), loss (nats per token).
 
-C = 6 N D supplies whichever of the three is missing. Doubts that do not forbid a fit (a loss in bits, tokens counted in
-thousands) are returned as sentences.
+C = 6 N D supplies whichever of the three is missing. What cannot be fitted is refused in one sentence; doubts that do
+not forbid a fit (a loss in bits, tokens counted in thousands) are returned as sentences.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text
-from scaling_lib.fits.laws import Chinchilla, Law
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    check_array,
+    check_instance,
+    check_integer,
+    check_path,
+    check_real,
+    check_text,
+    invalid,
+)
+from scaling_lib.fits._forms import Law
+from scaling_lib.fits.laws import Chinchilla
 
-__all__ = ["parse_columns", "read_table", "suspicions", "synthetic_chinchilla", "table_columns"]
+__all__ = [
+    "PUBLISHED_CHINCHILLA",
+    "parse_columns",
+    "read_table",
+    "suspicions",
+    "synthetic_chinchilla",
+    "synthetic_runs",
+    "table_columns",
+]
 
-KNOWN = ("N", "D", "C", "loss")
+# Besiroglu et al. 2024 (arXiv 2404.10102), as quoted there: their E is the Huber optimum, the rest least absolute
+# deviations (the two differ by less than a tenth of a standard error).
+PUBLISHED_CHINCHILLA: Mapping[str, float] = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -24,17 +47,16 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in check_text("text", text).split(","):
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not equals or not column or not name or name in pairs:
-            raise InvalidArgument(
-                f"text must be NAME=COLUMN pairs separated by commas, got {part!r}: write N=params,D=tokens,loss=val."
-            )
+            raise invalid("text", "NAME=COLUMN pairs separated by commas", part, "write N=params,D=tokens,loss=val_loss")
         pairs[name] = column
     return pairs
 
 
-def read_table(path: Any, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """A CSV or Parquet file as a table with the columns N, D, C, loss that it has or that C = 6 N D gives.
+def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """A CSV, TSV or Parquet file as a table, with the columns N, D, C that it has or that C = 6 N D gives, and loss.
 
-    columns: our name -> the file's name, for those that differ; other columns stay. Raises InvalidArgument, InvalidData.
+    columns: our name -> the file's name, for those that differ; all other columns stay. Raises InvalidArgument,
+    InvalidData.
     """
     file = check_path("path", path)
     if columns is not None:
@@ -42,111 +64,234 @@ def read_table(path: Any, columns: Mapping[str, str] | None = None) -> pd.DataFr
     if not file.is_file():
         raise InvalidArgument(f"path must be an existing file, got {str(file)!r}: check the spelling.")
     try:
-        table = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, float_precision="round_trip")
+        if file.suffix == ".parquet":
+            table = pd.read_parquet(file)
+        else:
+            separator = "\t" if file.suffix == ".tsv" else ","
+            table = pd.read_csv(file, sep=separator, float_precision="round_trip", skipinitialspace=True)
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InvalidData(f"path must hold a table, got {str(file)!r} ({reason}): save it as CSV with a header.") from None
     for name, column in (columns or {}).items():
         if column not in table.columns:
-            raise InvalidArgument(
-                f"columns maps {name} to {column!r}, which {file.name} has not: it has {', '.join(map(str, table.columns))}."
-            )
-    renamed = table.rename(columns={column: name for name, column in (columns or {}).items()})
-    return _completed(renamed)
-
-
-def _completed(table: pd.DataFrame) -> pd.DataFrame:
-    has = {name for name in ("N", "D", "C") if name in table.columns}
-    numeric = all(pd.api.types.is_numeric_dtype(table[name]) for name in has)
-    if numeric and has == {"N", "C"}:
-        return table.assign(D=table["C"] / (6 * table["N"]))
-    if numeric and has == {"D", "C"}:
-        return table.assign(N=table["C"] / (6 * table["D"]))
-    if numeric and has == {"N", "D"}:
-        return table.assign(C=6.0 * table["N"] * table["D"])
+            have = ", ".join(map(str, table.columns))
+            raise InvalidArgument(f"columns maps {name} to {column!r}, which {file.name} has not: it has {have}.")
+    # A renamed column replaces one that had its name before.
+    taken = [name for name, column in (columns or {}).items() if name in table.columns and name != column]
+    table = table.drop(columns=taken).rename(columns={column: name for name, column in (columns or {}).items()})
+    for name in ("N", "D", "C"):
+        if name not in table.columns and (derived := _derived(table, name)) is not None:
+            table[name] = derived
     return table
+
+
+def _derived(table: Any, name: str) -> np.ndarray | None:
+    """N, D or C from the other two by C = 6 N D, or None."""
+    others = {"N", "D", "C"} - {name}
+    if name not in ("N", "D", "C") or any(other not in table for other in others):
+        return None
+    values = {other: np.asarray(table[other]) for other in others}
+    if any(array.dtype.kind not in "iuf" for array in values.values()):
+        return None
+    values = {other: array.astype(float) for other, array in values.items()}
+    with np.errstate(all="ignore"):
+        return 6.0 * values["N"] * values["D"] if name == "C" else values["C"] / 6.0 / next(
+            values[other] for other in others if other != "C"
+        )  # fmt: skip
 
 
 def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The law's variables and the loss of a table (pandas DataFrame, or a mapping of arrays), checked.
 
     Returns ({variable: (points,)}, loss (points,)). Raises InvalidArgument: missing columns, text, NaN, infinities,
-    values that are not positive, fewer points than free parameters, a variable that never changes.
+    values that are not positive, mixed units, fewer points than free parameters, a variable that never changes.
     """
     check_instance("law", law, Law, remedy="build one such as Chinchilla()")
-    if isinstance(table, Mapping):
-        lengths = {name: np.size(value) for name, value in table.items()}
-        if len({length for name, length in lengths.items() if name in (*law.variables, "loss")}) > 1:
-            raise InvalidArgument(f"table must have columns of one length, got {lengths}: drop incomplete rows.")
-        frame: Any = table
-    else:
-        frame = check_instance("table", table, pd.DataFrame, remedy="pass a DataFrame or a dict of arrays")
-    if isinstance(frame, pd.DataFrame):
-        frame = _completed(frame)
+    _check_kind(table)
     arrays = {}
     for name in (*law.variables, "loss"):
-        if name not in frame:
-            present = ", ".join(map(str, list(frame)[:12])) or "none"
+        values = table[name] if name in table else _derived(table, name)
+        if values is None:
+            present = ", ".join(map(str, list(table)[:12])) or "none"
             raise InvalidArgument(
-                f"table lacks the column {name!r} that {law.formula} needs, got columns {present}: "
+                f"table lacks the column {name!r} that {law.formula} needs, got {present}: "
                 f"rename one (--columns {name}=...)."
             )
-        arrays[name] = _column(name, frame[name])
+        arrays[name] = _column(name, values)
+    sizes = {name: len(values) for name, values in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        raise InvalidArgument(f"table must have columns of one length, got {sizes}: drop incomplete rows.")
     loss = arrays.pop("loss")
     if len(loss) < len(law.free):
         raise InvalidArgument(
-            f"table must have at least as many points as {law.formula} has free parameters ({len(law.free)}), "
-            f"got {len(loss)}: add runs or pin parameters."
+            f"table must have at least {len(law.free)} points, the free parameters of {law.formula}, got {len(loss)}: "
+            f"add runs or pin parameters."
         )
     for name, values in arrays.items():
         if values.min() == values.max():
             raise InvalidArgument(
                 f"table must vary {name}, got {name} = {values[0]:g} in every row: use a law in the other variable."
             )
+        _refuse_mixed_units(name, values, loss)
     return arrays, loss
 
 
+def _check_kind(table: Any) -> None:
+    if not isinstance(table, Mapping | pd.DataFrame):
+        raise invalid("table", "a DataFrame or a dict of arrays", table, "pass columns N, D and loss")
+
+
 def _column(name: str, values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind == "O":
-        try:
-            array = array.astype(float) if not any(isinstance(value, str) for value in array.ravel()) else array
-        except (TypeError, ValueError):
-            pass
-    if array.dtype.kind not in "iuf":
-        first = next((value for value in array.ravel() if isinstance(value, str)), array.ravel()[0] if array.size else "")
-        raise InvalidArgument(f"table must hold numbers in {name}, got {str(first)!r}: convert or drop that entry.")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.ravel()):
+            array = array.astype(float)
+    except (TypeError, ValueError):
+        raise invalid(f"table[{name!r}]", "a column of numbers", values, "convert it first") from None
     if array.ndim != 1 or not array.size:
-        raise InvalidArgument(f"table must hold one number a row in {name}, got shape {array.shape}: flatten it.")
+        raise invalid(f"table[{name!r}]", "one number a row", values, "pass a one-dimensional column")
+    if array.dtype.kind not in "iuf":
+        text = [value for value in array.tolist() if isinstance(value, str | bytes)]
+        raise invalid(f"table[{name!r}]", "a column of numbers", (text or array.tolist())[0], "convert or drop that entry")
     array = array.astype(float)
     bad = ~np.isfinite(array) | (array <= 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise InvalidArgument(f"table must hold positive finite numbers in {name}, got {array[row]:g} in row {row}: drop it.")
+        raise InvalidArgument(
+            f"table[{name!r}] must hold positive finite numbers, got {array[row]:g} in row {row}: drop or mend that row."
+        )
     return array
+
+
+def _refuse_mixed_units(name: str, values: np.ndarray, loss: np.ndarray) -> None:
+    """Rows in other units stand decades apart from the rest, and yet have losses like theirs."""
+    if name == "C" or len(values) < 4:
+        return
+    order = np.sort(np.log10(values))
+    gaps = np.diff(order)
+    at = int(gaps.argmax())
+    if gaps[at] < 2.5:
+        return
+    low = np.log10(values) <= order[at]
+    small, large = loss[low], loss[~low]
+    if np.median(small) <= np.quantile(large, 0.9):
+        raise InvalidArgument(
+            f"table[{name!r}] must be in one unit, got rows up to {values[low].max():.3g} beside rows from "
+            f"{values[~low].min():.3g} with like losses: convert all rows to "
+            f"{'tokens' if name == 'D' else 'parameters'}."
+        )
 
 
 def suspicions(table: Any) -> list[str]:
     """Doubts about units, one sentence each; an empty list where nothing is odd. table: as for `fitting.fit`."""
-    frame = table if isinstance(table, Mapping) else check_instance(
-        "table", table, pd.DataFrame, remedy="pass a DataFrame or a dict of arrays"
-    )  # fmt: skip
+    _check_kind(table)
+    columns: dict[str, np.ndarray] = {}
+    for name in ("N", "D", "C", "loss"):
+        if name in table:
+            array = np.asarray(table[name])
+            if array.ndim == 1 and array.size and array.dtype.kind in "iuf":
+                array = array.astype(float)
+                if np.isfinite(array).all() and (array > 0).all():
+                    columns[name] = array
+    if len({len(array) for array in columns.values()}) > 1:
+        return []
+    return [*_doubts_about_counts(columns), *_doubts_about_loss(columns)]
+
+
+def _doubts_about_counts(columns: Mapping[str, np.ndarray]) -> list[str]:
+    said = []
+    if {"N", "D", "C"} <= columns.keys():
+        share = float(np.median(columns["C"] / (6 * columns["N"] * columns["D"])))
+        for factor, word in ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions")):
+            if 0.3 < share / factor < 3:
+                return [f"C is {share:.3g} times 6 N D: N or D seems to be counted in {word}; multiply by {factor:g}."]
+    if {"N", "D"} <= columns.keys():
+        share, largest = float(np.median(columns["D"] / columns["N"])), float(columns["N"].max())
+        if largest >= 1e7 and share < 0.1:
+            word = "thousands" if share > 1e-4 else "millions" if share > 3e-7 else "billions"
+            said.append(f"There are {share:.2g} tokens per parameter at the median: D may be counted in {word} of tokens.")
+        elif share > 3e5:
+            said.append(f"There are {share:.2g} tokens per parameter at the median: N may be counted in millions.")
+    return said
+
+
+def _doubts_about_loss(columns: Mapping[str, np.ndarray]) -> list[str]:
+    loss = columns.get("loss")
+    if loss is None:
+        return []
+    if loss.max() > 15:
+        return [f"Losses reach {loss.max():.3g}, more than log(vocabulary) in nats can be: these may be perplexities."]
+    if {"N", "D"} <= columns.keys() and columns["N"].min() >= 1e6 and columns["D"].min() >= 1e8:
+        usual = Chinchilla().loss(PUBLISHED_CHINCHILLA, N=columns["N"], D=columns["D"])
+        share = float(np.median(loss / usual))
+        if abs(share * math.log(2) - 1) < 0.06:
+            return [
+                f"Losses are {share:.2f} times those of language models of this size in nats, and 1 / ln 2 = 1.44: "
+                f"they may be in bits; multiply by 0.693."
+            ]
     return []
 
 
 def synthetic_chinchilla(generator: np.random.Generator, points: int = 240) -> pd.DataFrame:
-    """SYNTHETIC: runs drawn from a published law, on a design like that of Hoffmann et al. 2022, figure 4. Not data.
+    """SYNTHETIC runs drawn from a published law, on a design like that of Hoffmann et al. 2022, figure 4. Not data.
 
-    L from E 1.8172, A 482.01, B 2085.43, alpha .3478, beta .3658 (Besiroglu et al. 2024, arXiv 2404.10102), times
-    log-normal-like heavy-tailed noise (Student t, 3 degrees of freedom, scale .004). Columns N, D, C, loss.
+    L is Chinchilla's law at PUBLISHED_CHINCHILLA times exp(noise): Student t with 3 degrees of freedom, scale .004,
+    which gives residuals like those of the real points. Columns N, D, C, loss; `attrs["source"]` says synthetic.
     """
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
+    points = check_integer("points", points, minimum=5)
     sizes = np.geomspace(5e7, 1.6e10, 40)
-    n = sizes[generator.integers(0, len(sizes), points)]
-    compute = np.exp(generator.uniform(np.log(6e18), np.log(3e21), points))
-    # Runs lie within a factor of about 8 of the compute-optimal line N = sqrt(C / 120).
-    n = np.clip(np.sqrt(compute / 120) * np.exp(generator.uniform(-2, 2, points)), sizes[0], sizes[-1])
+    compute = np.exp(generator.uniform(math.log(6e18), math.log(3e21), points))
+    # Runs lie within a factor of about 7 of the line N = sqrt(C / 120), twenty tokens per parameter.
+    aim = np.sqrt(compute / 120) * np.exp(generator.uniform(-2, 2, points))
+    n = sizes[np.abs(np.log(sizes) - np.log(aim)[:, None]).argmin(axis=1)]
     d = compute / (6 * n)
-    truth = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
-    loss = Chinchilla().loss(truth, N=n, D=d) * np.exp(0.004 * generator.standard_t(3, points))
-    return pd.DataFrame({"N": n, "D": d, "C": compute, "loss": loss})
+    noise = 0.004 * generator.standard_t(3, points)
+    loss = Chinchilla().loss(PUBLISHED_CHINCHILLA, N=n, D=d) * np.exp(noise)
+    table = pd.DataFrame({"N": n, "D": d, "C": compute, "loss": loss})
+    table.attrs["source"] = "SYNTHETIC: drawn from the law of arXiv 2404.10102, not measured"
+    return table
+
+
+def synthetic_runs(
+    law: Law,
+    parameters: Mapping[str, float],
+    design: Any,
+    generator: np.random.Generator,
+    *,
+    seeds: int = 3,
+    learning_rates: Sequence[float] = (1e-3, 2e-3, 5e-3),
+    best_learning_rate: float = 2e-3,
+    curvature: float = 0.01,
+    noise: float | Sequence[float] = 0.01,
+) -> pd.DataFrame:
+    """SYNTHETIC runs: every design point at every learning rate with every seed. Not data.
+
+    loss = law(x) (1 + curvature log(lr / best)^2) exp(noise z), z standard normal, so that the law is the loss that the
+    best learning rate has *on average*. design: the law's variables. noise: relative, one number or one per design
+    point. Columns: the design's, learning_rate, seed, loss. The minimum over runs is `resampling.best_losses`.
+    """
+    check_instance("law", law, Law, remedy="build one such as Chinchilla()")
+    _check_kind(design)
+    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
+    seeds = check_integer("seeds", seeds, minimum=1)
+    rates = check_array("learning_rates", learning_rates, dimensions=1, above=0)
+    best = check_real("best_learning_rate", best_learning_rate, above=0)
+    curvature = check_real("curvature", curvature, minimum=0)
+    for name in law.variables:
+        if name not in design:
+            raise InvalidArgument(f"design lacks the column {name!r} that {law.formula} needs: add it.")
+    columns = {name: _column(name, design[name]) for name in law.variables}
+    points = len(columns[law.variables[0]])
+    spread = np.broadcast_to(check_array("noise", np.atleast_1d(noise), dimensions=1, minimum=0), (points,)) if (
+        np.size(noise) in (1, points)
+    ) else check_array("noise", noise, dimensions=1, minimum=0, length=points)  # fmt: skip
+    truth = law.loss(parameters, **columns)
+    shape = (points, len(rates), seeds)
+    penalty = 1 + curvature * np.log(rates / best) ** 2
+    loss = truth[:, None, None] * penalty[:, None] * np.exp(spread[:, None, None] * generator.standard_normal(shape))
+    place, rate, seed = (axis.ravel() for axis in np.indices(shape))
+    table = {name: values[place] for name, values in columns.items()}
+    frame = pd.DataFrame({**table, "learning_rate": rates[rate], "seed": seed, "loss": loss.ravel()})
+    frame.attrs["source"] = "SYNTHETIC: drawn from a planted law, not measured"
+    return frame
