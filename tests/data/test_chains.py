@@ -1,0 +1,369 @@
+"""Ensembles: counts and known entropies, laws of the weights, a user's own edges, each documented error."""
+
+import math
+
+import networkx
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, chisquare, kstest
+
+from scaling_lib.data import chains
+from scaling_lib.errors import InvalidArgument, InvalidData
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def within_spread(known, draws, rounding):
+    """`known` lies within three standard deviations of what draws give, allowing for the digits it was written with."""
+    return abs(np.mean(draws) - known) <= 3 * np.std(draws, ddof=1) + rounding
+
+
+# ---------------------------------------------------------------------- Erdos-Renyi
+
+
+def test_erdos_renyi_by_edges():
+    chain = chains.erdos_renyi(8192, edges=53292, generator=rng())
+    assert (chain.nodes, chain.edges, chain.counting_coefficient) == (8192, 53292, 49196.0)
+    assert not chain.directed
+    assert chain.uniform
+    assert (chain.sources != chain.indices).all()
+
+
+def test_entropy_rates_the_literature_knows():
+    """Facts of the paper's graphs, computed independently (facts/paper.md 1.3)."""
+    large = [chains.erdos_renyi(8192, edges=53292, generator=rng(s)).entropy_rate for s in range(8)]
+    assert within_spread(2.605, large, 0.0005)
+    small = [
+        chains.erdos_renyi(1000, edges=5000, generator=rng(s), giant_component=True).entropy_rate for s in range(40)
+    ]
+    assert within_spread(2.352, small, 0.0005)
+    assert np.std(small, ddof=1) == pytest.approx(0.002, abs=0.001)
+    attached = [chains.barabasi_albert(8192, attachments=6, generator=rng(s)).entropy_rate for s in range(5)]
+    assert within_spread(2.80, attached, 0.005)
+
+
+def test_erdos_renyi_by_probability_has_a_binomial_number_of_edges():
+    edges = [chains.erdos_renyi(100, probability=0.2, generator=rng(s)).edges for s in range(100)]
+    assert kstest(np.array(edges) + rng().random(100) - 0.5, lambda x: binom.cdf(np.round(x), 4950, 0.2)).pvalue > 1e-3
+    assert np.mean(edges) == pytest.approx(990, abs=4 * math.sqrt(4950 * 0.16 / 100))
+
+
+def test_dense_graphs_are_drawn_by_what_they_lack():
+    assert chains.erdos_renyi(20, edges=190, generator=rng()) == chains.complete(20)
+    assert chains.erdos_renyi(20, edges=189, generator=rng()).edges == 189
+    assert chains.erdos_renyi(20, probability=1, generator=rng()) == chains.complete(20)
+
+
+@pytest.mark.parametrize(("edges", "connected"), [(3, 16), (4, 15)])  # the sparse and the dense branch
+def test_every_graph_is_equally_likely(edges, connected):
+    """On 4 nodes: 20 graphs of 3 edges, of which 4 are a triangle and a lone node; 15 graphs of 4 edges."""
+    seen: dict[str, int] = {}
+    generator = rng(7)
+    for _ in range(600):
+        chain = chains.erdos_renyi(4, edges=edges, generator=generator, giant_component=True)
+        if chain.nodes == 4:
+            seen[chain.fingerprint] = seen.get(chain.fingerprint, 0) + 1
+    assert len(seen) == connected
+    assert chisquare(list(seen.values())).pvalue > 1e-3
+
+
+def test_same_generator_state_same_graph():
+    assert chains.erdos_renyi(50, edges=200, generator=rng(1)) == chains.erdos_renyi(50, edges=200, generator=rng(1))
+    assert chains.erdos_renyi(50, edges=200, generator=rng(1)) != chains.erdos_renyi(50, edges=200, generator=rng(2))
+
+
+# ---------------------------------------------------------------------- Barabasi-Albert
+
+
+def test_barabasi_albert_has_the_papers_edges():
+    chain = chains.barabasi_albert(8192, attachments=6, generator=rng())
+    assert chain.edges == 49131
+    assert chain.degrees.min() == 6
+
+
+@given(st.integers(2, 40), st.data())
+@settings(max_examples=30, deadline=None)
+def test_barabasi_albert_edges(nodes, data):
+    m = data.draw(st.integers(1, nodes - 1))
+    chain = chains.barabasi_albert(nodes, attachments=m, generator=rng(nodes))
+    assert chain.edges == m * (m - 1) // 2 + m * (nodes - m)
+    assert chain.degrees[m:].min() >= min(m, nodes - 1)
+
+
+def test_barabasi_albert_degrees_follow_their_known_law():
+    """P(degree >= k) -> m (m + 1) / (k (k + 1)) (Bollobas et al. 2001; Dorogovtsev et al. 2000)."""
+    m, nodes = 4, 6000
+    degrees = np.concatenate([chains.barabasi_albert(nodes, attachments=m, generator=rng(s)).degrees for s in range(3)])
+    for k in (5, 8, 12, 20, 40):
+        expected = m * (m + 1) / (k * (k + 1))
+        assert (degrees >= k).mean() == pytest.approx(expected, rel=5 / math.sqrt(expected * 3 * nodes))
+
+
+# ---------------------------------------------------------------------- weights
+
+
+def test_log_uniform_weights_at_kappa_one():
+    base = chains.complete(100)
+    weights = chains.biased(base, kappa=1, kmin=2, kmax=50, generator=rng()).weights
+    assert weights.min() >= 2
+    assert weights.max() <= 50
+    assert kstest(np.log(weights / 2) / np.log(25), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("kappa", [0, 0.5, 1 + 1e-9, 2.5, 30])
+def test_continuous_weights_follow_their_law(kappa):
+    kmin, kmax = 1.0, 100.0
+    weights = chains.biased(chains.complete(100), kappa=kappa, kmin=kmin, kmax=kmax, generator=rng(1)).weights
+    power = 1 - kappa
+    cdf = (lambda k: (k**power - 1) / (kmax**power - 1)) if abs(power) > 1e-6 else (lambda k: np.log(k) / np.log(kmax))
+    assert kstest(weights, cdf).pvalue > 1e-3
+    assert (weights == weights.astype(np.float32)).all()
+
+
+def test_integer_weights_follow_their_law():
+    weights = chains.biased(chains.complete(150), kappa=1.5, kmax=12, integer=True, generator=rng(2)).weights
+    values = np.arange(1, 13)
+    law = values**-1.5 / (values**-1.5).sum()
+    counts = np.bincount(weights.astype(int), minlength=13)[1:]
+    assert (weights == weights.astype(int)).all()
+    assert chisquare(counts, law * len(weights)).pvalue > 1e-3
+
+
+def test_directed_and_symmetric_weights():
+    base = chains.erdos_renyi(200, edges=900, generator=rng())
+    directed = chains.biased(base, kappa=1, generator=rng(1))
+    assert directed.directed
+    assert directed.edges == 1800
+    assert directed.counting_coefficient == base.counting_coefficient
+    total_variation = np.abs(directed.start_law("strength") - directed.stationary).sum() / 2
+    assert 0.1 < total_variation < 0.3  # facts/paper.md 1.2: .19 for kmax / kmin = 100
+    symmetric = chains.biased(base, kappa=1, symmetric=True, generator=rng(1))
+    assert not symmetric.directed
+    assert symmetric.edges == 900
+    once = symmetric.weights[symmetric.sources < symmetric.indices]
+    assert kstest(np.log(once) / np.log(100), "uniform").pvalue > 1e-3
+    for chain in (directed, symmetric):
+        assert (chain.indices == base.indices).all()
+
+
+@pytest.mark.parametrize(
+    ("kmax", "directed", "from_start_law", "integer"),
+    [(10, 2.42, 2.43, 2.34), (100, 2.06, 2.07, 1.97), (1000, 1.73, 1.76, 1.66)],
+)
+def test_entropy_rates_of_biased_walks(kmax, directed, from_start_law, integer):
+    """Facts/paper.md 1.3; symmetric weights give what directed ones give averaged over the strengths."""
+    base = chains.erdos_renyi(8192, edges=53292, generator=rng())
+
+    def draws(**options):
+        return [chains.biased(base, kappa=1, kmax=kmax, generator=rng(s), **options) for s in range(4)]
+
+    drawn = draws()
+    assert within_spread(directed, [chain.entropy_rate for chain in drawn], 0.005)
+    assert within_spread(from_start_law, [c.start_law("strength") @ c.row_entropies for c in drawn], 0.005)
+    assert within_spread(from_start_law, [chain.entropy_rate for chain in draws(symmetric=True)], 0.005)
+    assert within_spread(integer, [chain.entropy_rate for chain in draws(integer=True)], 0.005)
+
+
+def test_large_kappa_gives_the_unbiased_walk():
+    base = chains.ring(10)
+    assert chains.biased(base, kappa=100, generator=rng()).entropy_rate == pytest.approx(math.log(2), abs=1e-3)
+    assert chains.biased(base, kappa=1, kmin=3, kmax=3, symmetric=True, generator=rng()).uniform
+
+
+# ---------------------------------------------------------------------- a user's own graph
+
+
+def test_from_edges_takes_arrays_frames_and_files(tmp_path):
+    rows = [(0, 1, 2.0), (1, 2, 3.0), (2, 0, 4.0)]
+    chain = chains.from_edges(rows)
+    assert (chain.nodes, chain.edges, chain.directed) == (3, 3, False)
+    np.testing.assert_array_equal(chain.strengths, [6, 5, 7])
+    frame = pd.DataFrame(rows, columns=["source", "target", "weight"])
+    assert chains.from_edges(frame) == chain
+    frame.to_csv(tmp_path / "edges.csv", index=False)
+    assert chains.from_edges(tmp_path / "edges.csv") == chain
+    (tmp_path / "bare.csv").write_text("# made by hand\n0,1,2\n1, 2, 3\n2,0,4\n")
+    assert chains.from_edges(str(tmp_path / "bare.csv")) == chain
+    assert chains.from_edges(np.array(rows)[:, :2].astype(int)) == chains.complete(3)
+    assert chains.from_edges(rows, directed=True).entropy_rate == 0
+
+
+def test_from_edges_keeps_the_names_of_nodes(tmp_path):
+    (tmp_path / "names.csv").write_text("source,target\nparis,lyon\nlyon,nice\nnice,paris\noslo,bergen\n")
+    chain = chains.from_edges(tmp_path / "names.csv", giant_component=True)
+    assert chain.labels == ("lyon", "nice", "paris")
+    assert chain == chains.ring(3)
+    assert chains.from_edges([[10, 30], [30, 20]]).labels == (10, 20, 30)
+
+
+def test_repeated_edges():
+    assert chains.from_edges([[0, 1], [1, 0], [0, 1], [1, 2], [2, 0]]) == chains.ring(3)
+    weighted = chains.from_edges([[0, 1, 1.0], [1, 0, 2.0], [1, 2, 5.0]])
+    np.testing.assert_array_equal(weighted.weights, [3, 3, 5, 5])
+    looped = chains.from_edges([[0, 0, 2.0], [0, 1, 1.0]])
+    np.testing.assert_array_equal(looped.weights, [2, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"^table must be a readable CSV file"),
+        ("0,1\n1,2,3,4\n", r"^table must be a readable CSV file"),
+        ("0\n1\n", r"^table must have rows of 2 or 3 columns"),
+        ("source,target\n", r"^table must have rows of 2 or 3 columns"),
+        ("0,1,2\n1,,2\n", r"^table must have no empty cells, got 1"),
+        ("0,1,2\n1,2,-3\n", r"^table must have positive finite weights, got '-3' in data row 2"),
+        ("0,1,2\n1,2,many\n", r"^table must have positive finite weights, got 'many'"),
+        ("0,1,2\n1,2,inf\n", r"^table must have positive finite weights, got 'inf'"),
+    ],
+)
+def test_files_that_are_no_table_of_edges(tmp_path, text, message):
+    (tmp_path / "bad.csv").write_text(text)
+    with pytest.raises(InvalidData, match=message) as caught:
+        chains.from_edges(tmp_path / "bad.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_from_edges_errors(tmp_path):
+    with pytest.raises(InvalidData, match="No such file"):
+        chains.from_edges(tmp_path / "absent.csv")
+    with pytest.raises(InvalidArgument, match=r"^table must be an array"):
+        chains.from_edges({"source": [0]})
+    with pytest.raises(InvalidArgument, match="table must make one connected graph, got 2 components"):
+        chains.from_edges([[0, 1], [2, 3]])
+    with pytest.raises(InvalidArgument, match="strongly connected"):
+        chains.from_edges([[0, 1], [1, 2]], directed=True)
+    with pytest.raises(InvalidArgument, match="at least 2 nodes"):
+        chains.from_edges([[0, 0]])
+
+
+def test_from_networkx():
+    karate = networkx.karate_club_graph()
+    unweighted, weighted = chains.from_networkx(karate, weight=None), chains.from_networkx(karate)
+    degree = np.array([d for _, d in karate.degree])
+    assert unweighted.entropy_rate == pytest.approx((degree * np.log(degree)).sum() / degree.sum(), abs=1e-12)
+    assert weighted.strengths.tolist() == [s for _, s in karate.degree(weight="weight")]
+    assert weighted.edges == karate.number_of_edges() == 78
+    digraph = chains.from_networkx(networkx.DiGraph([("a", "b"), ("b", "c"), ("c", "a")]))
+    assert digraph.directed
+    assert digraph.labels == ("a", "b", "c")
+    with pytest.raises(InvalidArgument, match=r"^graph must be a Graph"):
+        chains.from_networkx([[0, 1]])
+    with pytest.raises(InvalidArgument, match=r"^graph must have positive finite weights"):
+        chains.from_networkx(networkx.Graph([(0, 1, {"weight": -1})]))
+    with pytest.raises(InvalidArgument, match=r"^graph must have at least 2 nodes"):
+        chains.from_networkx(networkx.Graph())
+
+
+@given(st.integers(2, 30), st.floats(0, 1), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_random_networkx_graphs_and_their_giant_components(nodes, probability, seed):
+    graph = networkx.gnp_random_graph(nodes, probability, seed=seed)
+    largest = max(networkx.connected_components(graph), key=len)
+    if len(largest) < 2:
+        with pytest.raises(InvalidArgument, match="at least 2 nodes"):
+            chains.from_networkx(graph, giant_component=True)
+        return
+    chain = chains.from_networkx(graph, giant_component=True)
+    assert chain.nodes == len(largest)
+    expected = networkx.to_numpy_array(graph.subgraph(chain.labels), nodelist=chain.labels)
+    np.testing.assert_array_equal(chain.transitions.toarray() > 0, expected > 0)
+    if len(largest) < nodes:
+        with pytest.raises(InvalidArgument, match="giant_component=True"):
+            chains.from_networkx(graph)
+
+
+def test_from_counts():
+    counts = np.array([[0, 8, 1, 0], [3, 3, 9, 0], [7, 0, 0, 2], [0, 0, 0, 5]])
+    chain = chains.from_counts(counts, minimum=3, giant_component=True)
+    assert chain.labels == (0, 1, 2)
+    assert chain.directed
+    np.testing.assert_allclose(chain.transitions.toarray(), [[0, 1, 0], [0.2, 0.2, 0.6], [1, 0, 0]])
+    assert chains.from_counts(sparse.csr_array(counts), minimum=3, giant_component=True) == chain
+    assert counts[0, 2] == 1
+    with pytest.raises(InvalidArgument, match=r"^counts must be square"):
+        chains.from_counts(np.ones((2, 3)))
+    with pytest.raises(InvalidArgument, match=r"^counts must hold numbers of at least 0"):
+        chains.from_counts([[1, -1], [1, 1]])
+    with pytest.raises(InvalidArgument, match=r"^counts must make one strongly connected graph"):
+        chains.from_counts(counts)
+
+
+# ---------------------------------------------------------------------- reference graphs
+
+
+@given(st.integers(3, 40), st.integers(2, 12), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_regular_graphs_are_simple_regular_and_connected(nodes, degree, seed):
+    if degree >= nodes or nodes * degree % 2:
+        with pytest.raises(InvalidArgument, match=r"^degree must"):
+            chains.regular(nodes, degree, generator=rng(seed))
+        return
+    chain = chains.regular(nodes, degree, generator=rng(seed))
+    assert (chain.degrees == degree).all()
+    assert (chain.sources != chain.indices).all()
+    assert chain.uniform
+    assert chain.entropy_rate == pytest.approx(math.log(degree), abs=1e-12)
+
+
+def test_shapes_of_reference_graphs():
+    assert chains.tree(3, 2).degrees.tolist() == [3, 4, 4, 4] + 9 * [1]
+    assert chains.tree(1, 3) == chains.path(4)
+    assert chains.star(4).degrees.tolist() == [3, 1, 1, 1]
+    assert chains.ring(3) == chains.complete(3)
+    assert chains.tree(4, 1) == chains.star(5)
+
+
+# ---------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: chains.erdos_renyi(10, generator=rng()), r"^edges or probability must be given, one of them, got nei"),
+        (lambda: chains.erdos_renyi(10, edges=9, probability=0.5, generator=rng()), "got both"),
+        (lambda: chains.erdos_renyi(10, edges=46, generator=rng()), r"^edges must be .* at most 45"),
+        (lambda: chains.erdos_renyi(10, edges=5, generator=rng()), r"^edges must make one connected graph"),
+        (
+            lambda: chains.erdos_renyi(9, probability=0.0, generator=rng()),
+            r"^probability must .* \(9 of them isolated\)",
+        ),
+        (lambda: chains.erdos_renyi(10, edges=40, generator=3), r"^generator must be a Generator, got 3"),
+        (lambda: chains.erdos_renyi(9, edges=0, giant_component=True, generator=rng()), "at least 2 nodes"),
+        (lambda: chains.barabasi_albert(5, attachments=5, generator=rng()), r"^attachments must be .* at most 4"),
+        (
+            lambda: chains.biased(chains.ring(3), kappa=1, kmin=5, kmax=4, generator=rng()),
+            r"^kmax must be .* at least 5",
+        ),
+        (
+            lambda: chains.biased(chains.ring(3), kappa=1, kmin=1.2, kmax=1.8, integer=True, generator=rng()),
+            r"^kmax must leave an integer",
+        ),
+        (
+            lambda: chains.biased(chains.ring(3), kappa=1, kmax=1e9, integer=True, generator=rng()),
+            r"^kmax must be at most kmin \+ 1e7",
+        ),
+        (
+            lambda: chains.biased(chains.from_counts([[1, 2], [3, 4]]), kappa=1, symmetric=True, generator=rng()),
+            r"^symmetric must be False for a directed chain",
+        ),
+        (lambda: chains.tree(10, 9), r"^depth must keep the tree below 1e7"),
+        (lambda: chains.ring(2), r"^nodes must be an integer of at least 3"),
+    ],
+)
+def test_documented_errors(call, message):
+    with pytest.raises(InvalidArgument, match=message):
+        call()
+
+
+def test_giant_component_when_asked_for():
+    graph = chains.erdos_renyi(300, edges=300, generator=rng(), giant_component=True)
+    assert 2 <= graph.nodes < 300
+    assert len(graph.labels) == graph.nodes
+    assert list(graph.labels) == sorted(graph.labels)
