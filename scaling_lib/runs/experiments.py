@@ -206,8 +206,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
                     "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
-                    "colab": Grid((64,), _spaced(100_000, 1.5, 8), (0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((64,), _spaced(100_000, 1.6, 8), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "colab": Grid((64,), _spaced(100_000, 1.6, 9), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((64,), _spaced(100_000, 1.4, 8), (0.5, 1.0, 2.0), seeds=3),
                 },
             ),
             Experiment(
@@ -218,7 +218,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
                     "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid(_WIDTHS, (100_000, 200_000), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
+                    "full": Grid(_WIDTHS, (100_000,), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
                 },
             ),
             Experiment(
@@ -230,7 +230,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((16, 32, 64), (100_000,), (2**-7, 2**-6, 2**-5), seeds=1),
                     "colab": Grid(_WIDTHS, (100_000, 200_000), _SP_RATES, seeds=3),
-                    "full": Grid(_WIDTHS, (100_000, 200_000), _SP_RATES, seeds=3),
+                    "full": Grid(_WIDTHS, (100_000,), _SP_RATES, seeds=3),
                 },
             ),
             Experiment(
@@ -241,7 +241,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, batches=(10, 20, 50, 100)),
                     "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, batches=(10, 20, 50, 100)),
-                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=3, batches=(10, 20, 50, 100)),
+                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, batches=(10, 20, 50, 100)),
                 },
             ),
             Experiment(
@@ -252,7 +252,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2, 4)),
                     "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
-                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
+                    "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=1, epochs=(1, 2, 4, 8)),
                 },
             ),
         )
