@@ -103,20 +103,24 @@ def transition_counts(chain: Chain, walks: Int[np.ndarray, "walk time"]) -> Int[
             f"walks must hold nodes below {chain.nodes}, at least 2 a walk, got shape {walks.shape} with nodes up to "
             f"{walks.max(initial=0)}: pass walks of this chain."
         )
-    return np.bincount(_arcs(chain, walks[:, :-1].ravel(), walks[:, 1:].ravel()), minlength=chain.arcs)
+    return _count(_numbers(chain), walks[:, :-1].ravel(), walks[:, 1:].ravel())
 
 
-def _arcs(chain: Chain, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    numbers = sparse.csr_array(
+def _numbers(chain: Chain) -> sparse.csr_array:
+    """The number of every arc, from 1, where it stands in the matrix."""
+    return sparse.csr_array(
         (np.arange(1, chain.arcs + 1), chain.indices, chain.indptr), shape=(chain.nodes, chain.nodes)
     )
+
+
+def _count(numbers: sparse.csr_array, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     arcs = np.asarray(numbers[source, target]).ravel() - 1
     if len(arcs) and arcs.min() < 0:
         where = int(arcs.argmin())
         raise InvalidArgument(
             f"walks must step along arcs of the chain, got {source[where]} -> {target[where]}: pass walks of it."
         )
-    return arcs
+    return np.bincount(arcs, minlength=numbers.nnz)
 
 
 def predictions(chain: Chain, counts: Int[np.ndarray, "arc"], counter: str) -> Float[np.ndarray, "arc"]:
@@ -263,7 +267,7 @@ def simulate_excess_loss(
     if (np.diff(sizes) <= 0).any():
         raise InvalidArgument("transitions must increase, got a smaller one after a larger: sort them.")
     needed = -(-int(sizes[-1]) // (length - 1))  # walks per repeat
-    losses = np.empty((repeats, len(sizes)))
+    losses, numbers = np.empty((repeats, len(sizes))), _numbers(chain)
     for repeat in tqdm(range(repeats), desc="counters", delay=2, disable=not progress, leave=False):
         counts, seen, walk = np.zeros(chain.arcs, np.int64), 0, repeat * needed
         for i, size in enumerate(sizes.tolist()):
@@ -271,7 +275,7 @@ def simulate_excess_loss(
                 block = max(1, min(_CHUNK // length, (size - seen) // (length - 1)))
                 walks: Any = sample_walks(chain, block, length, seed=seed, first=walk, start=start)
                 steps = walks[:, :-1].ravel()[: size - seen], walks[:, 1:].ravel()[: size - seen]
-                counts += np.bincount(_arcs(chain, *steps), minlength=chain.arcs)
+                counts += _count(numbers, *steps)
                 seen, walk = seen + len(steps[0]), walk + block
             losses[repeat, i] = excess_loss(chain, counts, counter)
     return Simulation(losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(repeats))

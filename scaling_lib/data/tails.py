@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy.special import gammaln, logsumexp, ndtr
+from scipy.special import gammaln, ndtr
 
 from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_integer, check_real, check_sequence
 
@@ -117,22 +117,23 @@ def best_minimum(
     *,
     maximum: int,
     counts: Shaped[np.ndarray, "observation"] | None = None,
-    least: int = 100,
+    share: float = 0.1,
 ) -> int:
     """Where the power law's tail begins: the minimum with the least Kolmogorov-Smirnov distance.
 
-    least: observations that must remain. At most 200 candidates, evenly spaced among the values seen, are tried. This
-    gives the power law its best chance; what is then rejected is rejected where it fitted best.
+    share: of the observations that must remain (a few dozen in a far tail could be anything). At most 200 candidates,
+    evenly spaced among the values seen, are tried. This gives the power law its best chance: what is then rejected is
+    rejected where it fitted best.
     """
-    least = check_integer("least", least, minimum=2)
+    share = check_real("share", share, above=0, maximum=1)
     grid, seen = _tail(values, counts, 1, maximum)
     remaining = np.cumsum(seen[::-1])[::-1]
     present = np.flatnonzero(seen)
-    candidates = present[remaining[present] >= least]
+    candidates = present[remaining[present] >= share * remaining[0]]
     candidates = candidates[candidates < present[-1]]  # two values at least
     if not len(candidates):
         raise InvalidArgument(
-            f"least must leave two values at least, got {least} with {remaining[0]:g} observations: pass a smaller one."
+            f"share must leave two values at least, got {share} of {remaining[0]:g} observations: pass a smaller one."
         )
     candidates = candidates[np.unique(np.linspace(0, len(candidates) - 1, 200).astype(int))]
     distances = []
@@ -181,7 +182,8 @@ def _fit(grid: np.ndarray, seen: np.ndarray, family: str) -> TailFit:
     def evaluate(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Mean log-likelihood, and the logarithms of the probabilities."""
         logarithms = parameters @ scaled + base
-        logarithms -= logsumexp(logarithms)
+        logarithms -= logarithms.max()
+        logarithms -= np.log(np.exp(logarithms).sum())
         return float(logarithms[present] @ share), logarithms
 
     likelihood, logarithms = evaluate(theta)
@@ -190,7 +192,9 @@ def _fit(grid: np.ndarray, seen: np.ndarray, family: str) -> TailFit:
         gradient = -(scaled @ probabilities)  # the data's own mean is 0
         centred = scaled + gradient[:, None]
         step = np.linalg.lstsq((centred * probabilities) @ centred.T, gradient, rcond=None)[0]
-        if gradient @ step < 1e-14:
+        if gradient @ step < 1e-9:  # Newton's method squares the error: one more step is the last digit
+            theta = theta + step
+            likelihood, logarithms = evaluate(theta)
             break
         for _ in range(60):
             tried = evaluate(theta + step)
@@ -223,7 +227,7 @@ def _compare(power: TailFit, other: TailFit, seen: np.ndarray, total: float, lev
         present = seen > 0
         terms = power.log_probabilities[present] - other.log_probabilities[present]
         spread = np.sqrt(((terms - ratio / total) ** 2) @ seen[present] / total)
-        statistic = ratio / (np.sqrt(total) * spread) if spread > 0 else 0.0
+        statistic = ratio / (np.sqrt(total) * spread) if spread > 1e-9 else 0.0  # below: the same law twice
         p_value = 2 * float(ndtr(-abs(statistic)))
     favoured = "neither" if p_value >= level else "power_law" if ratio > 0 else other.family
     return TailComparison(other.family, total, float(ratio), float(statistic), p_value, favoured)

@@ -28,5 +28,5 @@ EXAMPLES = [
         {"values": VALUES, "family": "lognormal", "minimum": 1, "maximum": 20, "counts": COUNTS},
     ),
     (tails.compare_tails, {"values": VALUES, "minimum": 1, "maximum": 20, "counts": COUNTS, "level": 0.05}),
-    (tails.best_minimum, {"values": VALUES, "maximum": 20, "counts": COUNTS, "least": 3}),
+    (tails.best_minimum, {"values": VALUES, "maximum": 20, "counts": COUNTS, "share": 0.5}),
 ]
