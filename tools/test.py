@@ -84,7 +84,7 @@ def run(stage: Stage) -> tuple[bool, str]:
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
-            if re.search(r"\d+ (passed|failed|skipped|error)", line):
+            if re.search(r"\d+ (passed|failed|skipped|deselected|errors?)\b.* in [\d.]+s", line):
                 closing = line.strip(" =\n")
     return process.returncode == 0, closing
 
