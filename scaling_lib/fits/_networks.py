@@ -2,8 +2,8 @@
 
     h = W3 gelu(W2 gelu(W1 u + b1) + b2) + b3,    objective = mean or sum over points of Huber_delta(y - h)
 
-AdamW with decoupled decay (theta <- (1 - lr wd) theta first, then the Adam step), written out so that a network that has
-stopped can leave the batch. Each network has its own seed: it does not depend on its company.
+AdamW with decoupled decay (theta <- (1 - lr wd) theta first, then the Adam step), written out so that a network that
+has stopped can leave the batch. Each network has its own seed: it does not depend on its company.
 """
 
 from dataclasses import dataclass
@@ -63,8 +63,8 @@ def train(
     held_out: tuple[np.ndarray, np.ndarray] | None = None,
     progress: bool = False,
 ) -> Networks:
-    """inputs (K, points, 2), targets (K, points) in units of scale (K,): residuals count in nats. held_out: the same for
-    the points on which stopping and the best network are judged; None: the training points."""
+    """inputs (K, points, 2), targets (K, points) in units of scale (K,): residuals count in nats. held_out: the same
+    for the points on which stopping and the best network are judged; None: the training points."""
     try:
         import torch
     except ImportError:  # pragma: no cover - the tests have torch
@@ -73,11 +73,12 @@ def train(
     members = len(inputs)
     x, y, unit = (torch.tensor(array, dtype=torch.float32) for array in (inputs, targets, scale))
     judged = None if held_out is None else tuple(torch.tensor(array, dtype=torch.float32) for array in held_out)
-    shapes = ((2, recipe.width), (recipe.width,), (recipe.width, recipe.width), (recipe.width,), (recipe.width, 1), (1,))
+    width = recipe.width
+    shapes = ((2, width), (width,), (width, width), (width,), (width, 1), (1,))
     theta: list[Any] = [torch.empty(members, *shape) for shape in shapes]
     generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     for member, generator in enumerate(generators):  # torch.nn.Linear's law: uniform within 1 / sqrt(fan-in)
-        for tensor, fan_in in zip(theta, (2, 2, recipe.width, recipe.width, recipe.width, recipe.width), strict=True):
+        for tensor, fan_in in zip(theta, (2, 2, width, width, width, width), strict=True):
             tensor[member] = (torch.rand(tensor.shape[1:], generator=generator) * 2 - 1) / fan_in**0.5
     theta = [tensor.requires_grad_() for tensor in theta]
     moments = [(torch.zeros_like(tensor), torch.zeros_like(tensor)) for tensor in theta]
@@ -99,12 +100,13 @@ def train(
     step = 0
     for epoch in tqdm(range(recipe.epochs), desc="networks", disable=not progress, leave=False):
         if recipe.batch is None or recipe.batch >= points:
-            portions = [None]
+            portions: list[Any] = [None]
         else:
             order = torch.stack([torch.randperm(points, generator=generators[int(row)]) for row in rows])
             portions = list(order.split(recipe.batch, dim=1))
+        value = objective(x, y) if portions == [None] else None  # the graph is used again for the gradient
         with torch.no_grad():
-            whole = objective(x, y) if judged is None else objective(*judged)
+            whole = objective(*judged) if judged is not None else objective(x, y) if value is None else value.detach()
         better = whole < best[rows]
         best[rows] = torch.minimum(whole, best[rows])
         for store, tensor in zip(kept, theta, strict=True):
@@ -114,20 +116,21 @@ def train(
         since = torch.where(improved, 0, since + 1)
         epochs[rows.numpy()] = epoch
         going = (since <= recipe.patience) & torch.isfinite(whole)
+        if not going.any():
+            break
         if not going.all():
             rows, reference, since, x, y, unit = (each[going] for each in (rows, reference, since, x, y, unit))
             judged = None if judged is None else tuple(each[going] for each in judged)
             theta = [tensor.detach()[going].requires_grad_() for tensor in theta]
             moments = [(first[going], second[going]) for first, second in moments]
             portions = [None if portion is None else portion[going] for portion in portions]
-            if not len(rows):
-                break
+            value = None
         for portion in portions:
             step += 1
-            if portion is None:
-                value = objective(x, y)
-            else:
+            if portion is not None:
                 value = objective(torch.gather(x, 1, portion[..., None].expand(-1, -1, 2)), torch.gather(y, 1, portion))
+            elif value is None:
+                value = objective(x, y)
             slopes = torch.autograd.grad(value.sum(), theta)
             with torch.no_grad():
                 for tensor, slope, (first, second) in zip(theta, slopes, moments, strict=True):
