@@ -5,16 +5,27 @@ For width n, depth L, vocabulary V, context T (pre-norm decoder, 4n MLP, no bias
     N_non-embedding = L (12 n^2 + 2 n) + n          matrices, norm gains, final norm gain
     N               = N_non-embedding + V n         tied;  + 2 V n untied
 
-C = 6 N D is the field's convention (Kaplan et al. 2020, section 2.1); `Architecture.flops_per_token` is the exact
-count of multiply-adds (x2) of the matrix products, attention included.
+A matrix product of an activation with a p x q matrix costs 2 p q FLOPs a token forward, and twice that backward. Exact,
+for a sequence of S positions:
+
+    forward   2 S (12 L n^2 + V n) + 4 L n S^2          the second term is attention: q k^T and its product with v
+    training  3 x forward
+
+The attention of all S^2 pairs is counted, as it is by counters of FLOPs and in the literature, although the causal mask
+leaves half of them. C = 6 N D is the field's convention (Kaplan et al. 2020, section 2.1): it leaves attention out, and
+depends on whether N counts the embeddings. A run reads sequences of T tokens and predicts T - 1 of them, so it computes
+at S = T - 1 positions, and D counts T.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from scaling_lib.errors import InvalidArgument, check_flag, check_integer
+from scaling_lib.errors import check_choice, check_flag, check_instance, check_integer, check_real, invalid
 
-__all__ = ["Architecture"]
+__all__ = ["CONVENTIONS", "Architecture", "training_bytes", "training_flops"]
+
+# How the compute C of a run is counted.
+CONVENTIONS = ("6ND", "6ND non-embedding", "exact")
 
 
 @dataclass(frozen=True)
@@ -46,10 +57,8 @@ class Architecture:
             object.__setattr__(self, "heads", max(4, self.width // 64))
         check_integer("heads", self.heads, minimum=1)
         if self.width % (2 * self.heads):
-            raise InvalidArgument(
-                f"heads must split the width {self.width} into an even head dimension, got {self.heads}: "
-                f"pass heads so that width / heads is an even number."
-            )
+            wanted = f"such that the width {self.width} / heads is an even number"
+            raise invalid("heads", wanted, self.heads, "rotary positions rotate pairs")
 
     @property
     def head_dimension(self) -> int:
@@ -64,3 +73,45 @@ class Architecture:
     def parameters(self) -> int:
         """Everything that is trained: N of the paper ("embedding" N)."""
         return self.nonembedding_parameters + (1 if self.tied else 2) * self.vocabulary * self.width
+
+    @property
+    def flops_per_token(self) -> float:
+        """Exact FLOPs of training, forward and backward, for each of the D tokens."""
+        return 3 * self.forward_flops(self.context - 1) / self.context
+
+    def forward_flops(self, positions: int) -> int:
+        """Exact FLOPs of one forward pass over one sequence of `positions` tokens."""
+        S = check_integer("positions", positions, minimum=1, maximum=self.context)
+        matrices = 12 * self.depth * self.width**2 + self.vocabulary * self.width
+        return 2 * S * matrices + 4 * self.depth * self.width * S**2
+
+
+def training_flops(architecture: Architecture, tokens: float, *, convention: str = "6ND") -> float:
+    """C, the FLOPs of training on `tokens` tokens (D, times the epochs).
+
+    convention: "6ND" (N with embeddings, the paper's C), "6ND non-embedding", or "exact" (attention included).
+    """
+    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
+    tokens = check_real("tokens", tokens, minimum=0)
+    check_choice("convention", convention, CONVENTIONS)
+    if convention == "exact":
+        return architecture.flops_per_token * tokens
+    N = architecture.parameters if convention == "6ND" else architecture.nonembedding_parameters
+    return 6.0 * N * tokens
+
+
+def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) -> int:
+    """Memory of training K = `members` stacked models at `batch` sequences each: bytes in float32.
+
+    Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
+    the activations kept for the backward pass: at each position up to 20 n in a layer and 4 n outside of the layers. An
+    upper estimate, by at most a third. The logits of a chunk come on top: up to 512 MiB on an accelerator.
+    """
+    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
+    batch = check_integer("batch", batch, minimum=1)
+    members = check_integer("members", members, minimum=1)
+    shape = architecture
+    positions = batch * (shape.context - 1)
+    numbers = 5 * shape.parameters + shape.vocabulary * shape.width
+    numbers += positions * shape.width * (20 * shape.depth + 4)
+    return 4 * members * numbers

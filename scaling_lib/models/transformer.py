@@ -115,6 +115,8 @@ class Transformer:
         "attention_logits" ([K*B, heads, T, T], masked entries included), "attention_out", "mlp_out".
         """
         self._check(tokens)
+        if watch is not None and not callable(watch):
+            raise invalid("watch", "a function of a name and a tensor", watch, "pass None")
         K, B, T = tokens.shape
         V, n, heads = self.architecture.vocabulary, self.architecture.width, self.architecture.heads
         w, scale = self.flat.tensors, self.multipliers.attention
@@ -234,13 +236,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
 def _rows_per_chunk(device: str, K: int, V: int, n: int) -> int:
     """How many rows of logits are held at once.
 
-    On a CPU 2 MiB of them, about what a core's cache holds; but for a large readout up to 8 n rows and 16 MiB, or the
-    three matrix products spend their time on fetching the V x n of the readout and its gradient. Elsewhere 512 MiB,
-    since every chunk costs launches.
+    On a CPU 2 MiB of them, about what a core's cache holds; but 16 MiB where the readout itself is too large for the
+    cache, since every chunk fetches its V x n numbers and those of its gradient. Elsewhere 512 MiB: a chunk costs
+    launches.
     """
-    if device == "cpu":
-        return max(2**19 // (K * V), min(8 * n, 2**22 // (K * V)), 1)
-    return max(2**27 // (K * V), 1)
+    at_once = 2**27 if device != "cpu" else 2**19 if V * n <= 2**18 else 2**22
+    return max(at_once // (K * V), 1)
 
 
 def check_device(device: Any) -> torch.device:

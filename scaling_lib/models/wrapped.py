@@ -32,7 +32,9 @@ class WrappedModule:
         device: torch.device | str = "cpu",
     ) -> None:
         check_instance("module", module, nn.Module, remedy="pass a torch.nn.Module")
-        factors = dict(check_mapping("learning_rate_factors", learning_rate_factors or {}, remedy="name parameters"))
+        factors: dict[str, float] = {}
+        if learning_rate_factors is not None:
+            factors |= check_mapping("learning_rate_factors", learning_rate_factors, remedy="name parameters")
         trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
         if not trained:
             raise invalid("module", "a module with trainable parameters", type(module).__name__, "give it some")

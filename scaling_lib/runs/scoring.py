@@ -72,17 +72,28 @@ def curve_steps(steps: int, points: int) -> tuple[int, ...]:
 
 
 class LearningCurve:
-    """The learning curves of K models: at some steps, training loss, mean excess loss and its standard error."""
+    """The learning curves of K models: at some steps, training loss, mean excess loss and its standard error.
+
+    walks: what is scored, two at least. `training`, `excess`, `error` hold one array of K numbers for each of `steps`.
+    """
 
     def __init__(self, model: Transformer | WrappedModule, chain: Chain, walks: Int[np.ndarray, "walk time"]) -> None:
-        self.model, self.chain, self.walks = model, chain, walks
+        self.model = check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        self.chain = check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+        self.walks = check_array("walks", walks, dimensions=2, kind="integer", minimum=0, least=2)
         self.steps: list[int] = []
         self.training: list[np.ndarray] = []
         self.excess: list[np.ndarray] = []
         self.error: list[np.ndarray] = []
 
     def score(self, step: int, losses: Tensor | None) -> bool:
-        """Score all members now; False if not one of them is finite any more."""
+        """Score all members after `step` updates; False if not one of them is finite any more.
+
+        losses: the training losses [K] of that step, to be written down beside; None before the first.
+        """
+        step = check_integer("step", step, minimum=0)
+        if losses is not None:
+            check_instance("losses", losses, Tensor, remedy="pass what model.losses returned")
         per_walk = conditional_kl(self.model, self.chain, self.walks).mean(-1)
         self.steps.append(step)
         self.training.append(np.full(len(per_walk), np.nan) if losses is None else losses.detach().cpu().numpy())

@@ -1,0 +1,134 @@
+r"""What a readout of width d cannot do better than: the capacity floor of a chain. No transformer needed.
+
+Whatever a model with a readout W [V, d] computes from the past, its law of the next token after node u is the softmax
+of W h for some vector h of d numbers. Best would be one such vector U_u for each node, so that its mean conditional KL
+is at least
+
+    floor(d) = inf over U, W in R^(V x d) of  sum_u pi_u KL(P_u || softmax(W U_u))
+             = inf over U, W of  sum_u pi_u [ ln sum_v exp(U_u . W_v) - sum_v P_uv U_u . W_v ]  -  entropy rate
+
+It is zero as soon as ln P, up to a number for each row, has rank d, and falls with d. Where P has zeros the infimum is
+not attained: the vectors grow without end. The problem is not convex, so that what is found here, by L-BFGS from
+several starts, is an upper estimate of that lower bound.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from scaling_lib.data.markov import Chain
+from scaling_lib.errors import check_flag, check_instance, check_integer, check_sequence, invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["capacity_floor", "capacity_floors"]
+
+LARGEST = 4096  # nodes: the problem is dense
+NEGLIGIBLE = 1e-9  # nats: where a descent stops, since the infimum is not attained
+
+
+def capacity_floor(
+    chain: Chain, width: int, *, generator: np.random.Generator, starts: int = 3, iterations: int = 2000
+) -> float:
+    """An upper estimate of floor(d), nats, at d = `width`: the least of `starts` descents.
+
+    iterations: the most that a descent takes; below 1e-9 nats it ends at once. generator: draws the starts. Raises
+    InvalidArgument for chains of more than 4096 nodes.
+    """
+    problem, generator, starts, iterations = _check(chain, generator, starts, iterations)
+    width = check_integer("width", width, minimum=1, maximum=chain.nodes)
+    return min(problem.descend(problem.start(width, generator), iterations)[0] for _ in range(starts))
+
+
+def capacity_floors(
+    chain: Chain,
+    widths: Sequence[int],
+    *,
+    generator: np.random.Generator,
+    starts: int = 3,
+    iterations: int = 2000,
+    progress: bool = False,
+) -> "pd.DataFrame":
+    """Upper estimates of floor(d) for several widths, one row each: width, floor, spread.
+
+    One more start at each width is the best U, W of the width below with small random columns added, so that `floor`
+    never rises with the width. spread: how far the worst of the starts ended above the best, nats; where that is not
+    small against `floor`, more starts or iterations may lower it.
+    """
+    import pandas as pd
+
+    problem, generator, starts, iterations = _check(chain, generator, starts, iterations)
+    check_flag("progress", progress)
+    if not isinstance(widths, np.ndarray):
+        widths = check_sequence("widths", widths, int, remedy="pass a list of widths")
+    found = sorted({check_integer("widths", each, minimum=1, maximum=chain.nodes) for each in widths})
+    best: np.ndarray | None = None
+    rows = []
+    for width in tqdm(found, unit="width", disable=not progress, leave=False):
+        begins = [problem.start(width, generator) for _ in range(starts)]
+        if best is not None:
+            wider = problem.start(width, generator) * 0.01
+            wider[:, :, : best.shape[-1]] = best
+            begins.append(wider)
+        ends = [problem.descend(begin, iterations) for begin in begins]
+        floor, best = min(ends, key=lambda end: end[0])
+        rows.append({"width": width, "floor": floor, "spread": max(end[0] for end in ends) - floor})
+    return pd.DataFrame(rows)
+
+
+class _Problem:
+    def __init__(self, chain: Chain) -> None:
+        self.stationary = chain.stationary[:, None]
+        self.transitions = chain.transitions.toarray()
+        self.entropy_rate = chain.entropy_rate
+
+    def start(self, width: int, generator: np.random.Generator) -> Float[np.ndarray, "two V d"]:
+        """Normal vectors whose products are of order one."""
+        return generator.standard_normal((2, len(self.transitions), width)) / width**0.25
+
+    def descend(self, begin: Float[np.ndarray, "two V d"], iterations: int) -> tuple[float, np.ndarray]:
+        from scipy.optimize import minimize
+
+        def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            U, W = flat.reshape(begin.shape)
+            z = U @ W.T
+            cross = (self.transitions * z).sum(1)
+            top = z.max(1, keepdims=True)
+            np.exp(np.subtract(z, top, out=z), out=z)
+            total = z.sum(1, keepdims=True)
+            value = self.stationary[:, 0] @ (np.log(total[:, 0]) + top[:, 0] - cross)
+            z /= total
+            z -= self.transitions
+            z *= self.stationary
+            return value - self.entropy_rate, np.stack([z @ W, z.T @ U]).ravel()
+
+        def stop(intermediate_result: Any) -> None:
+            if intermediate_result.fun < NEGLIGIBLE:
+                raise StopIteration
+
+        options: dict[str, Any] = {
+            "maxiter": iterations,
+            "maxfun": 2 * iterations,
+            "maxcor": 20,
+            "ftol": 1e-12,
+            "gtol": 1e-9,
+        }
+        end = minimize(loss, begin.ravel(), jac=True, method="L-BFGS-B", callback=stop, options=options)
+        return max(float(end.fun), 0.0), end.x.reshape(begin.shape)
+
+
+def _check(chain: Any, generator: Any, starts: Any, iterations: Any) -> tuple[_Problem, np.random.Generator, int, int]:
+    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
+    if chain.nodes > LARGEST:
+        raise invalid("chain", f"of at most {LARGEST} nodes", chain.nodes, "take a smaller graph")
+    return (
+        _Problem(chain),
+        generator,
+        check_integer("starts", starts, minimum=1),
+        check_integer("iterations", iterations, minimum=1),
+    )

@@ -1,0 +1,37 @@
+"""A chain and configurations so small that a run takes milliseconds."""
+
+from dataclasses import replace
+
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.experiments import source_of
+from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+
+SOURCE, CHAIN = source_of("erdos_renyi", {"nodes": 12, "edges": 30}, 0)
+
+
+def configuration(
+    steps: int = 2,
+    *,
+    width: int = 8,
+    learning_rate: float = 0.5,
+    weight_decay: float = 0.01,
+    parametrization: Parametrization | None = None,
+    tied: bool = True,
+    batch: int = 2,
+    context: int = 5,
+    epochs: int = 1,
+    curve_points: int = 1,
+    walks: int = 10,
+    **others,
+) -> RunConfiguration:
+    """A run of `steps` steps per epoch on the tiny chain."""
+    return RunConfiguration(
+        source=SOURCE,
+        architecture=Architecture(CHAIN.nodes, width, context=context, tied=tied),
+        parametrization=parametrization or Parametrization(),
+        optimizer=Optimizer(learning_rate, weight_decay=weight_decay),
+        schedule=Schedule(steps * batch * context, batch=batch, epochs=epochs),
+        evaluation=replace(Evaluation(), walks=walks, curve_points=curve_points),
+        **others,
+    )
