@@ -1,6 +1,8 @@
 """Small repairs: of what Jupyter Book 1 puts on a page, and of docstrings on their way into the reference."""
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.ext.autodoc.mock import _MockModule, _MockObject
@@ -17,6 +19,20 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
         if "thebe" not in str(getattr(script, "filename", script)).lower()
         and "THEBE" not in str(getattr(script, "attributes", {}).get("body", ""))
     ]
+
+
+def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put a section for every public module of a floor in the place of a line `% modules: FLOOR`."""
+
+    def sections(found: re.Match[str]) -> str:
+        spec = find_spec(f"scaling_lib.{found[1]}")
+        names = [spec.name]
+        if spec.submodule_search_locations:
+            files = Path(spec.submodule_search_locations[0]).glob("[!_]*.py")
+            names = sorted(f"{spec.name}.{file.stem}" for file in files)
+        return "\n".join(f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n" for name in names)
+
+    source[0] = re.sub(r"(?m)^% modules: (\w+)$", sections, source[0])
 
 
 def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: object, lines: list[str]) -> None:
@@ -53,6 +69,7 @@ def make_mocks_annotate() -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     make_mocks_annotate()
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("source-read", list_modules)
     app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

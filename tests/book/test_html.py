@@ -120,6 +120,12 @@ def test_no_page_knows_the_machine_that_made_it(site):
             assert [each for each in private if each in text] == [], path.name
 
 
+def test_the_reference_shows_every_public_module(site):
+    files = [path.relative_to(ROOT) for path in (ROOT / "scaling_lib").rglob("[!_]*.py")]
+    expected = {f"module-{'.'.join(file.with_suffix('').parts)}" for file in files}
+    assert expected <= {tag["id"] for tag in site.article("book/api").find_all(id=True)}
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_download_is_the_executed_notebook(site, chapter):
     download = site.html / "_sources" / f"{chapter}.ipynb"
