@@ -13,6 +13,7 @@ import yaml
 from tools.chapters import ROOT
 
 ADDRESS = r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?"
+PLACEHOLDER = "OWNER/REPOSITORY"
 PLACES = {
     "pyproject.toml": rf'(?m)^Repository = "{ADDRESS}"$',
     "CITATION.cff": rf'(?m)^repository-code: "{ADDRESS}"$',
