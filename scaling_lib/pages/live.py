@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,10 +65,10 @@ class Mark:
                 raise invalid("text", "a text or a list of texts", self.text, "write texts")
 
     @property
-    def moving(self) -> dict[str, list[str]]:
+    def moving(self) -> dict[str, list[Value]]:
         """What the slider changes: attribute (or "" for the text) to its entries."""
         named = {**self.attributes, "": self.text}
-        return {name: [_written(each) for each in value] for name, value in named.items() if isinstance(value, _LISTS)}
+        return {name: [_short(each) for each in value] for name, value in named.items() if isinstance(value, _LISTS)}
 
     def drawn(self, position: int) -> str:
         """The element as SVG, at one position of the slider."""
@@ -75,11 +76,11 @@ class Mark:
         moving = self.moving
         if any(position >= len(entries) for entries in moving.values()):
             raise invalid("position", "one that every list has an entry for", position, "pass a smaller one")
-        shown = {name: _written(value) for name, value in {**self.attributes, "": self.text}.items()}
-        shown |= {name: entries[position] for name, entries in moving.items()}
-        text = shown.pop("")
-        pairs = "".join(f' {name}="{escape(value)}"' for name, value in shown.items())
-        return f"<{self.tag}{pairs}>{escape(text)}</{self.tag}>"
+        shown = {**self.attributes, "": self.text} | {name: entries[position] for name, entries in moving.items()}
+        written = {name: escape(str(_short(value))) for name, value in shown.items()}
+        text = written.pop("")
+        pairs = "".join(f' {name}="{value}"' for name, value in written.items())
+        return f"<{self.tag}{pairs}>{text}</{self.tag}>"
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ def _page(
         f'<input type="range" id="{identity}-slider" min="0" max="{len(values) - 1}" value="{start}" '
         f'autocomplete="off"><output for="{identity}-slider">{escape(values[start])}</output></div>'
         f'<p class="live-says" aria-live="polite">{escape(says[start])}</p>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figcaption><span class="caption-text">{escape(caption)}</span></figcaption></figure>'
         f"<script>{script}</script>"
     )
 
@@ -241,6 +242,7 @@ _STYLE = """<style>
 .live-slider[hidden]{display:none}
 .live-slider input{flex:1;min-width:0;height:2rem}
 .live-slider output{min-width:2.5rem;text-align:right;font-variant-numeric:tabular-nums}
+.live figcaption{text-align:left}
 .live-says{min-height:3em;text-align:center;overflow-wrap:anywhere}
 html[data-theme="dark"] .bd-content div.cell_output .text_html:has(> .live){background:none;color:inherit}
 </style>"""
@@ -268,6 +270,9 @@ def _entries(value: object) -> Sequence[object]:
     return value if isinstance(value, _LISTS) else (value,)
 
 
-def _written(value: object) -> str:
-    """Numbers to 4 significant digits: finer than a pixel."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _short(value: Any) -> Value:
+    """Numbers to 4 significant digits, finer than a pixel; whole ones as integers."""
+    if isinstance(value, str):
+        return value
+    number = float(f"{value:.4g}")
+    return int(number) if number.is_integer() else number
