@@ -104,8 +104,8 @@ def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) 
     """Memory of training K = `members` stacked models at `batch` sequences each: bytes in float32.
 
     Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
-    the activations kept for the backward pass: at each position up to 20 n in a layer and 4 n outside of the layers. An
-    upper estimate, by at most a third. The logits of a chunk come on top: up to 512 MiB on an accelerator.
+    the activations kept for the backward pass: at each position up to 20 n + heads + 4 in a layer, 4 n + 8 outside of
+    the layers. An upper estimate, by at most a third. Logits come on top: up to 512 MiB on an accelerator.
     """
     check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
     batch = check_integer("batch", batch, minimum=1)
@@ -113,5 +113,5 @@ def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) 
     shape = architecture
     positions = batch * (shape.context - 1)
     numbers = 5 * shape.parameters + shape.vocabulary * shape.width
-    numbers += positions * shape.width * (20 * shape.depth + 4)
+    numbers += positions * (shape.depth * (20 * shape.width + shape.heads + 4) + 4 * shape.width + 8)
     return 4 * members * numbers
