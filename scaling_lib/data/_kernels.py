@@ -104,7 +104,13 @@ def extreme_eigenvalue(symmetric: sparse.csr_array, root: Float[np.ndarray, "nod
     seed = np.random.default_rng(0).standard_normal(nodes)  # fixed: the same digits each time
     try:
         values = linalg.eigsh(
-            operator, k=1, which="LA" if largest else "SA", v0=seed, ncv=40, maxiter=100, tol=1e-7,
+            operator,
+            k=1,
+            which="LA" if largest else "SA",
+            v0=seed,
+            ncv=40,
+            maxiter=100,
+            tol=1e-7,
             return_eigenvectors=False,
         )
         return float(np.clip(values[0], -1, 1))

@@ -8,33 +8,19 @@
     Biased weights      Pr(W = k) proportional to k^-kappa on [kmin, kmax] (paper, appendix A). Sorted, the weights of a
                         row fall as r^(-1 / (kappa - 1)) for kappa > 1 and exponentially in the rank r for kappa = 1.
 
-A walk on a graph of several components never leaves its own, so it has no single entropy rate: that is an error here,
-unless giant_component=True asks for the largest (strongly) connected component, its nodes renumbered in order.
+A random graph that is not connected is an error, unless giant_component=True asks for its largest component (`edges`).
 """
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
+from scaling_lib.data.edges import _from_matrix, from_counts, from_edges, from_networkx
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import (
-    InvalidArgument,
-    InvalidData,
-    check_array,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_path,
-    check_real,
-    check_text,
-)
-
-if TYPE_CHECKING:
-    import networkx
+from scaling_lib.errors import InvalidArgument, check_flag, check_instance, check_integer, check_real
 
 __all__ = [
     "Chain",
@@ -72,6 +58,7 @@ def erdos_renyi(
     """
     nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
     _check_generator(generator)
+    check_flag("giant_component", giant_component)
     pairs = nodes * (nodes - 1) // 2
     if (edges is None) == (probability is None):
         raise InvalidArgument(
@@ -193,133 +180,6 @@ def _continuous_weights(share: np.ndarray, kappa: float, kmin: float, kmax: floa
     return (kmin * np.exp(np.clip(logarithm, 0, span))).astype(np.float32).astype(np.float64)
 
 
-# ---------------------------------------------------------------------- a user's own graph
-
-
-def from_edges(table: Any, *, directed: bool = False, giant_component: bool = False) -> Chain:
-    """A chain from a table of edges: source, target and, if there is a third column, a positive weight.
-
-    table: an array [edge, 2 or 3], a data frame, or the path of a CSV file (a header line is recognised by the names
-    source and target; lines that begin with # are skipped). Nodes may be any integers or texts; `Chain.labels` keeps
-    them, in sorted order. Undirected: (u, v) and (v, u) are one edge. An edge that comes twice counts once without
-    weights; with weights, they add up.
-
-    Raises InvalidData for a file that is no such table, InvalidArgument for other bad values and for a graph that is
-    not (strongly) connected when giant_component is False.
-    """
-    check_flag("directed", directed)
-    check_flag("giant_component", giant_component)
-    source, target, weights = _read_table(table)
-    labels, numbers = np.unique(np.concatenate([source, target]), return_inverse=True)
-    source, target = numbers[: len(source)], numbers[len(source) :]
-    values = np.ones(len(source)) if weights is None else weights
-    shape = (len(labels), len(labels))
-    matrix = sparse.coo_array((values, (source, target)), shape=shape).tocsr()
-    if not directed:
-        matrix = (matrix + sparse.triu(matrix, 1).T + sparse.tril(matrix, -1).T).tocsr()
-    if weights is None:
-        matrix.data[:] = 1
-    return _from_matrix("table", matrix, directed, giant_component, labels.tolist())
-
-
-def _read_table(table: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The columns source, target, weight (or None) of an array, a data frame or a CSV file."""
-    import pandas
-
-    if isinstance(table, str | Path):
-        file = check_path("table", table)
-        try:
-            frame = pandas.read_csv(file, header=None, comment="#", dtype=str, skipinitialspace=True)
-        except (OSError, ValueError, pandas.errors.ParserError) as error:
-            reason = " ".join(str(error).split())
-            raise InvalidData(f"table must be a readable CSV file, got {str(file)!r} ({reason}): check it.") from None
-        names = [str(name).strip().lower() for name in frame.iloc[0]]
-        if names[:2] == ["source", "target"]:
-            frame = frame.iloc[1:]
-    elif isinstance(table, pandas.DataFrame):
-        frame = table
-    else:
-        array = np.asarray(table) if isinstance(table, np.ndarray | list | tuple) else None
-        if array is None or array.ndim != 2 or array.dtype.kind not in "iufU":
-            raise InvalidArgument(
-                "table must be an array [edge, 2 or 3], a data frame or the path of a CSV file, got "
-                f"{type(table).__name__}: pass one of these."
-            )
-        frame = pandas.DataFrame(array)
-    if frame.shape[1] not in (2, 3) or not len(frame):
-        raise InvalidData(
-            f"table must have rows of 2 or 3 columns (source, target, weight), got shape {frame.shape}: mend it."
-        )
-    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
-    if any(column.isna().any() for column in columns):
-        raise InvalidData(f"table must have no empty cells, got {int(frame.isna().sum().sum())}: fill or drop them.")
-    ends = [_node_column(column) for column in columns[:2]]
-    if ends[0].dtype != ends[1].dtype:
-        ends = [end.astype(str) for end in ends]
-    if len(columns) == 2:
-        return ends[0], ends[1], None
-    weights = pandas.to_numeric(columns[2], errors="coerce").to_numpy(np.float64)
-    bad = ~(np.isfinite(weights) & (weights > 0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InvalidData(
-            f"table must have positive finite weights, got {columns[2].iloc[row]!r} in data row {row + 1}: mend it."
-        )
-    return ends[0], ends[1], weights
-
-
-def _node_column(column: Any) -> np.ndarray:
-    """Nodes as int64 where all of them are integers, else as text."""
-    import pandas
-
-    numbers = pandas.to_numeric(column, errors="coerce")
-    if np.isfinite(numbers).all() and (numbers % 1 == 0).all() and (abs(numbers) < 2**53).all():
-        return numbers.to_numpy(np.int64)
-    return column.astype(str).str.strip().to_numpy(str)
-
-
-def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", giant_component: bool = False) -> Chain:
-    """A chain from a networkx graph, directed if the graph is.
-
-    weight: name of the edge attribute that holds the weights (edges without it count 1), or None for the unbiased walk.
-    """
-    import networkx
-
-    check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
-    check_flag("giant_component", giant_component)
-    if weight is not None:
-        check_text("weight", weight)
-    if graph.number_of_nodes() < 2:
-        raise InvalidArgument(f"graph must have at least 2 nodes, got {graph.number_of_nodes()}: pass a larger one.")
-    matrix = networkx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64, format="csr")
-    if not (np.isfinite(matrix.data).all() and (matrix.data > 0).all()):
-        raise InvalidArgument("graph must have positive finite weights, got others: drop those edges.")
-    if weight is None:
-        matrix.data[:] = 1
-    return _from_matrix("graph", matrix, graph.is_directed(), giant_component, list(graph.nodes))
-
-
-def from_counts(counts: Any, *, minimum: float = 1, giant_component: bool = False) -> Chain:
-    """The directed chain of a table of transition counts [node, node], dense or scipy sparse, such as bigram counts.
-
-    minimum: entries below it are dropped first (the paper's bigram graph keeps counts of 6 and more).
-    """
-    minimum = check_real("minimum", minimum, above=0)
-    check_flag("giant_component", giant_component)
-    if sparse.issparse(counts):
-        matrix = sparse.csr_array(counts, copy=True)
-        check_array("counts", matrix.data, minimum=0, least=0)
-    else:
-        matrix = sparse.csr_array(check_array("counts", counts, dimensions=2, minimum=0))
-    if matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
-        raise InvalidArgument(f"counts must be square with at least 2 nodes, got shape {matrix.shape}: pass n x n.")
-    matrix = matrix.astype(np.float64)
-    matrix.sum_duplicates()
-    matrix.data[matrix.data < minimum] = 0
-    matrix.eliminate_zeros()
-    return _from_matrix("counts", matrix, True, giant_component, None)
-
-
 # ---------------------------------------------------------------------- graphs with known answers
 
 
@@ -339,39 +199,55 @@ def complete(nodes: int) -> Chain:
 def regular(nodes: int, degree: int, *, generator: np.random.Generator) -> Chain:
     """A random connected graph in which every node has `degree` neighbours: entropy rate ln(degree).
 
-    Stubs are paired at random, pairs that would make a loop or a double edge are paired anew (Steger & Wormald 1999).
+    Half-edges are paired at random; a pair that is a loop or comes twice swaps ends with a random other pair until none
+    is left. Above half of the possible degree, the graph is the complement of such a one.
     """
     nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
     degree = check_integer("degree", degree, minimum=2, maximum=nodes - 1)
     _check_generator(generator)
     if nodes * degree % 2:
         raise InvalidArgument(f"degree must make nodes x degree even, got {nodes} x {degree}: change one by 1.")
+    dense = degree > (nodes - 1) / 2
     while True:
-        keys = _pair_stubs(nodes, degree, generator)
+        keys = _pair_half_edges(nodes, nodes - 1 - degree if dense else degree, generator)
         if keys is None:
             continue
+        if dense:
+            low, high = np.triu_indices(nodes, 1)
+            keys = np.setdiff1d(low * nodes + high, keys, assume_unique=True)
         source, target = keys // nodes, keys % nodes
         pieces, _ = connected_components(sparse.coo_array((np.ones(len(keys)), (source, target)), (nodes, nodes)))
         if pieces == 1:
             return _undirected(nodes, source, target)
 
 
-def _pair_stubs(nodes: int, degree: int, generator: np.random.Generator) -> np.ndarray | None:
-    """One attempt at a simple pairing; None where the stubs left over can only repeat themselves."""
-    stubs, keys = np.repeat(np.arange(nodes), degree), np.empty(0, np.int64)
-    for _ in range(200):
-        stubs = generator.permutation(stubs)
-        low, high = np.minimum(stubs[::2], stubs[1::2]), np.maximum(stubs[::2], stubs[1::2])
-        drawn = low * nodes + high
-        _, first = np.unique(drawn, return_index=True)
-        fresh = np.zeros(len(drawn), bool)
-        fresh[first] = True
-        fresh &= (low != high) & ~np.isin(drawn, keys)
-        keys = np.concatenate([keys, drawn[fresh]])
-        stubs = np.concatenate([low[~fresh], high[~fresh]])
-        if not len(stubs):
-            return keys
-    return None
+def _pair_half_edges(nodes: int, degree: int, generator: np.random.Generator) -> np.ndarray | None:
+    """Keys u * nodes + v, u < v, of a simple graph whose nodes have `degree` edges each; None if swaps get stuck."""
+    ends = generator.permutation(np.repeat(np.arange(nodes), degree)).reshape(-1, 2)
+    pairs = [(min(u, v), max(u, v)) for u, v in ends.tolist()]
+    times: dict[tuple[int, int], int] = {}
+    for pair in pairs:
+        times[pair] = times.get(pair, 0) + 1
+    wrong = [i for i, (u, v) in enumerate(pairs) if u == v or times[u, v] > 1]
+    patience = 100 * (len(pairs) + 1)
+    while wrong:
+        patience -= 1
+        if not patience:
+            return None
+        i, j = wrong.pop(), int(generator.integers(len(pairs)))
+        u, v = pairs[i]
+        if u != v and times[u, v] == 1:  # mended by an earlier swap
+            continue
+        x, y = pairs[j] if generator.integers(2) else pairs[j][::-1]
+        one, two = (min(u, x), max(u, x)), (min(v, y), max(v, y))
+        if i == j or u == x or v == y or one == two or times.get(one, 0) or times.get(two, 0):
+            wrong.append(i)
+            continue
+        for pair in (pairs[i], pairs[j]):
+            times[pair] -= 1
+        pairs[i], pairs[j] = one, two
+        times[one] = times[two] = 1
+    return np.array([u * nodes + v for u, v in pairs], dtype=np.int64)
 
 
 def tree(branching: int, depth: int) -> Chain:
@@ -409,33 +285,6 @@ def _undirected(
     nodes: int, source: np.ndarray, target: np.ndarray, giant_component: bool = False, name: str = "edges"
 ) -> Chain:
     """The unbiased chain on distinct undirected edges (no loops); `name` is the argument to blame."""
-    check_flag("giant_component", giant_component)
     ends = np.concatenate([source, target]).astype(np.int32), np.concatenate([target, source]).astype(np.int32)
     matrix = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(nodes, nodes)).tocsr()
     return _from_matrix(name, matrix, False, giant_component, None)
-
-
-def _from_matrix(
-    name: str, matrix: sparse.csr_array, directed: bool, giant_component: bool, labels: list[Any] | None
-) -> Chain:
-    """The chain of a weight matrix, or of its largest component; `name` is the argument to blame."""
-    matrix.sort_indices()
-    pieces, member = connected_components(matrix, directed=directed, connection="strong")
-    if giant_component and pieces > 1:
-        kept = np.flatnonzero(member == np.bincount(member).argmax())
-        matrix = matrix[kept][:, kept].tocsr()
-        matrix.sort_indices()
-        labels = kept.tolist() if labels is None else [labels[i] for i in kept]
-        pieces = 1
-    kind = "strongly connected" if directed else "connected"
-    if pieces > 1:
-        isolated = int(((matrix != 0).sum(axis=0) + (matrix != 0).sum(axis=1) == 0).sum())
-        raise InvalidArgument(
-            f"{name} must make one {kind} graph, got {pieces} components on {matrix.shape[0]} nodes ({isolated} of "
-            f"them isolated): add edges, or pass giant_component=True."
-        )
-    if matrix.shape[0] < 2:
-        raise InvalidArgument(
-            f"{name} must make a {kind} graph of at least 2 nodes, got {matrix.shape[0]}: add edges between nodes."
-        )
-    return Chain(matrix.indptr, matrix.indices, matrix.data, directed, None if labels is None else tuple(labels))

@@ -190,40 +190,43 @@ def expected_excess_loss(
     pseudocount, outcomes = _smoothing(chain, counter)
     result = np.empty(len(sizes))
     for i, size in enumerate(sizes.tolist()):
-        arcs = _mean_logarithm(size, chain.pair_law, np.full(chain.arcs, pseudocount))
-        rows = _mean_logarithm(size, chain.stationary, pseudocount * outcomes)
+        arcs = _mean_logarithm(size, chain.pair_law, pseudocount)
+        rows = np.empty(chain.nodes)
+        for number in np.unique(outcomes):  # of nodes that share the pseudocounts
+            same = outcomes == number
+            rows[same] = _mean_logarithm(size, chain.stationary[same], pseudocount * number)
         result[i] = chain.stationary @ rows - chain.pair_law @ arcs - chain.entropy_rate
     return result
 
 
-def _mean_logarithm(size: int, probability: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """E ln(X + shift), X ~ Binomial(size, probability), to about 1e-13."""
-    points, back = np.unique(np.stack([probability, shift]), axis=1, return_inverse=True)
-    if points.shape[1] <= 512 or len(set(shift)) > 1:
-        return _mean_logarithm_integral(size, *points)[back.ravel()]
+def _mean_logarithm(size: int, probability: np.ndarray, shift: float) -> np.ndarray:
+    """E ln(X + shift), X ~ Binomial(size, probability), to about 1e-12."""
+    points, back = np.unique(probability, return_inverse=True)
+    if len(points) <= 512:
+        return _mean_logarithm_integral(size, points, shift)[back]
     # A smooth function of ln p, analytic in a strip of half-width pi / 2: Chebyshev interpolation converges as
     # exp(-degree (pi / 2) / half-width).
-    ends = np.log(probability.min()), np.log(probability.max())
-    degree = int(32 + 24 * (ends[1] - ends[0]) / 2)
+    ends = np.log(points[0]), np.log(points[-1])
     curve = np.polynomial.Chebyshev.interpolate(
-        lambda logarithm: _mean_logarithm_integral(size, np.exp(logarithm), np.full(len(logarithm), shift[0])),
-        degree,
+        lambda logarithm: _mean_logarithm_integral(size, np.minimum(np.exp(logarithm), 1), shift),
+        int(32 + 24 * (ends[1] - ends[0]) / 2),
         domain=ends,
     )
     return curve(np.log(probability))
 
 
-def _mean_logarithm_integral(size: int, probability: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _mean_logarithm_integral(size: int, probability: np.ndarray, shift: float) -> np.ndarray:
     """The integral of the module docstring in x = ln s, by the trapezoidal rule, whose error is e^(-pi^2 / 0.25)."""
     step = 0.25
-    left = -38 - np.log(max(1.0, size * probability.max() + shift.max()))
-    right = np.log(40 / min(1.0, shift.min()))
+    left = -38 - np.log(max(1.0, size * probability.max() + shift))
+    right = np.log(40 / min(1.0, shift))
     s = np.exp(np.arange(left, right + step, step))
     decayed = -np.expm1(-s)
     result = np.empty(len(probability))
     for begin in range(0, len(probability), 1024):  # 1024 x 280 numbers at a time
         part = slice(begin, begin + 1024)
-        stays = np.exp(size * np.log1p(-np.outer(probability[part], decayed)) - np.outer(shift[part], s))
+        with np.errstate(divide="ignore"):  # ln(1 - p) where p = 1: the walk that has no choice
+            stays = np.exp(size * np.log1p(-np.outer(probability[part], decayed)) - shift * s)
         result[part] = (np.exp(-s) - stays).sum(axis=1) * step
     return result
 

@@ -209,9 +209,10 @@ class Chain:
     @cached_property
     def row_entropies(self) -> Float[np.ndarray, "node"]:
         """h_u in nats."""
-        return np.log(self.strengths) - np.add.reduceat(
-            self.weights * np.log(self.weights), self.indptr[:-1]
-        ) / self.strengths
+        return (
+            np.log(self.strengths)
+            - np.add.reduceat(self.weights * np.log(self.weights), self.indptr[:-1]) / self.strengths
+        )
 
     @cached_property
     def entropy_rate(self) -> float:

@@ -1,6 +1,5 @@
 """A valid call for each public name of data.chains."""
 
-import networkx
 import numpy as np
 
 from scaling_lib.data import chains
@@ -26,9 +25,6 @@ EXAMPLES = [
             "generator": generator(),
         },
     ),
-    (chains.from_edges, {"table": [[0, 1], [1, 2], [2, 0]], "directed": True, "giant_component": False}),
-    (chains.from_networkx, {"graph": networkx.cycle_graph(5), "weight": None, "giant_component": False}),
-    (chains.from_counts, {"counts": [[1, 2], [3, 0]], "minimum": 1.0, "giant_component": False}),
     (chains.ring, {"nodes": 5}),
     (chains.complete, {"nodes": 5}),
     (chains.regular, {"nodes": 10, "degree": 3, "generator": generator()}),

@@ -1,0 +1,180 @@
+"""A user's own graph: from a table of edges, a networkx graph, or a table of counts.
+
+A walk on a graph of several components never leaves its own, so it has no single entropy rate: that is an error here,
+unless giant_component=True asks for the largest (strongly) connected component, its nodes renumbered in order, their
+names kept in `Chain.labels`. All three are re-exported by `chains`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.sparse.csgraph import connected_components
+
+from scaling_lib.data.markov import Chain
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    check_array,
+    check_flag,
+    check_instance,
+    check_path,
+    check_real,
+    check_text,
+)
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["from_counts", "from_edges", "from_networkx"]
+
+
+def from_edges(table: Any, *, directed: bool = False, giant_component: bool = False) -> Chain:
+    """A chain from a table of edges: source, target and, if there is a third column, a positive weight.
+
+    table: an array [edge, 2 or 3], a data frame, or the path of a CSV file (a header line is recognised by the names
+    source and target; lines that begin with # are skipped). Nodes may be any integers or texts; `Chain.labels` keeps
+    them, in sorted order. Undirected: (u, v) and (v, u) are one edge. An edge that comes twice counts once without
+    weights; with weights, they add up.
+
+    Raises InvalidData for a file that is no such table, InvalidArgument for other bad values and for a graph that is
+    not (strongly) connected when giant_component is False.
+    """
+    check_flag("directed", directed)
+    check_flag("giant_component", giant_component)
+    source, target, weights = _read_table(table)
+    labels, numbers = np.unique(np.concatenate([source, target]), return_inverse=True)
+    source, target = numbers[: len(source)], numbers[len(source) :]
+    values = np.ones(len(source)) if weights is None else weights
+    shape = (len(labels), len(labels))
+    matrix = sparse.coo_array((values, (source, target)), shape=shape).tocsr()
+    if not directed:
+        matrix = (matrix + sparse.triu(matrix, 1).T + sparse.tril(matrix, -1).T).tocsr()
+    if weights is None:
+        matrix.data[:] = 1
+    return _from_matrix("table", matrix, directed, giant_component, labels.tolist())
+
+
+def _read_table(table: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The columns source, target, weight (or None) of an array, a data frame or a CSV file."""
+    import pandas
+
+    if isinstance(table, str | Path):
+        file = check_path("table", table)
+        try:
+            frame = pandas.read_csv(file, header=None, comment="#", dtype=str, skipinitialspace=True)
+        except (OSError, ValueError, pandas.errors.ParserError) as error:
+            reason = " ".join(str(error).split())
+            raise InvalidData(f"table must be a readable CSV file, got {str(file)!r} ({reason}): check it.") from None
+        names = [str(name).strip().lower() for name in frame.iloc[0]]
+        if names[:2] == ["source", "target"]:
+            frame = frame.iloc[1:]
+    elif isinstance(table, pandas.DataFrame):
+        frame = table
+    else:
+        array = np.asarray(table) if isinstance(table, np.ndarray | list | tuple) else None
+        if array is None or array.ndim != 2 or array.dtype.kind not in "iufU":
+            raise InvalidArgument(
+                "table must be an array [edge, 2 or 3], a data frame or the path of a CSV file, got "
+                f"{type(table).__name__}: pass one of these."
+            )
+        frame = pandas.DataFrame(array)
+    if frame.shape[1] not in (2, 3) or not len(frame):
+        raise InvalidData(
+            f"table must have rows of 2 or 3 columns (source, target, weight), got shape {frame.shape}: mend it."
+        )
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    if any(column.isna().any() for column in columns):
+        raise InvalidData(f"table must have no empty cells, got {int(frame.isna().sum().sum())}: fill or drop them.")
+    ends = [_node_column(column) for column in columns[:2]]
+    if ends[0].dtype != ends[1].dtype:
+        ends = [end.astype(str) for end in ends]
+    if len(columns) == 2:
+        return ends[0], ends[1], None
+    weights = pandas.to_numeric(columns[2], errors="coerce").to_numpy(np.float64)
+    bad = ~(np.isfinite(weights) & (weights > 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InvalidData(
+            f"table must have positive finite weights, got {columns[2].iloc[row]!r} in data row {row + 1}: mend it."
+        )
+    return ends[0], ends[1], weights
+
+
+def _node_column(column: Any) -> np.ndarray:
+    """Nodes as int64 where all of them are integers, else as text."""
+    import pandas
+
+    numbers = pandas.to_numeric(column, errors="coerce")
+    if np.isfinite(numbers).all() and (numbers % 1 == 0).all() and (abs(numbers) < 2**53).all():
+        return numbers.to_numpy(np.int64)
+    return column.astype(str).str.strip().to_numpy(str)
+
+
+def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", giant_component: bool = False) -> Chain:
+    """A chain from a networkx graph, directed if the graph is.
+
+    weight: name of the edge attribute that holds the weights (edges without it count 1), or None for the unbiased walk.
+    """
+    import networkx
+
+    check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
+    check_flag("giant_component", giant_component)
+    if weight is not None:
+        check_text("weight", weight)
+    if graph.number_of_nodes() < 2:
+        raise InvalidArgument(f"graph must have at least 2 nodes, got {graph.number_of_nodes()}: pass a larger one.")
+    matrix = networkx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64, format="csr")
+    if not (np.isfinite(matrix.data).all() and (matrix.data > 0).all()):
+        raise InvalidArgument("graph must have positive finite weights, got others: drop those edges.")
+    if weight is None:
+        matrix.data[:] = 1
+    return _from_matrix("graph", matrix, graph.is_directed(), giant_component, list(graph.nodes))
+
+
+def from_counts(counts: Any, *, minimum: float = 1, giant_component: bool = False) -> Chain:
+    """The directed chain of a table of transition counts [node, node], dense or scipy sparse, such as bigram counts.
+
+    minimum: entries below it are dropped first (the paper's bigram graph keeps counts of 6 and more).
+    """
+    minimum = check_real("minimum", minimum, above=0)
+    check_flag("giant_component", giant_component)
+    if sparse.issparse(counts):
+        matrix = sparse.csr_array(counts, copy=True)
+        check_array("counts", matrix.data, minimum=0, least=0)
+    else:
+        matrix = sparse.csr_array(check_array("counts", counts, dimensions=2, minimum=0))
+    if matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise InvalidArgument(f"counts must be square with at least 2 nodes, got shape {matrix.shape}: pass n x n.")
+    matrix = matrix.astype(np.float64)
+    matrix.sum_duplicates()
+    matrix.data[matrix.data < minimum] = 0
+    matrix.eliminate_zeros()
+    return _from_matrix("counts", matrix, True, giant_component, None)
+
+
+def _from_matrix(
+    name: str, matrix: sparse.csr_array, directed: bool, giant_component: bool, labels: list[Any] | None
+) -> Chain:
+    """The chain of a weight matrix, or of its largest component; `name` is the argument to blame."""
+    matrix.sort_indices()
+    pieces, member = connected_components(matrix, directed=directed, connection="strong")
+    if giant_component and pieces > 1:
+        kept = np.flatnonzero(member == np.bincount(member).argmax())
+        matrix = matrix[kept][:, kept].tocsr()
+        matrix.sort_indices()
+        labels = kept.tolist() if labels is None else [labels[i] for i in kept]
+        pieces = 1
+    kind = "strongly connected" if directed else "connected"
+    if pieces > 1:
+        isolated = int(((matrix != 0).sum(axis=0) + (matrix != 0).sum(axis=1) == 0).sum())
+        raise InvalidArgument(
+            f"{name} must make one {kind} graph, got {pieces} components on {matrix.shape[0]} nodes ({isolated} of "
+            f"them isolated): add edges, or pass giant_component=True."
+        )
+    if matrix.shape[0] < 2:
+        raise InvalidArgument(
+            f"{name} must make a {kind} graph of at least 2 nodes, got {matrix.shape[0]}: add edges between nodes."
+        )
+    return Chain(matrix.indptr, matrix.indices, matrix.data, directed, None if labels is None else tuple(labels))
