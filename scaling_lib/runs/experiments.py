@@ -191,7 +191,7 @@ def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
 
 _ER_200 = MappingProxyType({"nodes": 200, "edges": 1000})
 _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
-_SP_RATES = tuple(2.0**power for power in range(-9, -3))
+_SP_RATES = tuple(2.0**power for power in range(-9, -2))
 _LIMITS = (50_000, 100_000, 200_000)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
@@ -207,7 +207,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
                     "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
                     "colab": Grid((64,), _spaced(100_000, 1.6, 9), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((64,), _spaced(100_000, 1.4, 8), (0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((64,), _spaced(100_000, 1.4, 8), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
             Experiment(
