@@ -1,0 +1,52 @@
+"""Tables of others: complete, and what they are said to be."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import scaling_lib.fits.public_tables as public_tables
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.laws import Chinchilla
+from scaling_lib.fits.public_tables import CORPORA, mlfoundations_runs, published_exponents
+
+ORIGINAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "mlfoundations_scaling" / "runs.csv"
+
+
+def test_every_corpus_has_its_runs():
+    assert [len(mlfoundations_runs(corpus)) for corpus in CORPORA] == [34, 35, 35]
+
+
+def test_the_licence_lies_beside_the_table():
+    text = (Path(public_tables.__file__).parent / "mlfoundations.LICENSE.txt").read_text()
+    assert "MIT License" in text and "Copyright" in text
+
+
+@pytest.mark.skipif(not ORIGINAL.exists(), reason="the original table is not beside this checkout")
+def test_the_table_is_the_original_with_fewer_columns():
+    original = pd.read_csv(ORIGINAL).set_index("name")
+    for corpus in CORPORA:
+        table = mlfoundations_runs(corpus).set_index("name")
+        same = original.loc[table.index]
+        assert (table["N"] == same["params"]).all() and (table["D"] == same["tokens"]).all()
+        assert (table["loss"] - same["loss__c4_val"]).abs().max() <= 5e-7
+
+
+def test_the_known_fit():
+    """E 1.6200, alpha .2526, beta .2622 by 60 tight L-BFGS-B searches and by a second implementation."""
+    params = fit(Chinchilla(), mlfoundations_runs()).params
+    assert (params["E"], params["alpha"], params["beta"]) == pytest.approx((1.6200, 0.2526, 0.2622), abs=6e-5)
+
+
+def test_another_corpus_is_refused():
+    with pytest.raises(InvalidArgument, match="corpus"):
+        mlfoundations_runs("pile")
+
+
+def test_the_captions_of_the_paper():
+    table = published_exponents()
+    assert len(table) == 13 and table["figure"].is_unique
+    ratio = table["mse_d_exponential"] / table["mse_d_power"]
+    assert (ratio >= 50).sum() == 5
+    assert (table["alpha"] >= table["beta"]).sum() == 10
