@@ -26,19 +26,24 @@ EXPONENT_RANGE = (1e-4, 10.0)
 
 @dataclass(frozen=True)
 class AffineTerm:
-    """u = theta[:, index] @ features; features has shape (coordinates, points), or (coordinates, 1) for a constant."""
+    """u = logs[:, index] @ features; features has shape (coordinates, points), or (coordinates, 1) for a constant.
+
+    logs: log of the coefficient first, then exponents. led: the first coordinate is a coefficient, u = log c + v.
+    """
 
     index: tuple[int, ...]
     features: np.ndarray
+    led: bool = True
 
 
 @dataclass(frozen=True)
 class CurvedTerm:
-    """`function(theta[:, index])` gives u (batch, points), its gradient (batch, q, points) and Hessian (batch, q, q,
-    points)."""
+    """`function(logs[:, index])` gives u (batch, points), its gradient (batch, q, points) and Hessian (batch, q, q,
+    points). logs, led: as for AffineTerm."""
 
     index: tuple[int, ...]
     function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    led: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,11 @@ class Law:
         raise NotImplementedError
 
     @property
+    def coefficients(self) -> tuple[str, ...]:
+        """The offset and what multiplies its companions: easy to fit once all other parameters are given."""
+        raise NotImplementedError
+
+    @property
     def fixed(self) -> dict[str, float]:
         """Parameters that a fit holds fixed, with their values."""
         return dict(self.pinned) | ({} if self.offset is None else {"E": self.offset})
@@ -170,7 +180,7 @@ class Law:
         raise NotImplementedError
 
     def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
-        """(M, shift): (log of) the parameters = M theta + shift; exponents enter as they are, all others as logs."""
+        """(M, shift): (logs of) the parameters = M logs + shift; exponents enter as they are, all others as logs."""
         return np.eye(len(self.parameters)), np.zeros(len(self.parameters))
 
     def candidates(

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_real
-from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, CurvedTerm, Law
-from scaling_lib.fits._newton import Loss, Solution, minimise
+from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, Law
+from scaling_lib.fits._design import Design, Rho
+from scaling_lib.fits._newton import Solution, minimise
 from scaling_lib.fits._starts import projected_starts
 from scaling_lib.fits.tables import table_columns
 
@@ -62,26 +63,31 @@ class Problem:
         return centre if self.centred and not pinned else dict.fromkeys(centre, 0.0)
 
     @cached_property
-    def terms(self) -> list[AffineTerm | CurvedTerm]:
+    def design(self) -> Design:
         """The law's terms on these points."""
-        return self.law.terms(self.columns, self.centre)
+        return self.design_at(self.columns)
+
+    def design_at(self, columns: Mapping[str, np.ndarray]) -> Design:
+        """The law's terms elsewhere, in the same coordinates."""
+        points = len(next(iter(columns.values())))
+        return Design(self.law.terms(columns, self.centre), points, len(self.law.parameters))
 
     @cached_property
     def frame(self) -> tuple[np.ndarray, np.ndarray]:
-        """(log) parameters = M theta + shift."""
+        """(logs of the) parameters = M logs + shift; a coordinate is its log, or for a coefficient its exponential."""
         return self.law.frame(self.centre)
 
     @property
     def offset_floor(self) -> float:
-        """An E whose logarithm is here or lower is zero: it no longer changes L in double precision."""
-        return float(np.log(self.loss.min())) - 40.0
+        """An E this small or smaller is zero: it does not change L in double precision."""
+        return float(self.loss.min()) * 4e-18
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Of the coordinates; equal where a parameter is pinned."""
-        law, size = self.law, len(self.law.parameters)
-        lower, upper = np.full(size, -700.0), np.full(size, 700.0)
-        lower[0], upper[0] = self.offset_floor, np.log(self.loss.max())
+        law = self.law
+        lower, upper = np.where(self.design.linear, 1e-60, -700.0), np.where(self.design.linear, 1e60, 700.0)
+        lower[0], upper[0] = self.offset_floor, self.loss.max()
         for name in law.exponents:
             lower[law.parameters.index(name)], upper[law.parameters.index(name)] = EXPONENT_RANGE
         for name, value in law.fixed.items():
@@ -89,40 +95,57 @@ class Problem:
             lower[i] = upper[i] = self.coordinate(name, value)
         return lower, upper
 
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """Which coordinates are an offset or a coefficient."""
+        return np.array([name in self.law.coefficients for name in self.law.parameters])
+
     def coordinate(self, name: str, value: float) -> float:
         """The coordinate of a parameter that is not mixed with another (see `centred`)."""
         if name in self.law.exponents:
             return value
-        if name == "E" and value == 0:
-            return self.offset_floor
-        return max(float(np.log(value)) - float(self.frame[1][self.law.parameters.index(name)]), -700.0)
+        if name == "E":
+            return max(value, self.offset_floor)
+        i = self.law.parameters.index(name)
+        log = float(np.log(value) - self.frame[1][i])
+        return float(np.exp(np.clip(log, -138, 138))) if self.design.linear[i] else float(np.clip(log, -700, 700))
 
     def coordinates(self, params: Mapping[str, float]) -> np.ndarray:
         """All coordinates of parameter values: the inverse of `natural`."""
-        logs = np.array([self.coordinate(name, params[name]) for name in self.law.parameters])
-        return np.linalg.solve(self.frame[0], logs)
+        law = self.law
+        values = np.array([max(params[name], self.offset_floor if name == "E" else 0.0) for name in law.parameters])
+        logs = np.where([name in law.exponents for name in law.parameters], values, np.log(values))
+        logs = np.linalg.solve(self.frame[0], logs - self.frame[1])
+        return np.where(self.design.linear, np.exp(logs), logs)
 
     def natural(self, theta: np.ndarray) -> np.ndarray:
         """Parameters (batch, p) from coordinates (batch, p)."""
-        matrix, shift = self.frame
-        values = theta @ matrix.T + shift
-        logs = np.array([name not in self.law.exponents for name in self.law.parameters])
+        linear, exponents = self.design.linear, [name in self.law.exponents for name in self.law.parameters]
+        logs = np.where(linear, np.log(np.where(linear, theta, 1.0)), theta)
+        values = logs @ self.frame[0].T + self.frame[1]
         with np.errstate(over="ignore"):
-            values = np.where(logs, np.exp(np.where(logs, values, 0.0)), values)
+            values = np.where(exponents, values, np.exp(np.where(exponents, 0.0, values)))
         values[theta[:, 0] <= self.offset_floor, 0] = 0.0
         for name, value in self.law.fixed.items():
             values[:, self.law.parameters.index(name)] = value
         return values
 
+    def natural_slope(self, theta: np.ndarray) -> np.ndarray:
+        """d parameters / d coordinates, (p, p)."""
+        natural = self.natural(theta[None])[0]
+        rows = np.where([name in self.law.exponents for name in self.law.parameters], 1.0, natural)
+        slope = rows[:, None] * self.frame[0] * np.where(self.design.linear, 1 / theta, 1.0)
+        slope[0, 0] = 1.0
+        return slope
+
     def starts(self, ranks: np.ndarray = _FIRST) -> np.ndarray:
         """Coordinates (starts, p) from the variable projection."""
-        return projected_starts(
-            self.law, self.columns, self.centre, self.loss, self.weights, self.logarithmic, ranks
-        )
+        logs = projected_starts(self.law, self.columns, self.centre, self.loss, self.weights, self.logarithmic, ranks)
+        return np.where(self.design.linear, np.exp(np.clip(logs, -138, 138)), logs)
 
     def search(self) -> tuple[np.ndarray, float, bool]:
         """The optimum: coordinates, value, whether converged. A doubtful end is searched for again from many cells."""
-        affine = all(isinstance(term, AffineTerm) for term in self.terms)
+        affine = all(isinstance(term, AffineTerm) for term in self.design.terms)
         solution = self.solve(self.starts(_FIRST if affine else _SECOND))
         best = int(np.argmin(solution.value))
         lower, upper = self.bounds
@@ -151,44 +174,27 @@ class Problem:
         lower, upper = self.bounds if bounds is None else bounds
         if self.objective == "log-lad":
             return self._solve_lad(start, weights, y, lower, upper)
-        solution = minimise(self.terms, y, weights, start, Loss(self.logarithmic, self.delta), lower, upper)
+        solution = minimise(self.design, y, weights, start, Rho(self.logarithmic, self.delta), lower, upper, self.inner)
         if self.delta is None:
             return Solution(solution.theta, 2 * solution.value, solution.converged, solution.evaluations)
         return solution
 
     def predicted(self, theta: np.ndarray) -> np.ndarray:
         """L or log L at the points, (batch, points)."""
-        total = np.zeros((len(theta), len(self.loss)))
-        for term in self.terms:
-            own = theta[:, term.index]
-            total += np.exp(own @ term.features if isinstance(term, AffineTerm) else term.function(own)[0])
-        return np.log(total) if self.logarithmic else total
+        loss = self.design.values(theta)
+        return np.log(loss) if self.logarithmic else loss
 
     def slopes(self, theta: np.ndarray, columns: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
         """d L / d theta or d log L / d theta, (points, p), here or at other columns."""
-        terms = self.terms if columns is None else self.law.terms(columns, self.centre)
-        parts, slopes = [], []
-        for term in terms:
-            own = theta[None, term.index]
-            if isinstance(term, AffineTerm):
-                parts.append(np.exp(own @ term.features)[0])
-                slopes.append(term.features)
-            else:
-                u, slope, _ = term.function(own)
-                parts.append(np.exp(u[0]))
-                slopes.append(slope[0])
-        total = np.sum(np.broadcast_arrays(*parts), axis=0)
-        jacobian = np.zeros((len(total), len(theta)))
-        for term, part, slope in zip(terms, parts, slopes, strict=True):
-            jacobian[:, term.index] += (part * slope).T
-        return jacobian / total[:, None] if self.logarithmic else jacobian
+        design = self.design if columns is None else self.design_at(columns)
+        return design.slopes(theta[None], self.logarithmic)[0].T
 
     def _solve_lad(
         self, start: np.ndarray, weights: np.ndarray | None, y: np.ndarray, lower: np.ndarray, upper: np.ndarray
     ) -> Solution:
         theta, evaluations = start, np.zeros(len(start), int)
         for delta in _LAD_DELTAS:
-            solution = minimise(self.terms, y, weights, theta, Loss(True, delta), lower, upper)
+            solution = minimise(self.design, y, weights, theta, Rho(True, delta), lower, upper, self.inner)
             theta, evaluations = solution.theta, evaluations + solution.evaluations
         lower, upper = np.broadcast_to(lower, theta.shape), np.broadcast_to(upper, theta.shape)
         theta, converged = theta.copy(), solution.converged.copy()
@@ -220,7 +226,7 @@ class Problem:
         for _ in range(6):
             slope = self.slopes(place)[np.ix_(on, np.flatnonzero(free))]
             step = np.linalg.lstsq(slope, deviation(place)[on], rcond=1e-12)[0]
-            place[free] += step
+            place[free] = np.clip(place[free] + step, *(bound[free] for bound in self.bounds))
             if not np.isfinite(place).all() or np.abs(step).max(initial=0.0) < 1e-14:
                 break
         residual = deviation(place)

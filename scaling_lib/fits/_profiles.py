@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scaling_lib.fits._newton import Design, Loss
 from scaling_lib.fits._problem import Problem
 
 __all__ = ["Ends", "profile_ends"]
@@ -52,7 +51,7 @@ def profile_ends(
     plain = parameter == "E" or parameter in problem.law.exponents
     estimate = params[:, j] if plain else np.log(params[:, j])
     theta = np.array([bare.coordinates(dict(zip(names, row, strict=True))) for row in params])
-    ridge = _ridge(bare, theta, j) / (estimate[:, None] + (estimate[:, None] == 0) if parameter == "E" else 1.0)
+    ridge = _ridge(bare, theta, j) * (1.0 if plain or not bare.design.linear[j] else theta[:, j : j + 1])
     if parameter == "E":
         least, most = 0.0, float(problem.loss.max()) * 2
     elif plain:
@@ -70,12 +69,13 @@ def profile_ends(
 
     def root(place: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """sqrt(drop / threshold) at phi = place, for these rows; the constrained optimum is kept as the next start."""
-        if parameter == "E":
-            with np.errstate(divide="ignore"):
-                fixed = np.maximum(np.log(place), bare.offset_floor)
-        else:
-            fixed = place if plain else place - bare.frame[1][j]
-        start, low, high = theta[rows] + (place - last[rows])[:, None] * ridge[rows], lower[rows].copy(), upper[rows].copy()
+        fixed = np.maximum(place, bare.offset_floor) if parameter == "E" else place
+        if not plain:
+            fixed = place - bare.frame[1][j]
+            fixed = np.exp(fixed) if bare.design.linear[j] else fixed
+        start = theta[rows] + (place - last[rows])[:, None] * ridge[rows]
+        start = np.where(bare.design.linear, np.maximum(start, 0.2 * theta[rows]), start)
+        low, high = lower[rows].copy(), upper[rows].copy()
         start[:, j] = low[:, j] = high[:, j] = fixed
         solution = bare.solve(start, y=None if data is None else data[rows], bounds=(low, high))
         theta[rows], last[rows] = solution.theta, place
@@ -128,11 +128,9 @@ def _ridge(problem: Problem, theta: np.ndarray, j: int) -> np.ndarray:
     """How the other coordinates go along with coordinate j, (batch, p): the column of the inverse Gauss matrix."""
     lower, upper = problem.bounds
     free = np.flatnonzero(lower < upper)
-    design = Design(problem.terms, len(problem.loss), theta.shape[1])
-    inverse = np.linalg.inv(design.metric(theta, Loss(problem.logarithmic, None))[:, free[:, None], free])
+    inverse = np.linalg.inv(problem.design.metric(theta, problem.logarithmic)[:, free[:, None], free])
     k = int(np.flatnonzero(free == j)[0])
     ridge = np.zeros_like(theta)
     ridge[:, free] = inverse[:, :, k] / inverse[:, k, k][:, None]
     ridge[theta <= lower] = 0.0
-    ridge[theta[:, j] <= lower[j]] = 0.0
     return ridge

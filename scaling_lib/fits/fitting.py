@@ -30,7 +30,7 @@ from scipy import optimize, stats
 
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_integer, check_real, invalid
 from scaling_lib.fits._forms import EXPONENT_RANGE, Law
-from scaling_lib.fits._newton import Loss
+from scaling_lib.fits._design import Rho
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.tables import suspicions
@@ -126,10 +126,10 @@ class Fit:
         weights = 1.0 if self.problem.weights is None else self.problem.weights
         y = self.problem.y
         delta = self.problem.delta
-        rule = Loss(self.problem.logarithmic, delta)
+        rule = Rho(self.problem.logarithmic, delta)
 
         def cost(level: float) -> float:
-            rho = np.abs(y - level) if self.problem.objective == "log-lad" else rule.rho(y - level)
+            rho = np.abs(y - level) if self.problem.objective == "log-lad" else rule(y - level)
             return float(np.sum(weights * rho)) * (2 if delta is None and self.problem.objective != "log-lad" else 1)
 
         if y.min() == y.max():
@@ -218,9 +218,7 @@ class Fit:
     @cached_property
     def _slope_of_parameters(self) -> np.ndarray:
         """d params / d theta, (p, p)."""
-        exponents = self.law.exponents
-        natural = [1.0 if name in exponents else self.params[name] for name in self.law.parameters]
-        return np.array(natural)[:, None] * self.problem.frame[0]
+        return self.problem.natural_slope(self.theta)
 
     @cached_property
     def covariance(self) -> pd.DataFrame:

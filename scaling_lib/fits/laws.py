@@ -61,6 +61,10 @@ class _OneDimensional(Law):
     def exponents(self) -> tuple[str, ...]:
         return (self.exponent,)
 
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        return ("E", self.coefficient)
+
     def _centred(self, exponent: str, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """log B = b + beta * centre: the coefficient in the middle of the data is nearly uncorrelated with beta."""
         matrix, shift = Law.frame(self, centre)
@@ -344,6 +348,10 @@ class Chinchilla(Law):
         return ("E", "A", "B", *self.exponents)
 
     @property
+    def coefficients(self) -> tuple[str, ...]:
+        return ("E", "A", "B")
+
+    @property
     def exponents(self) -> tuple[str, ...]:
         return ("alpha",) if self.tied_exponents else ("alpha", "beta")
 
@@ -398,6 +406,10 @@ class Kaplan(Law):
         return ("E", "Nc", "Dc", "alpha", "beta")
 
     @property
+    def coefficients(self) -> tuple[str, ...]:
+        return ("E", "Nc", "Dc")
+
+    @property
     def exponents(self) -> tuple[str, ...]:
         return ("alpha", "beta")
 
@@ -441,7 +453,7 @@ class Kaplan(Law):
             hessian[:, 3, 3] = bend * power / beta
             return beta * inner, gradient, hessian
 
-        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3, 4), term)]
+        return [AffineTerm((0,), _CONSTANT), CurvedTerm((1, 2, 3, 4), term, led=False)]
 
     def candidates(
         self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
