@@ -26,7 +26,10 @@ For support_known A = (2E - n) / 2, whatever a (paper, appendix C). B_u is the s
 a = 0 it is (5/12) sum 1/p - k/2 + 1/12, where the paper's equation 20 prints another one (it stops at the third
 moment; the fourth is of the same order). The other part of B comes from c_u being random too.
 
-Longer walks revisit nodes in clusters, so c_u scatters otherwise than binomially: A is the same, B is not. Simulate.
+Longer walks revisit nodes in clusters, so c_u scatters otherwise than binomially: A is the same, B is not. On random
+graphs this hardly shows (ER 1000/5000, walks of 50 or 10,001 tokens: within 2 % of the expectation at D = arcs / 2,
+within 0.5 % from D = 2 arcs on); on narrow ones it does (ring of 11: B near 100 for walks of 50 tokens, 25 here).
+Where it matters, simulate.
 """
 
 from dataclasses import dataclass

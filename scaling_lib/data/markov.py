@@ -13,7 +13,7 @@ one stationary law exists:
                         (paper, appendix C: (2E - n) / 2D)
 
 How fast a walk forgets: P has the eigenvalues 1 = l_1 > l_2 >= ... >= l_n >= -1 when W is symmetric. Every correlation
-over t steps is a sum of l_k^t, k >= 2, so it decays exponentially, at best as max(|l_2|, |l_n|)^t; both ends matter
+over t steps is a sum of l_k^t, k >= 2, so it decays exponentially, no slower than max(|l_2|, |l_n|)^t; both ends count
 (l_n = -1 exactly for bipartite graphs, which never mix). For directed chains the l_k are complex and the second largest
 modulus takes that part.
 
