@@ -291,7 +291,7 @@ def _result(
     configuration: RunConfiguration, model: Model, k: int, curve: LearningCurve, entropy_rate: float, wall: float
 ) -> RunResult:
     def finite(value: float) -> float | None:
-        return float(value) if math.isfinite(value) else None
+        return value if math.isfinite(value) else None
 
     shape = configuration.architecture if isinstance(model, Transformer) else model
     first, last = float(curve.excess[0][k]), float(curve.excess[-1][k])
@@ -311,8 +311,8 @@ def _result(
         flops=6.0 * shape.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
         optimizer_steps=curve.steps[-1],
         curve_steps=tuple(curve.steps),
-        curve_training_loss=tuple(finite(each[k]) for each in curve.training),
-        curve_excess_loss=tuple(finite(each[k]) for each in curve.excess),
+        curve_training_loss=tuple(finite(float(each[k])) for each in curve.training),
+        curve_excess_loss=tuple(finite(float(each[k])) for each in curve.excess),
         wall_seconds=wall,
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
         ensemble_size=model.members,
