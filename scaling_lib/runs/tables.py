@@ -22,6 +22,7 @@ __all__ = [
     "load_recorded",
     "lowest_losses",
     "manifest",
+    "record_result",
     "record_table",
     "records_of",
 ]
@@ -207,17 +208,33 @@ def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.parquet"
     ordered = frame.sort_values(["N", "D", "learning_rate", "seed", "identity"]).reset_index(drop=True)
-    ordered.to_parquet(path, index=False, compression="zstd")
-    entries = manifest(folder) | {
-        name: {
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "runs": len(frame),
-            "made_by": how,
-            "devices": sorted(set(frame["device"])),
-        }
-    }
-    (folder / "manifest.json").write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+    _enter(ordered, path, {"runs": len(frame), "made_by": how, "devices": sorted(set(frame["device"]))})
     return path
+
+
+def record_result(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
+    """Write a small computed table that is no table of runs (a coordinate check, say); `load_recorded` reads it.
+
+    how: the command that makes the table again, for the data card. Returns the Parquet file's path.
+    """
+    check_instance("frame", frame, pd.DataFrame, remedy="pass a table")
+    if frame.empty:
+        raise InvalidArgument("frame must have at least one row, got a table without rows: compute it first.")
+    check_text("name", name)
+    check_text("how", how)
+    folder = check_path("folder", folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.parquet"
+    _enter(frame, path, {"rows": len(frame), "made_by": how})
+    return path
+
+
+def _enter(frame: pd.DataFrame, path: Path, entry: dict[str, Any]) -> None:
+    """Write the table, and its line in the manifest of its folder."""
+    frame.to_parquet(path, index=False, compression="zstd")
+    entry = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} | entry
+    entries = manifest(path.parent) | {path.stem: entry}
+    (path.parent / "manifest.json").write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
 def manifest(folder: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ EXAMPLES = [
     (tables.lowest_losses, {"frame": FRAME, "by": ("N", "D")}),
     (tables.load_recorded, {"name": "mine", "folder": FOLDER}),
     (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER}),
+    (tables.record_result, {"frame": FRAME[["N", "loss"]], "name": "small", "how": "by hand", "folder": FOLDER}),
     (tables.manifest, {"folder": FOLDER}),
     (store.Store, {"path": FOLDER / "other.db", "mirror": None, "read_only": True}),
     (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),

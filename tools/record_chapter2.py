@@ -1,0 +1,58 @@
+"""The small computed tables of chapter 2, made again: the coordinate check and the capacity floors.
+
+    python -m tools.record_chapter2 [capacity-floors] [coordinate-check]
+
+About two minutes on one core. The run tables of the chapter are made by `scaling-lab train NAME --profile full`.
+"""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from scaling_lib.data import chains
+from scaling_lib.environment import single_thread
+from scaling_lib.models.capacity import capacity_floors
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.coordinates import activation_sizes
+from scaling_lib.runs.experiments import experiment
+from scaling_lib.runs.tables import record_result
+from tools.chapters import ROOT
+
+HOW = "python -m tools.record_chapter2"
+FOLDER = ROOT / "scaling_lib" / "recorded"
+CHECKS = {
+    "SP": (Parametrization("sp"), 1e-2),
+    "muP, absolute": (Parametrization("mup"), 0.5),
+    "muP, base width 32": (Parametrization("mup-base", base_width=32), 2**-6),
+}
+DEGREES = (5, 10, 20)
+WIDTHS = (2, 4, 8, 10, 12, 16, 20, 24, 32, 48)
+
+
+def coordinate_check() -> pd.DataFrame:
+    """Sizes of activations over widths 32..512, four seeds, ten steps; constant learning rate."""
+    chain = experiment("er-200").chain()
+    return pd.concat(
+        activation_sizes(chain, rule, learning_rate=rate).assign(parametrization=name, learning_rate=rate)
+        for name, (rule, rate) in CHECKS.items()
+    )
+
+
+def floors() -> pd.DataFrame:
+    """Capacity floors of ER graphs of 200 nodes, by mean degree (of the graph asked for) and width."""
+    tables = []
+    for degree in DEGREES:
+        edges = 100 * degree
+        chain = chains.erdos_renyi(200, edges=edges, generator=np.random.default_rng(0), giant_component=True)
+        found = capacity_floors(chain, WIDTHS, generator=np.random.default_rng(0), starts=2, iterations=600)
+        tables.append(found.assign(mean_degree=degree, nodes=chain.nodes, entropy_rate=chain.entropy_rate))
+    return pd.concat(tables)
+
+
+TABLES = {"capacity-floors": floors, "coordinate-check": coordinate_check}
+
+if __name__ == "__main__":
+    single_thread()
+    for name in sys.argv[1:] or TABLES:
+        record_result(TABLES[name](), name, HOW, FOLDER)
