@@ -1,7 +1,7 @@
 """Two corrections of the compute-optimal allocation: models that will be used, and data that must be repeated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,12 @@ def chinchilla_parameters(parameters: Any) -> dict[str, float]:
     return {name: float(given[name]) for name in _NAMES}
 
 
+def _check_numbers(planned: Any) -> None:
+    """Every field a finite number."""
+    for field in fields(planned):
+        object.__setattr__(planned, field.name, check_real(field.name, getattr(planned, field.name)))
+
+
 @dataclass(frozen=True)
 class InferencePlan:
     """N parameters trained on D tokens, with loss (nats), that cost `flops` in training and inference together.
@@ -51,6 +57,9 @@ class InferencePlan:
     plain_tokens: float
     plain_flops: float
     saving: float
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
 
 
 def inference_aware(
@@ -211,6 +220,9 @@ class RepeatedPlan:
     plain_parameters: float
     plain_tokens: float
     plain_loss: float
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
 
 
 def repeated_data(

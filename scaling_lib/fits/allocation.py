@@ -116,8 +116,8 @@ def grid_minimum(
     refine: bool = False,
     progress: bool = False,
 ) -> Frontier:
-    """The paper's route (appendix B): L_opt(C) = min over N of L^(N, C/6N), N on a log grid between the smallest and the
-    largest model; D_opt minimises L^(C/6D, D) on such a grid of D, a search of its own, so that a + b need not be 1.
+    """The paper's route (appendix B): L_opt(C) = min over N of L^(N, C/6N), N on a log grid between the smallest and
+    the largest model; D_opt minimises L^(C/6D, D) on such a grid of D, a search of its own: a + b need not be 1.
 
     surface: any of `surfaces`. resampled: `resampled_surfaces(surface, generator)` for bands. flops: lowest and highest
     C; by default those of the runs. budgets, grid: how many values of C, and of N and D (the paper: 50 or 100). Only

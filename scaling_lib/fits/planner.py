@@ -155,6 +155,15 @@ class Plan:
     law: str
     warnings: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("N", "D", "loss", "tokens_per_parameter", "flops"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name), above=0))
+        if self.interval is not None:
+            check_mapping("interval", self.interval, remedy="pass None or what plan gives")
+        check_text("law", self.law)
+        if not isinstance(self.warnings, tuple) or not all(isinstance(each, str) for each in self.warnings):
+            raise invalid("warnings", "a tuple of sentences", self.warnings, "pass ()")
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self) | {"warnings": list(self.warnings)}

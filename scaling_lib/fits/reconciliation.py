@@ -12,8 +12,8 @@ and let one count compute as C_E = 6 N_E D, as Kaplan et al. did. Minimising L a
 whose local exponent d log N_E / d log C_E is 1 / (1 + power alpha / beta) where embeddings are everything and the law's
 own beta / (alpha + beta) where they are nothing, and larger than both between: over Kaplan et al.'s range it is near
 theirs. Porian et al. 2024 (arXiv 2406.19146) walk the rest of the way by experiment (`porian_steps`).
-`exponents_by_size` asks a table of runs what its own exponents are in all parameters, in those without embeddings, and in
-width.
+`exponents_by_size` asks a table of runs what its own exponents are in all parameters, in those without embeddings, and
+in width.
 """
 
 from collections.abc import Mapping, Sequence
@@ -130,9 +130,9 @@ def local_exponents(
 ) -> dict[str, float]:
     """What power laws fitted over a range of budgets would say: least squares on logarithms along the frontiers.
 
-    low, high: C_E in FLOPs (defaults: about Kaplan et al.'s range). budgets: log-spaced between. Returns a (N_E ~
-    C_E^a), loss and excess (minus the exponents of L and of L - E in C_E); total_a, total_loss and total_excess, the same with
-    embeddings counted in N and in C, over the same numbers of FLOPs. Raises InvalidArgument.
+    low, high: C_E in FLOPs (defaults: about Kaplan et al.'s range). budgets: log-spaced between. Returns a, with
+    N_E ~ C_E^a; loss and excess, minus the exponents of L and of L - E in C_E; and total_a, total_loss, total_excess,
+    the same with embeddings counted in N and in C, over the same numbers of FLOPs. Raises InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
     low = check_real("low", low, minimum=1.0, maximum=1e40)
@@ -206,7 +206,10 @@ def exponents_by_size(
 
 
 def porian_steps() -> pd.DataFrame:
-    """From Kaplan's exponent to Chinchilla's: a after each of five steps, on two corpora (Porian et al. 2024, table 1)."""
+    """From Kaplan's exponent to Chinchilla's: a after each of five steps, on two corpora.
+
+    Porian et al. 2024 (arXiv 2406.19146), table 1.
+    """
     steps = [
         ("reproducing Kaplan et al.", 0.864, 0.835),
         ("count the FLOPs of the last layer", 0.699, 0.706),

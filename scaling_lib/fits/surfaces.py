@@ -206,18 +206,20 @@ def sensitivity(
     runs, generator = checked_runs(table), checked_generator(generator)
     check_choice("method", method, ("kernel", "network"))
     check_mapping("vary", vary, remedy="pass {'ridge': [1e-5, 1e-4]}")
-    _options(method, dict.fromkeys(vary, None)) if vary else None
+    for argument, values in vary.items():
+        _options(method, {argument: None})
+        if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
+            raise invalid("vary", f"a list of values for {argument!r}", values, "pass {'ridge': [1e-5, 1e-4]}")
     base = _options(method, {} if options is None else options)
     splits = check_integer("splits", splits, minimum=1, maximum=10_000)
     if measure is not None and not callable(measure):
         raise invalid("measure", "a function of a Surface", measure, "pass lambda s: grid_minimum(s).exponents")
+    progress = check_flag("progress", progress)
     seed = int(generator.integers(2**31))
     law = cross_validate(runs, np.random.default_rng(seed), methods=("law",), splits=splits)["validation_mse"].mean()
     rows = []
     for argument, values in vary.items():
-        if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
-            raise invalid("vary", f"a list of values for {argument!r}", values, "pass {'ridge': [1e-5, 1e-4]}")
-        for value in tqdm(values, desc=argument, disable=not check_flag("progress", progress), leave=False):
+        for value in tqdm(values, desc=argument, disable=not progress, leave=False):
             chosen = base | {argument: value}
             found = cross_validate(
                 runs, np.random.default_rng(seed), methods=(method,), splits=splits, options={method: chosen}
