@@ -6,6 +6,7 @@ Without it the book of the last `make book` is taken, and the tests are skipped 
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -29,6 +30,16 @@ PAGES = pages()
 CHAPTERS = [f"notebooks/{source.stem}" for source in sources()]
 
 
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    return {tag["id"] for tag in parsed(path).find_all(id=True)}
+
+
 @dataclass(frozen=True)
 class Site:
     """One rendered book, with what it was made from."""
@@ -36,7 +47,8 @@ class Site:
     html: Path
 
     def soup(self, page: str) -> BeautifulSoup:
-        return BeautifulSoup((self.html / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+        """A page, parsed; shared between tests, which leave it as it is."""
+        return parsed(self.html / f"{page}.html")
 
     def article(self, page: str):
         return self.soup(page).select_one("article.bd-article")
