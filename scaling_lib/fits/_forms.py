@@ -122,11 +122,6 @@ class Law:
         raise NotImplementedError
 
     @property
-    def coefficients(self) -> tuple[str, ...]:
-        """The offset and what multiplies its companions: easy to fit once all other parameters are given."""
-        raise NotImplementedError
-
-    @property
     def fixed(self) -> dict[str, float]:
         """Parameters that a fit holds fixed, with their values."""
         return dict(self.pinned) | ({} if self.offset is None else {"E": self.offset})

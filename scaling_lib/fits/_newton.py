@@ -1,13 +1,9 @@
-"""Damped full Newton for many fits at once.
+"""Full Newton for many fits at once.
 
-Each fit turns (a Newton step of all coordinates); where that does not help it first looks for the floor of the valley
-below the trial (Newton steps of offset and coefficients alone, which given the exponents are nearly a linear problem:
-variable projection), and where that does not help either it goes less far. Valleys are curved and very narrow: exponent,
-coefficient and offset trade against one another, and off the floor a Newton step points across the valley, not along it.
-
-Each fit has its own Levenberg damping, used where its Hessian is not positive definite. Finished fits leave the pool and
-waiting ones take their place. A fit stops on a predicted decrease that is small *relative to f*: f is about 1e-3 here,
-and an absolute tolerance stops early.
+Each fit turns (a Newton step of all its coordinates, kept inside the bounds) and where that does not help goes less far
+along the same step. Where a Hessian is not positive definite its eigenvalues count by their size. Finished fits leave
+the pool and waiting ones take their place. A fit stops on a predicted decrease that is small *relative to f*: f is about
+1e-3 here, and an absolute tolerance stops early.
 """
 
 from dataclasses import dataclass
@@ -110,7 +106,6 @@ def minimise(
     rho: Rho,
     lower: np.ndarray,
     upper: np.ndarray,
-    inner: np.ndarray,
     *,
     tolerance: float = 1e-9,
     steps: int = 200,
@@ -118,11 +113,11 @@ def minimise(
     """The minimum of f inside [lower, upper] from each row of `start` (batch, parameters).
 
     y: (points,) or (batch, points), already a logarithm where `rho.logarithmic`; weights likewise, or None.
-    lower, upper: (parameters,) or (batch, parameters); equal bounds freeze a coordinate. inner: (parameters,) marks the
-    offset and the coefficients. steps: most evaluations of one fit.
+    lower, upper: (parameters,) or (batch, parameters); equal bounds freeze a coordinate.
+    steps: most evaluations of one fit.
     """
     lower, upper = np.broadcast_to(lower, start.shape), np.broadcast_to(upper, start.shape)
-    pool = _Pool(design, y, weights, start, rho, lower, upper, inner)
+    pool = _Pool(design, y, weights, start, rho, lower, upper)
     with np.errstate(all="ignore"):
         while pool.admit():
             pool.step(tolerance, steps)
@@ -133,19 +128,10 @@ def _rows(array: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
     return array if array is None or array.ndim == 1 else array[rows]
 
 
-def _choose(mask: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Row by row."""
-    return np.where(mask.reshape(-1, *[1] * (first.ndim - 1)), first, second)
-
-
-_TURN, _FLOOR, _SHORT = 0, 1, 2
-
-
 class _Pool:
-    """The fits at work: where each stands (theta), what it tried last (trial), and what it does next (stage)."""
+    """The fits at work: where each stands, the step it takes (moved) and how much of it (length)."""
 
-    _ROWS = ("ids", "theta", "value", "gradient", "hessian", "trial", "trial_value", "trial_gradient", "trial_hessian",
-             "moved", "length", "damping", "gap", "age", "stage", "descents")  # fmt: skip
+    _ROWS = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age")
 
     def __init__(
         self,
@@ -156,11 +142,10 @@ class _Pool:
         rho: Rho,
         lower: np.ndarray,
         upper: np.ndarray,
-        inner: np.ndarray,
     ) -> None:
         batch, parameters = start.shape
         points = y.shape[-1]
-        self.design, self.rho, self.inner = design, rho, inner
+        self.design, self.rho = design, rho
         self.all_y, self.all_w, self.all_lower, self.all_upper = y, w, lower, upper
         self.start = np.minimum(np.maximum(start, lower), upper)
         self.size, self.waiting, self.batch = max(1, CHUNK // points), 0, batch
@@ -170,8 +155,7 @@ class _Pool:
         largest = np.abs(y).max(axis=-1)
         resolution = 4 * np.finfo(float).eps * (np.maximum(1.0, largest) if rho.logarithmic else largest)
         self.floor = np.broadcast_to(0.5 * (points if w is None else w.sum(axis=-1)) * resolution**2, batch)
-        # Coefficients approach zero step by step; an offset that is small already may go there at once.
-        least = y.min(axis=-1) if not rho.logarithmic else np.exp(y.min(axis=-1))
+        least = np.exp(y.min(axis=-1)) if rho.logarithmic else y.min(axis=-1)
         self.small = np.broadcast_to(0.03 * least, batch)
         self.outcome = Solution(self.start.copy(), np.full(batch, np.inf), np.zeros(batch, bool), np.zeros(batch, int))
         for name, rows in zip(self._ROWS, self._new(np.arange(0)), strict=True):
@@ -179,10 +163,9 @@ class _Pool:
 
     def _new(self, ids: np.ndarray) -> tuple[np.ndarray, ...]:
         size, parameters = len(ids), self.start.shape[1]
-        flat, square = np.zeros((size, parameters)), np.zeros((size, parameters, parameters))
-        far, none = np.full(size, np.inf), np.zeros(size, int)
-        return (ids, self.start[ids], far, flat, square, flat, far, flat, square, flat, np.ones(size), np.zeros(size),
-                np.zeros(size), none, none, none)  # fmt: skip
+        flat = np.zeros((size, parameters))
+        return (ids, self.start[ids], np.full(size, np.inf), flat, np.zeros((size, parameters, parameters)), flat,
+                np.ones(size), np.zeros(size), np.zeros(size, int))  # fmt: skip
 
     def admit(self) -> bool:
         """Fill the pool up where a good part of it is free; False when nothing is left to do."""
@@ -199,16 +182,13 @@ class _Pool:
         self.y, self.w = _rows(self.all_y, self.ids), _rows(self.all_w, self.ids)
         self.lower, self.upper = self.all_lower[self.ids], self.all_upper[self.ids]
 
-    def _aim(
-        self, theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, rows: np.ndarray, *, inner: bool
-    ) -> np.ndarray:
-        """A Newton step inside the bounds. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate
-        would leave, it goes to its limit and the others are solved for again."""
-        lower, upper, metric = self.lower[rows], self.upper[rows], self.metric[self.ids[rows]]
-        damping = self.damping[rows] * (not inner)
+    def _turn(self, rows: np.ndarray) -> None:
+        """New Newton steps. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate would leave, it
+        goes to its limit and the others are solved for again."""
+        theta, gradient, hessian = self.theta[rows], self.gradient[rows], self.hessian[rows]
+        lower, upper, damping = self.lower[rows], self.upper[rows], self.damping[rows]
+        metric = self.metric[self.ids[rows]]
         held = (lower == upper) | ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
-        if inner:
-            held |= ~self.inner
         step = _newton_steps(hessian, gradient, held, metric, damping)
         # Coefficients approach zero step by step; an offset that is small already may go there at once.
         slow = np.broadcast_to(self.design.linear, theta.shape).copy()
@@ -222,77 +202,46 @@ class _Pool:
             slope = gradient[out] + np.einsum("bpq,bq->bp", hessian[out], limit)
             rest = _newton_steps(hessian[out], slope, held[out] | beyond[out], metric[out], damping[out])
             step[out] = np.where(beyond[out], limit, rest)
-        return np.minimum(np.maximum(step, lower), upper)
+        self.moved[rows] = np.minimum(np.maximum(step, lower), upper)
 
     def step(self, tolerance: float, steps: int) -> None:
-        """One evaluation of every fit."""
-        new, stage = self.age == 0, self.stage
-        plain = (stage == _TURN) & ~new
-        turning = np.flatnonzero(plain)
+        """One evaluation of every fit: its start, a Newton step, or a shorter version of the last one."""
+        new = self.age == 0
+        whole = (self.length == 1.0) & ~new
+        turning = np.flatnonzero(whole)
         if len(turning):
-            place = (self.theta[turning], self.gradient[turning], self.hessian[turning])
-            self.moved[turning] = self._aim(*place, turning, inner=False)
-        proposal = self.theta + self.length[:, None] * self.moved
-        descending = np.flatnonzero(stage == _FLOOR)
-        if len(descending):
-            place = (self.trial[descending], self.trial_gradient[descending], self.trial_hessian[descending])
-            proposal[descending] = place[0] + self._aim(*place, descending, inner=True)
+            self._turn(turning)
+        moved, length, theta = self.moved, self.length, self.theta
+        proposal = theta + length[:, None] * moved
         value, gradient, hessian = self.design.evaluate(proposal, self.y, self.w, self.rho)
         self.age += 1
         better = value <= self.value
+        slope = np.einsum("bp,bp->b", self.gradient, moved)
+        decrease = -slope - 0.5 * np.einsum("bp,bpq,bq->b", moved, self.hessian, moved)
         floor = self.floor[self.ids]
-        slope = np.einsum("bp,bp->b", self.gradient, self.moved)
-        decrease = -slope - 0.5 * np.einsum("bp,bpq,bq->b", self.moved, self.hessian, self.moved)
-        small = (decrease <= tolerance * self.value + floor) & (self.damping < 1e-2) & plain
-        done = (small & better) | (np.minimum(self.value, value) <= floor)
-        still = (np.abs(proposal - self.theta) <= 1e-13 * (1 + np.abs(self.theta))).all(axis=1)
-        done |= ~better & still & (stage != _FLOOR)
-        self.damping[better & plain] *= 0.1
+        done = (decrease <= tolerance * self.value + floor) & (self.damping < 1e-2) & whole & better
+        done |= np.minimum(self.value, value) <= floor
+        self.damping[better & whole] *= 0.1
         self.damping[self.damping < 1e-7] = 0.0
-        meagre = plain & ((self.value - value < 0.5 * decrease) | ~better) & np.isfinite(value) & ~small
-        if better.all() and not meagre.any() and not len(descending):
+        if better.all():
             self.theta, self.value, self.gradient, self.hessian = proposal, value, gradient, hessian
-            self.length, self.stage = np.ones(len(stage)), np.zeros(len(stage), int)
+            self.length = np.ones(len(length))
         else:
-            self._follow(better, meagre, slope, proposal, value, gradient, hessian)
+            done |= ~better & (np.abs(proposal - theta) <= 1e-13 * (1 + np.abs(theta))).all(axis=1)
+            # Too far: the cubic through the values and slopes at both ends says how far to go.
+            reach, end = length * slope, length * np.einsum("bp,bp->b", gradient, moved)
+            bend = reach + end - 3 * (value - self.value)
+            root = np.sqrt(np.maximum(bend**2 - reach * end, 0.0))
+            share = 1 - (end + root - bend) / (end - reach + 2 * root)
+            share = np.where(np.isfinite(share), np.minimum(np.maximum(share, 0.05), 0.6), 0.1)
+            tired = ~better & (length * share < 1e-3)
+            self.damping[tired] = np.maximum(8 * self.damping[tired], 1e-3)
+            self.length = np.where(better | tired, 1.0, length * share)
+            self.theta = np.where(better[:, None], proposal, theta)
+            self.value = np.where(better, value, self.value)
+            self.gradient = np.where(better[:, None], gradient, self.gradient)
+            self.hessian = np.where(better[:, None, None], hessian, self.hessian)
         self._retire(done, (self.age >= steps) | (new & ~better))
-
-    def _follow(
-        self,
-        better: np.ndarray,
-        meagre: np.ndarray,
-        slope: np.ndarray,
-        proposal: np.ndarray,
-        value: np.ndarray,
-        gradient: np.ndarray,
-        hessian: np.ndarray,
-    ) -> None:
-        """Decide what each fit does next. meagre: turns that did not help, or much less than predicted."""
-        stage, here = self.stage, (proposal, value, gradient, hessian)
-        floored = stage == _FLOOR
-        gain = self.trial_value - value
-        descended = floored & (gain > 0)
-        for name, rows in zip(("trial", "trial_value", "trial_gradient", "trial_hessian"), here, strict=True):
-            setattr(self, name, _choose(descended | meagre, rows, getattr(self, name)))
-        # The cubic through the values and slopes at both ends of a step says how far to go when the floor fails.
-        reach, end = self.length * slope, self.length * np.einsum("bp,bp->b", gradient, self.moved)
-        bend = reach + end - 3 * (value - self.value)
-        root = np.sqrt(np.maximum(bend**2 - reach * end, 0.0))
-        share = 1 - (end + root - bend) / (end - reach + 2 * root)
-        share = np.where(np.isfinite(share), np.minimum(np.maximum(share, 0.05), 0.6), 0.1)
-        self.gap = np.where(meagre, np.abs(value - self.value), self.gap)
-        onward = descended & (self.descents < 5) & (gain > 0.03 * self.gap)
-        to_floor = meagre | onward
-        failed = ~better & ~to_floor
-        planned = np.where(floored, self.length, self.length * share)
-        length = np.where(meagre & ~better | failed, planned, np.where(better, 1.0, self.length))
-        tired = failed & (length < 1e-3)
-        self.damping[tired] = np.maximum(8 * self.damping[tired], 1e-3)
-        self.length = np.where(tired, 1.0, length)
-        self.descents = np.where(onward, self.descents + 1, 0)
-        self.stage = np.where(to_floor, _FLOOR, np.where(failed & ~tired, _SHORT, _TURN))
-        for name, rows in zip(("theta", "value", "gradient", "hessian"), here, strict=True):
-            setattr(self, name, _choose(better, rows, getattr(self, name)))
 
     def _retire(self, done: np.ndarray, failed: np.ndarray) -> None:
         leaving = done | failed

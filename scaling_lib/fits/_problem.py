@@ -95,11 +95,6 @@ class Problem:
             lower[i] = upper[i] = self.coordinate(name, value)
         return lower, upper
 
-    @cached_property
-    def inner(self) -> np.ndarray:
-        """Which coordinates are an offset or a coefficient."""
-        return np.array([name in self.law.coefficients for name in self.law.parameters])
-
     def coordinate(self, name: str, value: float) -> float:
         """The coordinate of a parameter that is not mixed with another (see `centred`)."""
         if name in self.law.exponents:
@@ -174,7 +169,7 @@ class Problem:
         lower, upper = self.bounds if bounds is None else bounds
         if self.objective == "log-lad":
             return self._solve_lad(start, weights, y, lower, upper)
-        solution = minimise(self.design, y, weights, start, Rho(self.logarithmic, self.delta), lower, upper, self.inner)
+        solution = minimise(self.design, y, weights, start, Rho(self.logarithmic, self.delta), lower, upper)
         if self.delta is None:
             return Solution(solution.theta, 2 * solution.value, solution.converged, solution.evaluations)
         return solution
@@ -194,7 +189,7 @@ class Problem:
     ) -> Solution:
         theta, evaluations = start, np.zeros(len(start), int)
         for delta in _LAD_DELTAS:
-            solution = minimise(self.design, y, weights, theta, Rho(True, delta), lower, upper, self.inner)
+            solution = minimise(self.design, y, weights, theta, Rho(True, delta), lower, upper)
             theta, evaluations = solution.theta, evaluations + solution.evaluations
         lower, upper = np.broadcast_to(lower, theta.shape), np.broadcast_to(upper, theta.shape)
         theta, converged = theta.copy(), solution.converged.copy()

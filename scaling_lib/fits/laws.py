@@ -61,10 +61,6 @@ class _OneDimensional(Law):
     def exponents(self) -> tuple[str, ...]:
         return (self.exponent,)
 
-    @property
-    def coefficients(self) -> tuple[str, ...]:
-        return ("E", self.coefficient)
-
     def _centred(self, exponent: str, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """log B = b + beta * centre: the coefficient in the middle of the data is nearly uncorrelated with beta."""
         matrix, shift = Law.frame(self, centre)
@@ -348,10 +344,6 @@ class Chinchilla(Law):
         return ("E", "A", "B", *self.exponents)
 
     @property
-    def coefficients(self) -> tuple[str, ...]:
-        return ("E", "A", "B")
-
-    @property
     def exponents(self) -> tuple[str, ...]:
         return ("alpha",) if self.tied_exponents else ("alpha", "beta")
 
@@ -404,10 +396,6 @@ class Kaplan(Law):
     @property
     def parameters(self) -> tuple[str, ...]:
         return ("E", "Nc", "Dc", "alpha", "beta")
-
-    @property
-    def coefficients(self) -> tuple[str, ...]:
-        return ("E", "Nc", "Dc")
 
     @property
     def exponents(self) -> tuple[str, ...]:
