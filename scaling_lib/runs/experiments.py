@@ -207,7 +207,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
                     "smoke": Grid((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
                     "colab": Grid((64,), _spaced(100_000, 1.6, 9), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((64,), _spaced(100_000, 1.4, 8), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((64,), _spaced(100_000, 1.4, 8), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
                 },
             ),
             Experiment(
