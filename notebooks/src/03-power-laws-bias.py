@@ -91,19 +91,19 @@ pd.DataFrame({"truth": truth, **fitted.summary()[["value", "se", "low", "high"]]
 #
 # "A fit" is not yet a recipe. One may minimise squares of residuals of $L$ or of $\ln L$, or absolute values, or something
 # between the two (Huber's loss is a square near zero and an absolute value beyond a threshold). On clean data the choice
-# makes little difference. Let one run in twelve go wrong by 3 %, as runs do:
+# makes little difference. Let the largest run go wrong by 2 %, as runs do:
 
 # %%
-spoilt = planted.assign(loss=planted["loss"] * np.where(np.arange(12) == 8, 1.03, 1.0))
+spoilt = planted.assign(loss=planted["loss"] * np.where(np.arange(12) == 11, 1.02, 1.0))
 exponents = {
     objective: {name: fit(law, table, objective=objective).params["beta"] for name, table in tables.items()}
-    for tables in [{"β, clean": planted, "β, one run spoilt": spoilt}]
+    for tables in [{"β, clean": planted, "β, largest run spoilt": spoilt}]
     for objective in ("ols", "log-ols", "log-huber", "log-lad")
 }
 pd.DataFrame(exponents).transpose().round(3)
 
 # %% [markdown]
-# Squares follow the outlier; the robust objectives hardly do. So a quoted exponent should come with the name of its
+# Squares follow the spoilt run furthest; absolute values of logarithms hardly notice it. So a quoted exponent should come with the name of its
 # objective. The paper uses Huber's loss on $L$ itself for curves, and on $\ln L$ for surfaces, as Hoffmann et al. did.
 
 # %% [markdown]
@@ -119,7 +119,7 @@ pd.DataFrame(exponents).transpose().round(3)
 # much? At which end of the plot will the points leave the line? And if the assumed offset is too small by as much?
 
 # %% tags=["hide-input"]
-assumed = np.round(np.arange(1.60, 1.8651, 0.01), 2)
+assumed = np.round(np.arange(1.70, 1.8651, 0.01), 2)
 excess = clean - assumed[:, None]
 lines = np.polyfit(np.log10(tokens), np.log10(excess).T, 1)  # slope and height for every assumed offset
 slopes = -np.diff(np.log10(excess)) / np.diff(np.log10(tokens))
@@ -166,7 +166,7 @@ show_live(
         f"Fitted exponent {-slope:.3f}; local exponents from {local[0]:.2f} at the smallest D to {local[-1]:.2f} at the largest."
         for slope, local in zip(lines[0], slopes, strict=True)
     ],
-    start=25,
+    start=15,
     name="fig-wrong-offset",
     caption="Move the slider: the same noise-free losses with different assumed offsets. Left: the assumed excess loss and the "
     "straight line put through it. Right: the exponent between neighbouring points (dots), the fitted one (line), and the "
@@ -250,41 +250,48 @@ free = fits["free"]
 span = intervals.profile(free, "E")
 inside = span.low <= floor <= span.high
 say(
-    "The floor is $H =$ {floor:.4f} nats. Fitted freely, $E$ is {offset:.4f}, 95 % interval {low:.4f} to {high:.4f}, which "
-    "{verdict}. The price of not knowing the floor is in the width: the interval for $\\beta$ is {ratio:.1f} times as wide with a "
+    "The floor is $H =$ {floor:.4f} nats. Fitted freely, $E$ comes out at {offset:.4f}, {distance:.4f} away from it. But its 95 % "
+    "interval runs from {low:.3f} to {high:.3f}: it {verdict}.{unknown} The price of not knowing the floor is in the width: the interval for $\\beta$ is {ratio:.1f} times as wide with a "
     "free offset as with the known one.",
     floor=floor,
     offset=free.params["E"],
     low=span.low,
     high=span.high,
-    verdict="**contains $H$**" if inside else "**does not contain $H$**: either this model has a floor of its own, or the curve is "
-    "no power law and the offset absorbs its bend",
+    distance=abs(free.params["E"] - floor),
+    verdict="contains $H$" if inside else "**does not contain $H$**; either this model has a floor of its own, or the curve is no "
+    "power law and the offset absorbs its bend",
+    unknown=" **It also contains 0.** With so few sizes, over so short a range, a law without any floor and with an exponent near zero "
+    "cannot be told from one that reaches the entropy rate." if span.low < 0.01 else "",
     ratio=(spans["free"].high - spans["free"].low) / (spans["known: E = H"].high - spans["known: E = H"].low),
 )
 
 # %% tags=["hide-input"]
-reach = floor + np.linspace(-4, 0.6, 24) * best["excess_loss"].min()
+reach = floor + np.linspace(-4, 0.6, 16) * best["excess_loss"].min()
 along = [fit(PowerLaw(offset=offset), best, objective="ols", weights=relative) for offset in reach]
 sweep = pd.DataFrame({"assumed E − H": reach - floor, "β": [each.params["beta"] for each in along]})
 sweep["residual, % of excess"] = [100 * np.sqrt(each.objective / each.n) for each in along]
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.2, 3.5))
     axes.plot(sweep["assumed E − H"], sweep["β"], "-", marker="", color=COLOURS["blue"], label="fitted with E assumed")
     axes.plot(0, fits["known: E = H"].params["beta"], "o", color=COLOURS["green"], markersize=9, label="E = H, the fact")
     axes.plot(free.params["E"] - floor, free.params["beta"], "D", color=COLOURS["vermillion"], markersize=8, label="E fitted too")
-    axes.axvspan(max(span.low, reach[0]) - floor, min(span.high, reach[-1]) - floor, color=COLOURS["grey"], alpha=0.18, label="95 % interval of E")
+    if len(recorded) and len(own):
+        yours = fit(PowerLaw(offset=0.0), lowest_losses(own).assign(loss=lambda runs: runs["excess_loss"]), objective="log-ols")
+        axes.plot(0, yours.params["beta"], "s", color=COLOURS["purple"], markersize=8, label="E = H, your own runs")
+    band = [np.clip(end, reach[0], reach[-1]) - floor for end in (span.low, span.high)]
+    axes.axvspan(*band, color=COLOURS["grey"], alpha=0.18, label="inside the 95 % interval of E")
     axes.set(xlabel="assumed E minus exact H (nats)", ylabel="exponent β")
     axes.legend()
 show(
     figure,
     name="fig-offset-walks",
-    caption="The same runs, fitted with every offset from far below the exact floor to just above it. Nobody who sees only "
-    "the losses can tell the offsets in the grey band apart, and the exponent changes by as much as the curve climbs there.",
+    caption="The same runs, fitted with offsets from just below the exact floor to just above it. Who sees only the losses cannot "
+    "tell the offsets in the grey band apart, and the exponent changes by as much as the curve climbs there.",
     alt="Fitted exponent against the assumed offset minus the exact entropy rate. The curve climbs from left to right, ever "
     f"more steeply, from {sweep['β'].iloc[0]:.2f} to {sweep['β'].iloc[-1]:.2f}; a dot marks the exact floor, a diamond the freely "
     "fitted offset, a grey band the offsets that the data cannot tell apart.",
     table=sweep,
-    runs=[*recorded["identity"], *own["identity"]],
+    runs=[*best["identity"], *own["identity"]],
 )
 
 # %% [markdown]
@@ -327,9 +334,10 @@ contest.pivot(index="data", columns="law", values="fitted").loc[list(tables), li
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 4.2))
+    figure, axes = plt.subplots(figsize=(6.2, 3.7))
     for (rival, rows), marker, colour in zip(contest.groupby("law", sort=False), MARKERS, COLOURS.values(), strict=False):
-        axes.plot(rows["held out"], np.arange(len(rows))[::-1], marker, color=colour, markersize=8, alpha=0.85, label=rival)
+        hollow = {"markersize": 12, "fillstyle": "none", "zorder": 3} if rival == "power" else {"markersize": 7}
+        axes.plot(rows["held out"], np.arange(len(rows))[::-1], marker, color=colour, label=rival, **hollow)
     axes.set_yticks(np.arange(len(tables))[::-1], list(tables))
     axes.set_xlabel("error on the two largest runs, left out of the fit (% of the loss)")
     logarithmic(axes, "x")
@@ -340,25 +348,28 @@ show(
     caption="How well each law, fitted without the two largest runs, predicts them. The table above shows the residuals of the "
     "runs that were fitted: there the laws with more parameters always look better.",
     alt="Dot plot with one row for each of six data sets and one marker for each of five laws, on a logarithmic axis of held-out "
-    "error. The exponential lies far to the right in every row; the other laws lie close together, and their order changes "
-    "from row to row.",
+    "error. The exponential lies to the right in most rows. The order of the other four changes from row to row; the shifted power "
+    "law often coincides with the power law.",
     table=contest,
-    runs=list(runs["identity"]),
+    runs=list(best["identity"]),
 )
 
 # %% tags=["remove-input"]
-winners = contest.loc[contest.groupby("data", sort=False)["held out"].idxmin()].set_index("data")["law"]
-pivot = contest.pivot(index="data", columns="law", values="held out")
+pivot = contest.pivot(index="data", columns="law", values="held out").loc[list(tables), list(rivals)]
+control = contest.set_index(["data", "law"]).loc[("planted stretched", "power")]
 say(
-    "Best on the runs left out: {winners}. The exponential is never close: its median error is {bad:.1f} %, the power law's "
-    "{good:.2f} %. But the control, which is no power law, should give pause: there the power law fits to "
-    "{inside:.2f} % and predicts to {outside:.2f} %. On a curve of this length **a power law is hard to tell from what is "
-    "not one**, and being much better than an exponential is no evidence that it is.",
-    winners="; ".join(f"{name}: {rival}" for name, rival in winners.items()),
-    bad=pivot["exponential"].median(),
-    good=pivot["power"].median(),
-    inside=contest.set_index(["data", "law"]).loc[("planted stretched", "power"), "fitted"],
-    outside=pivot.loc["planted stretched", "power"],
+    "Three things can be read off. First, the control: to a curve that is *no* power law, the power law was fitted with residuals of "
+    "{inside:.2f} %, below the noise that we put in ({noise:.1f} %). No look at residuals would raise a doubt. It misses the runs left out "
+    "by {outside:.2f} %. Second, the plain exponential is the worst of the five in {worst} of {count} rows, so that beating it is no "
+    "achievement. Third, the power law itself is beaten in {beaten} of {count} rows, also in the one where it is the truth: with "
+    "ten points to learn from, the runs left out have luck of their own. **Residuals decide nothing, predictions decide a little, "
+    "and a dozen points do not decide much.**",
+    inside=control["fitted"],
+    noise=0.2,
+    outside=control["held out"],
+    worst=(pivot.idxmax(axis=1) == "exponential").sum(),
+    count=len(pivot),
+    beaten=(pivot.min(axis=1) < 0.999 * pivot["power"]).sum(),
 )
 
 # %% [markdown]
@@ -373,23 +384,24 @@ published = published_exponents()
 published["ratio, D"] = published["mse_d_exponential"] / published["mse_d_power"]
 published["ratio, N"] = published["mse_n_exponential"] / published["mse_n_power"]
 published = published.sort_values("ratio, D", ignore_index=True)
-names = published["data"] + " (" + published["model"].str.replace(", depth not stated", "") + ")"
+names = published["data"] + ", " + published["model"].replace({"2 layers, muP": "2L", "4 layers, muP": "4L", "2 layers, SP": "2L, SP", "4 layers, SP": "4L, SP"})
+names = names.str.replace(", muP, depth not stated", "")
 with style():
-    figure, axes = plt.subplots(figsize=(6.6, 4.8))
+    figure, axes = plt.subplots(figsize=(6.2, 4.0))
     axes.axvspan(50, 100, color=COLOURS["grey"], alpha=0.2, label="50 to 100")
     axes.plot(published["ratio, D"], published.index, "o", color=COLOURS["blue"], markersize=8, label="L(D) at fixed N")
     axes.plot(published["ratio, N"], published.index, "s", color=COLOURS["vermillion"], fillstyle="none", label="L(N) at fixed D")
-    axes.set_yticks(published.index, names)
+    axes.set_yticks(published.index, names, fontsize=9)
     axes.set_xlabel("mean squared residual: exponential over power law")
     logarithmic(axes, "x")
-    axes.legend(loc="lower right")
+    axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.3, 1.0))
 show(
     figure,
     name="fig-published-ratios",
-    caption="By how much the power law beats the exponential, from the published captions. Both laws have three parameters.",
+    caption="By how much the power law beats the exponential, from the published captions. Both laws have three parameters. 2L, 4L: layers, where stated; SP: standard parametrization, the others muP.",
     alt="Dot plot of thirteen experiments, sorted. The ratio for L of D runs from 6 to about 390; five of the dots reach 50, "
     "and four of these lie inside the shaded band from 50 to 100. The ratios for L of N lie lower, from 3 to 56.",
-    table=published[["figure", "data", "model", "ratio, D", "ratio, N", "source"]],
+    table=published[["figure", "data", "model", "ratio, D", "ratio, N"]],
     runs=[],
 )
 
@@ -411,8 +423,8 @@ say(
 )
 
 # %% [markdown]
-# What does such a ratio mean? Below, the same ratio for two planted laws and three levels of noise. If a large ratio spoke
-# for a power law, it would be large for the first row and small for the second.
+# What does such a ratio mean? Below it is computed for two planted laws and three levels of noise. If it measured how close data is
+# to a power law, it would be large in the first row and small in the second.
 
 # %% tags=["remove-stderr"]
 normal = default_rng(1).standard_normal(12)
@@ -424,10 +436,16 @@ for noise in (0.0005, 0.002, 0.01):
     ratios[f"noise {noise:.2%}"] = [poor / good for poor, good in sums]
 ratios.round(1)
 
-# %% [markdown]
-# It is not. The ratio measures how quiet the runs are and how long the window is: with little noise it is large for both
-# truths, with much noise it is near 1 for both. A published ratio of 24 next to one of 58 says nothing about which data is
-# closer to a power law.
+# %% tags=["remove-input"]
+say(
+    "With very quiet runs it does: {quiet:.0f} against {other:.0f}. But *one and the same* power law gives {quiet:.0f} or {loud:.1f}, "
+    "depending on the noise alone, and what is no power law at all beats the exponential by {other:.0f} too. So a ratio of 24 on one graph "
+    "and of 58 on another does not say which is closer to a power law, unless the noise is known to be the same. What would say it is the "
+    "residual measured against the scatter between seeds: Fisher's lack-of-fit test, as in chapter 0.",
+    quiet=ratios.iloc[0, 0],
+    loud=ratios.iloc[0, 2],
+    other=ratios.iloc[1, 0],
+)
 
 # %% [markdown]
 # ## Intervals that cover, and intervals that do not
@@ -486,7 +504,7 @@ coverage = pd.DataFrame({name: covers(*design, generator, sets) for name, design
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    figure, axes = plt.subplots(figsize=(6.2, 3.3))
     for shift, (name, marker, colour) in zip((-0.15, 0, 0.15), zip(designs, "os^", ("blue", "vermillion", "green"), strict=True), strict=True):
         shares = coverage[name] / sets
         ends = [stats.binomtest(int(count), sets).proportion_ci(method="wilson") for count in coverage[name]]
@@ -564,7 +582,8 @@ lucky.round(4)
 # %% [markdown]
 # The walks tell which case is ours. On the left below, the scatter of the seeds at the best learning rate of each size,
 # on two experiments; on the right, the exponent when the minimum is taken over one, two or all three of the seeds that were
-# trained (the mean over all ways to choose them). No resampling is needed: the seeds are there.
+# trained (the mean over all ways to choose them). No resampling is needed: the seeds are there. *Before you look:* if large runs are
+# the steadier ones, which way does the exponent go?
 
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
@@ -592,7 +611,7 @@ spreads = {name: scatter(*experiments[name]) for name in experiments}
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 3.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
     for (name, found), marker, colour in zip(subsets.items(), "os", ("blue", "vermillion"), strict=True):
         place = np.linspace(0, 1, len(spreads[name]))
         left.plot(place, 100 * spreads[name], marker + "-", color=COLOURS[colour], label=name)
@@ -621,13 +640,16 @@ for name, found in subsets.items():
     means = [np.mean(each) for each in found]
     if len(means) > 1:
         spread = np.std(found[0], ddof=1)
-        parts.append(f"{name}: from {means[0]:.3f} with one seed to {means[-1]:.3f} with {len(means)}, a change of {means[-1] - means[0]:+.3f} "
-                     f"where single seeds differ by {spread:.3f}")
+        steeper = np.polyfit(np.log(spreads[name].index.astype(float)), spreads[name], 1)[0]
+        parts.append(
+            f"- {name}: {means[0]:.3f} with one seed, {means[-1]:.3f} with {len(means)}, a change of **{means[-1] - means[0]:+.3f}** "
+            f"(from the scatter and the formula: {c[3] * steeper:+.3f}; single seeds differ by {spread:.3f})"
+        )
 say(
-    "{what}. A minimum over seeds also makes the estimate steadier, which is what it is good for. But its bias does not shrink with "
-    "the number of sizes, so a table should say how many seeds its minimum was taken over, and an exponent with three seeds should not "
-    "be compared with one of nine.",
-    what="; ".join(parts) if parts else "With one seed per run nothing can be said here; the recorded runs have three",
+    "{what}\n\nA minimum over seeds also makes the estimate steadier, which is what it is good for. But its bias does not shrink with "
+    "the number of sizes. A table should say how many seeds its minimum was taken over, and an exponent of minima over three seeds should "
+    "not be compared with one over nine.",
+    what="\n".join(parts) if parts else "With one seed per run nothing can be said here; the recorded runs have three.",
 )
 
 # %% [markdown]
@@ -666,7 +688,7 @@ if sizes["N"].nunique() > 3:
     by_size = lowest_losses(sizes)
     sliding["walks, α"] = local_slopes(by_size["N"].to_numpy(float), by_size["excess_loss"].to_numpy(), window=4)
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 3.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
     for (name, slopes), marker, colour in zip(sliding.items(), "os", ("blue", "vermillion"), strict=False):
         error = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
         place = np.log(slopes["x"] / slopes["x_low"].iloc[0]) / np.log(slopes["x_high"].iloc[-1] / slopes["x_low"].iloc[0])
@@ -675,7 +697,7 @@ with style():
     left.legend()
     for name, marker, colour in (("alpha", "o", "blue"), ("beta", "s", "vermillion")):
         right.plot(by_drop.index, by_drop[name], marker + "-", color=COLOURS[colour], label={"alpha": "α", "beta": "β"}[name])
-    right.set(xlabel="largest losses left out", title="synthetic twin" if points.synthetic else "Chinchilla points")
+    right.set(xlabel="largest losses left out", ylim=(0.2, 0.5), title="synthetic twin" if points.synthetic else "Chinchilla points")
     right.set_xscale("symlog", linthresh=1)
     right.set_xticks(dropped, [str(count) for count in dropped])
     right.legend()
@@ -688,7 +710,7 @@ show(
     alt="Two panels. Left, exponents of the walks for windows sliding from the smallest to the largest sizes, with error bars. Right, "
     "alpha and beta of the two-dimensional fit against the number of largest losses left out, from none to eighty.",
     table=slid if points.synthetic else Withheld(points.origin, points.sha256),
-    runs=[*runs["identity"], *sizes["identity"]],
+    runs=[*best["identity"], *lowest_losses(sizes)["identity"]],
 )
 
 # %% tags=["remove-input"]
@@ -697,8 +719,9 @@ say(
     "{what} its $\\beta$ changes by {change:.3f} from no point left out to 80. {moral}",
     what="In the twin one law holds everywhere, by construction, and" if points.synthetic else "On the real points",
     change=abs(change),
-    moral="On the real points, the authors of this book find 0.453 with none left out, 0.367 with five and 0.236 with eighty, while the "
-    "bootstrap error of a single fit is 0.021 (Besiroglu et al., table 1): **the window moves the exponent by ten times its quoted error**."
+    moral="On the real points it is 0.453 with none left out, 0.367 with five and 0.236 with eighty (our fits; a test of this book repeats them "
+    "where the points are at hand), while the error quoted for a single fit is 0.02 (Besiroglu et al. 2024): **the window moves the exponent "
+    "by ten times its error**."
     if points.synthetic
     else "The bootstrap error of a single fit says nothing about this.",
 )
@@ -775,9 +798,9 @@ journal
 stopped, whole = ended["sum, defaults"], optima["log-huber"].params
 say(
     "With its defaults the optimizer reports success and returns $\\alpha =$ {alpha:.3f}, $\\beta =$ {beta:.3f}: nearly what it was given, "
-    "and {excess:.0f} % above the optimum, which is at {best_alpha:.3f} and {best_beta:.3f}. Hoffmann et al. themselves averaged the objective "
-    "and used this kind of optimizer; Besiroglu et al. report that the published values are not the optimum of the stated objective and "
-    "that an early stop explains it. The remedies are a grid of starts that is not the answer one hopes for, an objective multiplied by "
+    "and {excess:.0f} % above the optimum, which is at {best_alpha:.3f} and {best_beta:.3f}. On the real points the same experiment ends 14 % "
+    "above the optimum, at 0.339 and 0.285 (the test again), while 0.34 and 0.28 were published. Besiroglu et al. found that the published "
+    "values are not the optimum of the stated objective; an early stop would explain it. The remedies are a grid of starts that is not the answer one hopes for, an objective multiplied by "
     "a large number, a `ftol` that suits it, or a solver that uses curvature. `fit` takes no start at all.",
     alpha=stopped.x[3],
     beta=stopped.x[4],
@@ -819,12 +842,12 @@ pd.DataFrame(
 # What the table cannot show is how the parameters lean on each other. So pin $E$, and watch.
 
 # %% tags=["hide-input"]
-pins = np.round(np.linspace(spans["E"][1].low, spans["E"][1].high, 9), 3)
+pins = np.round(np.linspace(spans["E"][1].low, spans["E"][1].high, 6), 3)
 pinned = [fit(Chinchilla().pin(E=float(offset)), c4).params for offset in pins]
 lean = pd.DataFrame({"E": pins, "α": [each["alpha"] for each in pinned], "β": [each["beta"] for each in pinned]})
 lean["a = β/(α + β)"] = lean["β"] / (lean["α"] + lean["β"])
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.2, 3.5))
     for (name, values), marker, colour in zip(lean.drop(columns="E").items(), "os^", ("blue", "vermillion", "green"), strict=True):
         axes.plot(pins, values, marker + "-", color=COLOURS[colour], label=name)
     axes.axvline(surface.params["E"], linestyle="--", color=COLOURS["grey"])
@@ -833,10 +856,10 @@ with style():
 show(
     figure,
     name="fig-lean",
-    caption="Exponents of the C4 models for every offset in its bootstrap interval; the dashed line is the fitted one. Both "
-    "exponents climb with E, but the share a = β/(α + β), which says how compute is best divided between N and D, hardly moves.",
-    alt="Three curves against the assumed irreducible loss. Alpha and beta climb side by side as E grows; the ratio beta over alpha "
-    "plus beta stays close to one half all the way.",
+    caption="Exponents of the C4 models for every offset in its bootstrap interval; the dashed line is the fitted one. The share "
+    "a = β/(α + β) says how compute is best divided between N and D.",
+    alt="Three curves against the assumed irreducible loss. Alpha climbs steadily as E grows and nearly doubles, beta stays almost level, and "
+    "so the ratio beta over alpha plus beta falls from about 0.6 to below 0.5.",
     table=lean,
     runs=[],
 )
@@ -844,15 +867,16 @@ show(
 # %% tags=["remove-input"]
 share = lean["a = β/(α + β)"]
 say(
-    "Over that interval $\\alpha$ runs from {a0:.2f} to {a1:.2f} and $\\beta$ from {b0:.2f} to {b1:.2f}, while $a$ stays between {s0:.3f} and "
-    "{s1:.3f}. **Allocation is far better determined than the exponents.** That is good news for whoever spends compute (chapter 4), and a "
-    "warning to whoever explains exponents: $\\alpha = 0.25$ here and $0.30$ elsewhere may be one law with two guesses of $E$.",
+    "Over that interval $\\alpha$ runs from {a0:.2f} to {a1:.2f}, $\\beta$ only from {b0:.2f} to {b1:.2f}, and $a$ from {s0:.2f} to {s1:.2f}. "
+    "Most of these runs are small and their $D$ spans more decades than their $N$, so it is the exponent in $N$ that leans on the offset. Two "
+    "papers that report $\\alpha = {a0:.2f}$ and $\\alpha = {a1:.2f}$ may have the same data before them, and differ in a guess of $E$. How "
+    "much of this reaches the division of compute is the business of chapter 4.",
     a0=lean["α"].iloc[0],
     a1=lean["α"].iloc[-1],
-    b0=lean["β"].iloc[0],
-    b1=lean["β"].iloc[-1],
-    s0=share.min(),
-    s1=share.max(),
+    b0=lean["β"].min(),
+    b1=lean["β"].max(),
+    s0=share.iloc[0],
+    s1=share.iloc[-1],
 )
 
 # %% [markdown]
@@ -1005,28 +1029,28 @@ say(
 #
 # *★★★ · 25 minutes.* In the control above the truth is a stretched exponential with $s = 0.3$, and a power law did well. Extend the window upward, two
 # points at a time and without noise. From how many decades on does the power law, fitted to all but the last two points, miss those by more
-# than 1 %?
+# than 1 % of the loss? Guess first: does the error keep growing?
 
 # %% [markdown] tags=["solution"]
 # <details><summary><b>Solution</b></summary>
 #
-# A stretched exponential has the local exponent $s\,(rD)^s$, which grows without end. Over a window it changes by the factor $(D_{\max}/D_{\min})^s$: four
-# for two decades. But the free offset soaks that up by sinking below the truth, where the power law then keeps
-# falling. How far one gets with this depends on how flat the end is: the excess soon is small itself, so that the error, counted in
-# the loss, stays small for long. Without noise the *excess* tells earlier; but one needs the offset to see it.
+# A stretched exponential has the local exponent $s\,(rD)^s$, which grows without end. Over a window it changes by the factor
+# $(D_{\max}/D_{\min})^s$: four for two decades. A power law can follow that only by lowering its offset, and then predicts that
+# the loss goes on falling where the true curve is already flat. The error passes 1 % before two decades. But it does *not* keep growing: the flat end pins
+# the offset, and the whole excess is soon too small to be missed by much. At no length does it exceed some 2 %: quiet runs are
+# worth more than long windows.
 #
 # </details>
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
 step, longer = tokens[1] / tokens[0], []
-for count in range(8, 25, 2):
+for count in range(8, 27, 3):
     grid = tokens[0] * step ** np.arange(count)
     losses = StretchedExponential().loss(not_power, D=grid)
     guess = fit(law, {"D": grid[:-2], "loss": losses[:-2]}, objective="log-ols")
     miss = np.abs(np.log(losses / law.loss(guess.params, D=grid)))[-2:].max()
-    share = np.abs(law.loss(guess.params, D=grid) - losses)[-1] / (losses[-1] - not_power["E"])
-    longer.append({"decades": np.log10(grid[-1] / grid[0]), "E of the power law": guess.params["E"], "miss, % of loss": 100 * miss, "miss, % of excess": 100 * share})
+    longer.append({"decades": np.log10(grid[-1] / grid[0]), "E of the power law": guess.params["E"], "miss, % of loss": 100 * miss})
 pd.DataFrame(longer).round(2)
 
 # %% [markdown]

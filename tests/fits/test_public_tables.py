@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 import scaling_lib.fits.public_tables as public_tables
 from scaling_lib.errors import InvalidArgument
+from scaling_lib.fits.datasets import chinchilla_points
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.public_tables import CORPORA, mlfoundations_runs, published_exponents
@@ -50,3 +53,30 @@ def test_the_captions_of_the_paper():
     ratio = table["mse_d_exponential"] / table["mse_d_power"]
     assert (ratio >= 50).sum() == 5
     assert (table["alpha"] >= table["beta"]).sum() == 10
+
+
+POINTS = ORIGINAL.parents[1] / "epoch_chinchilla" / "svg_extracted_data.csv"
+
+
+@pytest.mark.skipif(not POINTS.exists(), reason="the Chinchilla points are not beside this checkout")
+@pytest.mark.parametrize(("drop", "beta"), [(0, 0.453), (5, 0.367), (80, 0.236)])
+def test_the_window_moves_the_exponent_as_chapter_3_says(drop, beta):
+    points = chinchilla_points(POINTS, drop=drop)
+    assert fit(Chinchilla(), points.table).params["beta"] == pytest.approx(beta, abs=6e-4)
+
+
+@pytest.mark.skipif(not POINTS.exists(), reason="the Chinchilla points are not beside this checkout")
+def test_the_optimizer_stops_early_where_chapter_3_says():
+    """SciPy's L-BFGS-B with its defaults, started at the values of Hoffmann et al."""
+    table = chinchilla_points(POINTS).table
+    x, z, y = (np.log(table[name].to_numpy(float)) for name in ("N", "D", "loss"))
+
+    def huber(v):
+        residual = np.abs(y - np.logaddexp(np.logaddexp(v[0] - v[3] * x, v[1] - v[4] * z), v[2]))
+        return np.where(residual <= 1e-3, residual**2 / 2, 1e-3 * (residual - 5e-4)).sum()
+
+    start = (6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083)
+    ended = optimize.minimize(huber, start, method="L-BFGS-B")
+    assert ended.success
+    assert ended.fun / fit(Chinchilla(), table).objective - 1 == pytest.approx(0.14, abs=0.005)
+    assert ended.x[3:] == pytest.approx([0.339, 0.285], abs=6e-4)
