@@ -313,6 +313,7 @@ with style():
     logarithmic(panels[0], "y")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 best_rates = {arm: optima(runs[name]) for arm, name in ARMS.items()}
+drawn = {arm: runs[name][runs[name]["width"].isin(SHOWN)] for arm, name in ARMS.items()}
 show(
     figure,
     name="fig-transfer",
@@ -321,8 +322,13 @@ show(
     alt="Two log-log panels of loss against learning rate, one curve for each width from 16 to 128, each with its minimum "
     "ringed. Under SP the wider the model, the further left its minimum. Under muP the minima lie at one or two neighbouring "
     "rates.",
-    table=pd.concat([over_seeds(runs[name]).assign(arm=arm).reset_index() for arm, name in ARMS.items()]),
-    runs=[*runs["er-200-sp"]["identity"], *runs["er-200"]["identity"]],
+    table=pd.concat(
+        [
+            over_seeds(part).stack().unstack("width").assign(arm=arm).reset_index()
+            for arm, part in drawn.items()
+        ]
+    ),
+    runs=[identity for part in drawn.values() for identity in part["identity"]],
 )
 
 # %%
@@ -350,31 +356,11 @@ say(
 #
 # A corollary that is easy to check, and easy to break: under muP, at *one* learning rate for all, a wider model should be
 # better at every width. If a curve rises anywhere, then something in the implementation depends on the width that should
-# not.
+# not. The geometric means over seeds, width by width; each column should fall:
 
-# %% tags=["hide-input"]
-RATES = {"SP": (2**-7, 2**-6, 2**-5), "muP": (0.5, 1.0, 2.0)}
-steady = {arm: runs[name][runs[name]["learning_rate"].isin(RATES[arm])] for arm, name in ARMS.items()}
-with style():
-    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.6), sharey=True)
-    for axes, (arm, part) in zip(panels, steady.items(), strict=True):
-        for (rate, means), colour, marker in zip(
-            over_seeds(part).items(), COLOURS.values(), MARKERS, strict=False
-        ):
-            axes.plot(means.index, means, f"{marker}-", color=colour, label=f"$2^{{{np.log2(rate):.0f}}}$")
-        axes.set(title=arm, xlabel="width n")
-        logarithmic(axes)
-        axes.legend(title="λ", loc="lower left", fontsize=9)
-    panels[0].set_ylabel("excess loss L − H (nats)")
-show(
-    figure,
-    name="fig-wider",
-    caption="Excess loss against width, each curve at one learning rate (geometric mean over seeds).",
-    alt="Two log-log panels of loss against width, one curve for each of three learning rates. Under muP all curves fall. "
-    "Under SP the curves of the higher rates turn upwards at large widths.",
-    table=pd.concat([over_seeds(part).assign(arm=arm).reset_index() for arm, part in steady.items()]),
-    runs=[*steady["SP"]["identity"], *steady["muP"]["identity"]],
-)
+# %%
+lowered = pd.concat({arm: over_seeds(runs[name]) for arm, name in ARMS.items()}, axis=1)
+lowered.round(3).rename(columns=lambda rate: f"λ = {rate:.3g}", level=1)
 
 # %% tags=["remove-input"]
 rises = {arm: (over_seeds(runs[name]).diff() > 0).sum() for arm, name in ARMS.items()}
@@ -410,71 +396,44 @@ counters["good_turing"] = counting.simulate_excess_loss(
 ).mean
 
 # %% tags=["hide-input"]
+replicates = lowest_losses(runs["er-100"], by=("D", "seed"))
+window = 3 if replicates["seed"].nunique() > 1 else 5
+slopes = local_slopes(replicates["D"].to_numpy(float), replicates["excess_loss"].to_numpy(), window=window)
+looks = list(zip(("--", "-.", ":", "-"), ("green", "purple", "grey", "green"), strict=True))
 with style():
-    figure, axes = plt.subplots()
-    for table_, marker, label in ((recorded["er-100"], "o", "recorded"), (own["er-100"], "s", "yours")):
-        if len(table_):
-            best = lowest_losses(table_)
-            axes.plot(
-                best["D"],
-                best["excess_loss"],
-                marker,
-                color=COLOURS["blue" if marker == "o" else "vermillion"],
-                label=f"transformer, {label}",
-            )
-    for (name, loss), line, colour in zip(
-        counters.items(), ("--", "-.", ":", "-"), ("green", "purple", "grey", "green"), strict=True
-    ):
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 6.4), sharex=True, height_ratios=(3, 2))
+    for (name, loss), (line, colour) in zip(counters.items(), looks, strict=True):
         axes.plot(D, loss, line, marker="", color=COLOURS[colour], label=name.replace("_", " "))
-    axes.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
+        local = local_slopes(D.astype(float), loss, window=window)
+        below.plot(local["x"], local["slope"], line, marker="", color=COLOURS[colour])
+    for name, table_, marker, colour in (
+        ("recorded", recorded, "o", "blue"),
+        ("yours", own, "s", "vermillion"),
+    ):
+        if len(table_["er-100"]):
+            best = lowest_losses(table_["er-100"])
+            axes.plot(
+                best["D"], best["excess_loss"], marker, color=COLOURS[colour], label=f"transformer, {name}"
+            )
+    reach = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
+    below.errorbar(slopes["x"], slopes["slope"], yerr=reach, fmt="o", capsize=4, color=COLOURS["blue"])
+    axes.set(ylabel="excess loss L − H (nats)")
+    below.set(xlabel="training tokens D", ylabel="local exponent in D")
     logarithmic(axes)
+    logarithmic(below, "x")
     axes.legend(fontsize=9, ncols=2)
 show(
     figure,
     name="fig-tokens",
-    caption="Excess loss against training tokens: the transformer (muP, width 64, lowest over learning rates and seeds) and "
-    "four ways of counting.",
-    alt="Log-log plot of excess loss against training tokens. Four lines for the counters fall almost in parallel; the points "
-    "of the transformer fall more slowly or faster in places, and lie above the counter that knows the neighbours.",
+    caption="Above: excess loss against training tokens, the transformer (muP, width 64, lowest over learning rates and "
+    f"seeds) and four ways of counting. Below: local exponents over {window} neighbouring values of D; bars are 95 % intervals, "
+    "from the scatter between seeds (about the line, where there is one seed).",
+    alt="Two plots one above the other, against training tokens on a logarithmic axis. Above, four lines for the counters "
+    "fall almost in parallel, and the points of the transformer fall beside them. Below, the local exponents of the "
+    f"transformer run from {slopes['slope'].iloc[0]:.2f} to {slopes['slope'].iloc[-1]:.2f} with wide bars; the lines of the "
+    "counters are smooth.",
     table=pd.DataFrame({"D": D, "transformer": on_tokens["excess_loss"]} | counters),
     runs=[*recorded["er-100"]["identity"], *own["er-100"]["identity"]],
-)
-
-# %% tags=["hide-input"]
-replicates = lowest_losses(runs["er-100"], by=("D", "seed"))
-window = 3 if replicates["seed"].nunique() > 1 else 5
-slopes = local_slopes(replicates["D"].to_numpy(float), replicates["excess_loss"].to_numpy(), window=window)
-with style():
-    figure, axes = plt.subplots()
-    reach = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
-    axes.errorbar(
-        slopes["x"],
-        slopes["slope"],
-        yerr=reach,
-        fmt="o",
-        capsize=4,
-        color=COLOURS["blue"],
-        label="transformer",
-    )
-    for (name, loss), line, colour in zip(
-        counters.items(), ("--", "-.", ":", "-"), ("green", "purple", "grey", "green"), strict=True
-    ):
-        local = local_slopes(D.astype(float), loss, window=window)
-        axes.plot(
-            local["x"], local["slope"], line, marker="", color=COLOURS[colour], label=name.replace("_", " ")
-        )
-    axes.set(xlabel=f"training tokens D (middle of {window} values)", ylabel="local exponent in D")
-    logarithmic(axes, "x")
-    axes.legend(fontsize=9)
-show(
-    figure,
-    name="fig-local-slopes",
-    caption=f"Local exponents over {window} neighbouring values of D. Bars: 95 % intervals, from the scatter between seeds (about "
-    "the line, where there is one seed).",
-    alt="Local exponent against training tokens on a logarithmic axis. The points of the transformer with error bars run "
-    f"from {slopes['slope'].iloc[0]:.2f} to {slopes['slope'].iloc[-1]:.2f}; the lines of the counters are nearly flat.",
-    table=slopes,
-    runs=list(runs["er-100"]["identity"]),
 )
 
 # %% tags=["remove-input"]
@@ -639,7 +598,7 @@ def limits(runs: pd.DataFrame, knob: str) -> pd.DataFrame:
 limited = {
     knob: limits(runs[f"er-200-{name}"], knob) for knob, name in (("batch", "batches"), ("epochs", "epochs"))
 }
-looks = {"step-limited": "full", "both": "left", "data-limited": "none", "one D: not decided": "full"}
+fills = {"step-limited": "full", "both": "left", "data-limited": "none", "one D: not decided": "full"}
 with style():
     figure, panels = plt.subplots(1, 2, figsize=(6.4, 4.4), sharey=True)
     for axes, (knob, found) in zip(panels, limited.items(), strict=True):
@@ -653,7 +612,7 @@ with style():
                     row.excess_loss,
                     marker,
                     color=colour,
-                    fillstyle=looks[row.limit],
+                    fillstyle=fills[row.limit],
                     markersize=8,
                 )
             axes.plot([], [], f"{marker}-", color=colour, label=f"D = {tokens:,}")
@@ -705,6 +664,26 @@ say(
     tokens=100_000,
     edge=sum(at_edge.values()),
 )
+
+# %% tags=["remove-input"]
+standard = {knob: found[(found["batch"] == 20) & (found["epochs"] == 1)] for knob, found in limited.items()}
+shares = standard["batch"].merge(standard["epochs"], on="D", suffixes=(" (batch)", " (epochs)"))
+if shares["share (batch)"].notna().any():
+    pairs = [
+        f"{row[1]:.2f} and {row[2]:.2f} at D = {row[0]:,.0f}"
+        for row in shares[["D", "share (batch)", "share (epochs)"]].to_numpy()
+    ]
+    say(
+        "The two ways of adding steps do not say the same. For the same models, batch 20 and one epoch, the share by batch and "
+        "by epochs is {pairs}. A smaller batch takes more steps, but noisier ones; another epoch takes more steps of the same "
+        "quality. Where the second share is high and the first is not, the tokens still held something that one pass of noisy "
+        "steps did not get out of them.",
+        pairs=", ".join(pairs),
+    )
+else:
+    say(
+        "One value of D does not tell steps from tokens: the labels need the recorded runs, or the profile `colab`."
+    )
 
 # %% [markdown]
 # An exponent $\beta$ fitted where points are step-limited is a property of the optimiser and its budget as much as of the
@@ -796,7 +775,7 @@ larger = (
 say(
     "$\\alpha$ is {mup:.2f} ({mup_low:.2f} to {mup_high:.2f}) under muP and {sp:.2f} ({sp_low:.2f} to {sp_high:.2f}) under SP. "
     "Their difference, muP minus SP, paired by width, is {difference:+.2f} ({low:+.2f} to {high:+.2f}): {larger}. {bend} "
-    "muP's loss is {first:.2f} times SP's at the narrowest and {last:.2f} times at the widest model.",
+    "muP's loss is {first:.2f} times SP's at the narrowest and {last:.2f} times at the widest model.{edge}",
     mup=exponents.loc["muP", "alpha"],
     mup_low=exponents.loc["muP", "low"],
     mup_high=exponents.loc["muP", "high"],
@@ -813,6 +792,10 @@ say(
     else "With one seed, whether these are power laws is not decided.",
     first=ratio.iloc[0],
     last=ratio.iloc[-1],
+    edge=" SP's optimum is not bracketed at the narrowest widths; a lower loss there would make SP's curve flatter still, and "
+    "the difference larger."
+    if not best_rates["SP"]["bracketed"].iloc[0]
+    else "",
 )
 
 # %% [markdown]
