@@ -30,7 +30,16 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_flag, check_instance, check_integer, check_real
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    check_sequence,
+    check_text,
+)
 from scaling_lib.models.accounting import Architecture
 
 if TYPE_CHECKING:
@@ -88,6 +97,13 @@ class TensorRule:
     weight_decay_factor: float
     epsilon_factor: float
 
+    def __post_init__(self) -> None:
+        check_text("name", self.name)
+        for size in check_sequence("shape", self.shape, int, remedy="pass a tuple of sizes", minimum=0):
+            check_integer("shape", size, minimum=1)
+        for name in ("initial_std", "learning_rate_factor", "weight_decay_factor", "epsilon_factor"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name), minimum=0))
+
     @property
     def is_gain(self) -> bool:
         """Whether this is a norm's gain, which starts at one and is never decayed."""
@@ -101,6 +117,10 @@ class Multipliers:
     embedding: float
     attention: float
     readout: float
+
+    def __post_init__(self) -> None:
+        for name in ("embedding", "attention", "readout"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name), above=0))
 
 
 def multipliers(architecture: Architecture, parametrization: Parametrization) -> Multipliers:
