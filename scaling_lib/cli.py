@@ -18,7 +18,7 @@ from scaling_lib import environment
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.errors import InvalidArgument, ScalingLabError, check_choice, check_integer, invalid
-from scaling_lib.fits import intervals, resampling
+from scaling_lib.fits import intervals, planner, resampling
 from scaling_lib.fits.fitting import OBJECTIVES, Fit, fit
 from scaling_lib.fits.laws import (
     BrokenPower,
@@ -246,6 +246,53 @@ def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
         shown = "pinned" if name not in fitted.law.free else "-" if low is None else f"{low:.4g} to {high:.4g}"
         rows.append({"parameter": name, "value": value, "95 % interval": shown})
     return pd.DataFrame(rows)
+
+
+@app.command("allocate")
+def allocate_budget(
+    flops: Annotated[float | None, typer.Option(help="The budget in FLOPs.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(help="The budget in GPU-hours, instead.")] = None,
+    money: Annotated[float | None, typer.Option(help="The budget in US dollars, instead.")] = None,
+    energy: Annotated[float | None, typer.Option(help="The budget in kWh, instead.")] = None,
+    hardware: Annotated[str, typer.Option(help="Which hardware hours, money and energy are spent on.")] = "h100",
+    law: Annotated[str | None, typer.Option(help="A published law; see `scaling-lab allocate --laws`.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Fit the law to your own runs, instead.")] = None,
+    columns: Annotated[str, typer.Option(help="Your names for ours: N=params,D=tokens,loss=val_loss.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    laws: Annotated[bool, typer.Option("--laws", help="List the published laws.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How large a model on how many tokens: the compute-optimal plan for a budget."""
+    with _one_line_errors():
+        if laws:
+            known = planner.published_laws().reset_index()
+            if as_json:
+                print(json.dumps({"laws": known.to_dict("records")}, default=str))
+            else:
+                _print_frame(known.drop(columns=["note", "interval"], errors="ignore"), "Published laws")
+            return
+        budget = planner.budget_flops(
+            flops=flops, gpu_hours=gpu_hours, money=money, energy=energy, hardware=hardware
+        )
+        generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
+        named = parse_columns(columns) if columns else None
+        payload = planner.allocate(budget, generator, law=law, table=table, columns=named)
+        if as_json:
+            print(json.dumps(payload, allow_nan=False))
+            return
+        warnings = payload.pop("warnings", [])
+        intervals_of = payload.pop("interval", None) or {}
+        rows = [
+            {
+                "quantity": name,
+                "value": f"{value:.4g}" if isinstance(value, float) else str(value),
+                "95 % interval": " to ".join(f"{end:.4g}" for end in intervals_of.get(name, [])),
+            }
+            for name, value in payload.items()
+        ]
+        _print_frame(pd.DataFrame(rows), "Compute-optimal plan")
+        for warning in warnings:
+            typer.echo(f"warning: {warning}", err=True)
 
 
 @app.command()

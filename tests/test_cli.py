@@ -125,6 +125,44 @@ def test_fit_refuses_in_one_line(table, arguments, named):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_allocate_gives_a_plan_that_spends_its_budget():
+    planned = payload("allocate", "--flops", "1e21")
+    assert {"N", "D", "loss", "interval", "tokens_per_parameter"} <= set(planned)
+    assert 6 * planned["N"] * planned["D"] == pytest.approx(1e21, rel=1e-6)
+    assert planned["tokens_per_parameter"] == pytest.approx(planned["D"] / planned["N"])
+    done = run(app, ["allocate", "--gpu-hours", "1000", "--law", "hoffmann"], env={"COLUMNS": "160"})
+    assert done.exit_code == 0, done.output
+    assert "tokens_per_parameter" in done.stdout
+
+
+def test_allocate_from_the_readers_own_runs(table):
+    planned = payload("allocate", "--flops", "1e20", "--table", table, *COLUMNS)
+    a = 0.28 / (0.34 + 0.28)
+    G = (0.34 * 400 / (0.28 * 410)) ** (1 / (0.34 + 0.28))
+    assert planned["N"] == pytest.approx(G * (1e20 / 6) ** a, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "flops"),
+        (["--flops", "-1"], "flops"),
+        (["--flops", "1e21", "--gpu-hours", "3"], "gpu_hours"),
+        (["--flops", "1e21", "--law", "moore"], "'moore'"),
+        (["--money", "3", "--hardware", "abacus"], "'abacus'"),
+    ],
+)
+def test_allocate_refuses_in_one_line(arguments, named):
+    done = run(app, ["allocate", *arguments])
+    assert done.exit_code == 2
+    assert named in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_allocate_lists_its_laws():
+    assert {"hoffmann", "besiroglu", "kaplan"} <= {row["name"] for row in payload("allocate", "--laws")["laws"]}
+
+
 def test_claims_have_what_the_table_shows():
     rows = payload("claims")["claims"]
     assert rows

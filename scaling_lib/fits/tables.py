@@ -68,7 +68,7 @@ def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd
             table = pd.read_parquet(file)
         else:
             separator = "\t" if file.suffix == ".tsv" else ","
-            table = pd.read_csv(file, sep=separator, float_precision="round_trip", skipinitialspace=True)
+            table = pd.read_csv(file, sep=separator, skipinitialspace=True)
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100]
         raise InvalidData(f"path must hold a table, got {str(file)!r} ({reason}): save it as CSV with a header.") from None
