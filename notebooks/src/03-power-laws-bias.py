@@ -56,7 +56,6 @@ from scaling_lib.fits import intervals
 from scaling_lib.fits.datasets import chinchilla_points
 from scaling_lib.fits.fitting import fit, local_slopes
 from scaling_lib.fits.laws import BrokenPower, Chinchilla, Exponential, PowerLaw, ShiftedPower, StretchedExponential
-from scaling_lib.fits.planner import published_laws
 from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
 from scaling_lib.fits.resampling import bootstrap
 from scaling_lib.pages.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
@@ -140,7 +139,7 @@ def axes_of(x_ticks: dict, y_ticks: dict, x_label: str, y_label: str) -> tuple:
 
 
 across, up, left = axes_of(
-    {5: "100k", 6: "1M", 7: "10M"}, {-2: "0.01", -1.5: "0.03", -1: "0.1", -0.5: "0.3"}, "tokens D", "L − assumed E"
+    {5: "100k", 6: "1M", 7: "10M"}, {-2: "0.01", -1.5: "0.03", -1: "0.1", -0.5: "0.3", -0.25: ""}, "tokens D", "L − assumed E"
 )
 ends = {"x1": 50, "x2": 300, "stroke": COLOURS["vermillion"], "stroke-width": 2}
 ends |= {f"y{i}": up(lines[0] * x + lines[1]).tolist() for i, x in ((1, 5), (2, 7))}
@@ -513,7 +512,7 @@ with style():
     axes.axvline(0.95, linestyle="--", color=COLOURS["grey"])
     axes.set_yticks(np.arange(4)[::-1], coverage.index)
     axes.set_xlabel("share of 95 % intervals that hold the truth")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=9, columnspacing=1, handletextpad=0.2)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=9, columnspacing=1, handletextpad=0.2)
 show(
     figure,
     name="fig-coverage",
@@ -693,13 +692,12 @@ with style():
         error = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
         place = np.log(slopes["x"] / slopes["x_low"].iloc[0]) / np.log(slopes["x_high"].iloc[-1] / slopes["x_low"].iloc[0])
         left.errorbar(place, slopes["slope"], yerr=error, fmt=marker + "-", color=COLOURS[colour], capsize=3, label=name)
-    left.set(xlabel="middle of the window, smallest to largest", ylabel="fitted exponent", xlim=(0, 1), xticks=[])
+    left.set(xlabel="window, smallest to largest", ylabel="fitted exponent", xlim=(0, 1), xticks=[])
     left.legend()
     for name, marker, colour in (("alpha", "o", "blue"), ("beta", "s", "vermillion")):
-        right.plot(by_drop.index, by_drop[name], marker + "-", color=COLOURS[colour], label={"alpha": "α", "beta": "β"}[name])
+        right.plot(range(len(dropped)), by_drop[name], marker + "-", color=COLOURS[colour], label={"alpha": "α", "beta": "β"}[name])
     right.set(xlabel="largest losses left out", ylim=(0.2, 0.5), title="synthetic twin" if points.synthetic else "Chinchilla points")
-    right.set_xscale("symlog", linthresh=1)
-    right.set_xticks(dropped, [str(count) for count in dropped])
+    right.set_xticks(range(len(dropped)), [str(count) for count in dropped])
     right.legend()
 slid = pd.concat([slopes.assign(series=name) for name, slopes in sliding.items()])
 show(
@@ -743,13 +741,12 @@ say(
 # %% tags=["nbval-ignore-output"]
 used = chinchilla[0 if points.synthetic else 5 :].reset_index(drop=True)
 optima = {objective: fit(Chinchilla(), used, objective=objective) for objective in ("log-huber", "log-lad", "log-ols")}
-laws = published_laws()
-show_these = pd.DataFrame({name: each.params for name, each in optima.items()}).transpose()
-show_these.assign(points="synthetic twin" if points.synthetic else "real").round({"E": 4, "A": 1, "B": 1, "alpha": 4, "beta": 4})
+found = pd.DataFrame({name: each.params for name, each in optima.items()}).transpose()
+found.assign(points="synthetic twin" if points.synthetic else "real").round({"E": 4, "A": 1, "B": 1, "alpha": 4, "beta": 4})
 
 # %% [markdown]
 # On the real points the converged optimum of Huber's loss has $A = 477.8$, $B = 2143$ (the row `besiroglu-huber` of
-# `published_laws()`; the known-answer tests of the library check it), that of absolute values $A = 482.0$, $B = 2085$. The
+# `scaling_lib.fits.planner.published_laws()`), that of absolute values $A = 482.0$, $B = 2085$. The
 # differences are below a tenth of a standard error. They matter to whoever tests code against published digits, and as a
 # lesson: a tuple of estimates belongs together.
 #
@@ -780,11 +777,11 @@ trials = {
 }
 ended = {name: optimize.minimize(huber, hoffmann, (scale,), "L-BFGS-B", options=options) for name, (scale, options) in trials.items()}
 optimum = optima["log-huber"].objective
-journal = pd.DataFrame(
+pd.DataFrame(
     {
         name: {
-            "says it converged": each.success,
-            "objective above the optimum": f"{100 * (huber(each.x) / optimum - 1):.1f} %",
+            "converged?": each.success,
+            "above the optimum": f"{100 * (huber(each.x) / optimum - 1):.1f} %",
             "E": f"{np.exp(each.x[2]):.3f}",
             "α": f"{each.x[3]:.3f}",
             "β": f"{each.x[4]:.3f}",
@@ -792,7 +789,6 @@ journal = pd.DataFrame(
         for name, each in ended.items()
     }
 ).transpose()
-journal
 
 # %% tags=["remove-input"]
 stopped, whole = ended["sum, defaults"], optima["log-huber"].params
@@ -832,10 +828,10 @@ pd.DataFrame(
         }
         for name in spans
     }
-).transpose().round(3)
+).round(3)
 
 # %% [markdown]
-# The last two columns are the textbook's bias correction. Its rule of thumb (Efron and Tibshirani 1993) is to leave the
+# The last two rows are the textbook's bias correction. Its rule of thumb (Efron and Tibshirani 1993) is to leave the
 # estimate alone while the bias is below a quarter of the standard error, because the correction adds noise of its own. We show both and
 # correct nothing.
 #

@@ -1,8 +1,8 @@
 """Tables of others that ship with the library, each with its source.
 
-* `mlfoundations_runs`: 104 language models of Gadre et al. 2024 (arXiv 2403.08540, repository mlfoundations/scaling, MIT
-  licence, beside the table), trained on three corpora and evaluated on one, C4. Nobody knows their irreducible loss.
-* `published_exponents`: what the captions of arXiv 2601.10684v1 state of its 13 experiments, typed off and compared twice.
+* `mlfoundations_runs`: 104 language models of Gadre et al. 2024 (arXiv 2403.08540, repository mlfoundations/scaling,
+  MIT licence, beside the table), trained on three corpora, evaluated on C4. Nobody knows their irreducible loss.
+* `published_exponents`: what the captions of arXiv 2601.10684v1 state of its 13 experiments, typed off, compared twice.
 """
 
 from pathlib import Path
@@ -31,6 +31,6 @@ def mlfoundations_runs(corpus: str = "c4_original") -> pd.DataFrame:
 
 def published_exponents() -> pd.DataFrame:
     """One row per experiment of the paper. alpha, beta: means of the exponents in N and in D over the fixed other
-    variable, *_spread: their standard deviations; mse_n_*, mse_d_*: mean squared residual (nats squared) of L(N) at fixed
-    D and of L(D) at fixed N, for the power law and the exponential, averaged over the curves of the figure."""
+    variable, *_spread: their standard deviations; mse_n_*, mse_d_*: mean squared residual (nats squared) of L(N) at
+    fixed D and of L(D) at fixed N, for the power law and the exponential, averaged over the curves of the figure."""
     return pd.read_csv(_HERE / "published_exponents.csv")

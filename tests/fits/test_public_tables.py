@@ -23,7 +23,8 @@ def test_every_corpus_has_its_runs():
 
 def test_the_licence_lies_beside_the_table():
     text = (Path(public_tables.__file__).parent / "mlfoundations.LICENSE.txt").read_text()
-    assert "MIT License" in text and "Copyright" in text
+    assert "MIT License" in text
+    assert "Copyright" in text
 
 
 @pytest.mark.skipif(not ORIGINAL.exists(), reason="the original table is not beside this checkout")
@@ -32,7 +33,8 @@ def test_the_table_is_the_original_with_fewer_columns():
     for corpus in CORPORA:
         table = mlfoundations_runs(corpus).set_index("name")
         same = original.loc[table.index]
-        assert (table["N"] == same["params"]).all() and (table["D"] == same["tokens"]).all()
+        assert (table["N"] == same["params"]).all()
+        assert (table["D"] == same["tokens"]).all()
         assert (table["loss"] - same["loss__c4_val"]).abs().max() <= 5e-7
 
 
@@ -49,7 +51,8 @@ def test_another_corpus_is_refused():
 
 def test_the_captions_of_the_paper():
     table = published_exponents()
-    assert len(table) == 13 and table["figure"].is_unique
+    assert len(table) == 13
+    assert table["figure"].is_unique
     ratio = table["mse_d_exponential"] / table["mse_d_power"]
     assert (ratio >= 50).sum() == 5
     assert (table["alpha"] >= table["beta"]).sum() == 10
