@@ -1,12 +1,12 @@
 """What a scaling law is to the solver: a sum of positive terms with two derivatives, a frame, and a grid of starts.
 
-Every law is a sum of positive terms, so with unconstrained coordinates theta
+Every law is a sum of positive terms,
 
-    L = sum_k exp(u_k(theta)),    log L = logsumexp_k u_k(theta)
+    L = sum_k exp(u_k),    log L = logsumexp_k u_k,    u_k = log c_k + v_k(exponents, rates, shifts, breaks)
 
-and the fits on L and on log L need only the u_k and their first two derivatives. Most u_k are affine in theta:
-log(B x^-beta) = log B - beta log x. Coefficients and offsets are exponentials of coordinates, hence positive; an offset
-E = 0 is the limit e -> -infinity.
+and the fits on L and on log L need only the u_k and their first two derivatives. Most v_k are linear in an exponent:
+log(B x^-beta) = log B - beta log x. Laws speak in the logarithms of their coefficients; the solver works with the
+coefficients themselves (`_design`), so that an offset E = 0 is an ordinary bound.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,34 +1,55 @@
 """Resampling: how much the estimates would have moved, had the data fallen otherwise.
 
 * pairs: points drawn with replacement; a resample is a vector of multinomial weights.
-* wild: the residuals keep their place and change sign at random (Rademacher; the paper's appendix B). x is fixed.
+* wild: every residual keeps its place and its size and changes sign at random (Rademacher; the paper's appendix B).
 * jackknife: one point left out at a time.
-* runs: L(N, D) is a minimum over learning rates and seeds, hence biased low and correlated; seeds are resampled within
-  each (N, D, learning rate), the minimum is taken again, and the law is refitted.
+* runs: L(N, D) is a minimum over learning rates and seeds, hence biased low. Seeds are resampled within each (N, D,
+  learning rate), the minimum is taken again, the law refitted.
 
-All resamples of a fit are solved at once (`newton`).
+All resamples of a fit are solved at once. On the bias of a minimum: if every run's loss carries the same relative noise,
+the best of m lowers all losses by one factor, which moves E, A and B and leaves the exponents alone; exponents are biased
+where the noise, or the number of runs, changes with N or D (`seed_bias` shows both).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from tqdm import tqdm
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_integer
-from scaling_lib.fits.fitting import Fit
-from scaling_lib.fits.laws import Law
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_array,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    check_sequence,
+    invalid,
+)
+from scaling_lib.fits._forms import Law
+from scaling_lib.fits.fitting import Fit, fit
+from scaling_lib.fits.tables import synthetic_runs, table_columns
 
-__all__ = ["Resamples", "bootstrap", "jackknife", "runs_bootstrap"]
+__all__ = ["Resamples", "best_losses", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
 
-KINDS = ("pairs", "wild")
+KINDS = ("pairs", "wild", "jackknife", "runs")
+
+# Resamples that are solved together when a progress bar is to move.
+_BLOCK = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Resamples:
-    """Refits of a fit. kind: "pairs", "wild", "jackknife" or "runs". parameters: names of the columns of `draws`
-    (resamples, parameters); failed: refits dropped because they did not converge."""
+    """Refits of a fit. kind: one of KINDS. parameters: names of the columns of `draws` (resamples, parameters).
+
+    objectives: minimum of each refit. failed: refits dropped, since they did not converge or their resample holds fewer
+    distinct points than parameters.
+    """
 
     fit: Fit
     kind: str
@@ -37,7 +58,18 @@ class Resamples:
     objectives: Float[np.ndarray, " resamples"]
     failed: int
 
-    def __getitem__(self, parameter: str) -> np.ndarray:
+    def __post_init__(self) -> None:
+        check_instance("fit", self.fit, Fit, remedy="make one with fitting.fit")
+        check_choice("kind", self.kind, KINDS)
+        check_sequence("parameters", self.parameters, str, remedy="pass the names of the columns of draws")
+        draws = check_array("draws", self.draws, dimensions=2, least=2)
+        if draws.shape[1] != len(self.parameters):
+            raise invalid("draws", f"{len(self.parameters)} columns wide", draws, "pass one column a parameter")
+        check_array("objectives", self.objectives, dimensions=1, length=len(draws))
+        check_integer("failed", self.failed, minimum=0)
+
+    def __getitem__(self, parameter: str) -> Float[np.ndarray, " resamples"]:
+        """The draws of one parameter."""
         check_choice("parameter", parameter, self.parameters)
         return self.draws[:, self.parameters.index(parameter)]
 
@@ -62,43 +94,197 @@ class Resamples:
         return {name: self.fit.params[name] - bias for name, bias in self.bias.items()}
 
 
-def _collected(fit: Fit, kind: str, solution: Any) -> Resamples:
-    good = solution.converged
-    if not good.any():
-        raise InvalidArgument("fit must allow refits, got none that converged: use a law with fewer parameters.")
-    natural = fit.problem.natural(solution.theta[good])
-    return Resamples(fit, kind, fit.law.parameters, natural, solution.value[good], int((~good).sum()))
+def _refits(
+    origin: Fit,
+    kind: str,
+    *,
+    weights: np.ndarray | None = None,
+    y: np.ndarray | None = None,
+    progress: bool = False,
+) -> Resamples:
+    """Solve all rows of weights or y, in blocks where a bar is wanted."""
+    rows = weights if weights is not None else y
+    assert rows is not None
+    solutions = []
+    blocks = range(0, len(rows), _BLOCK if progress else len(rows))
+    for first in tqdm(blocks, desc=f"{kind} resamples", disable=not progress):
+        block = slice(first, first + blocks.step)
+        start = np.broadcast_to(origin.theta, (len(rows[block]), len(origin.theta)))
+        solutions.append(
+            origin.problem.solve(
+                start, weights=None if weights is None else weights[block], y=None if y is None else y[block]
+            )
+        )
+    theta = np.concatenate([solution.theta for solution in solutions])
+    value = np.concatenate([solution.value for solution in solutions])
+    good = np.concatenate([solution.converged for solution in solutions])
+    if weights is not None:
+        _, place = np.unique(np.stack(list(origin.problem.columns.values())), axis=1, return_inverse=True)
+        present = (weights > 0) @ np.eye(place.max() + 1)[place.ravel()] > 0
+        good &= present.sum(axis=1) >= len(origin.law.free)
+    if good.sum() < 2:
+        raise invalid("fit", "one whose refits converge", origin, "use a law with fewer parameters, or more points")
+    draws = origin.problem.natural(theta[good])
+    return Resamples(origin, kind, origin.law.parameters, draws, value[good], int((~good).sum()))
 
 
 def bootstrap(
-    fit: Fit, generator: np.random.Generator, *, resamples: int = 4000, kind: str = "pairs"
+    fit: Fit,
+    generator: np.random.Generator,
+    *,
+    resamples: int = 4000,
+    kind: str = "pairs",
+    progress: bool = False,
 ) -> Resamples:
-    """`resamples` refits on resampled points ("pairs") or re-signed residuals ("wild"), all at once."""
+    """`resamples` refits on resampled points ("pairs") or on residuals with random signs ("wild"), all at once.
+
+    Thresholds and start are those of the fit. Raises InvalidArgument.
+    """
     check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    resamples = check_integer("resamples", resamples, minimum=2)
-    check_choice("kind", kind, KINDS)
-    start = np.broadcast_to(fit.theta, (resamples, len(fit.theta)))
+    resamples = check_integer("resamples", resamples, minimum=2, maximum=10**7)
+    check_choice("kind", kind, ("pairs", "wild"))
+    progress = check_flag("progress", progress)
+    points = len(fit.problem.loss)
     if kind == "pairs":
-        counts = generator.multinomial(fit.n, np.full(fit.n, 1 / fit.n), size=resamples).astype(float)
+        counts = generator.multinomial(points, np.full(points, 1 / points), size=resamples).astype(float)
         if fit.problem.weights is not None:
-            counts = counts * fit.problem.weights
-        return _collected(fit, kind, fit.problem.solve(start, weights=counts))
-    signs = generator.integers(0, 2, (resamples, fit.n)) * 2.0 - 1.0
-    y = fit.problem.y - fit.residuals + signs * fit.residuals
-    return _collected(fit, kind, fit.problem.solve(start, y=y))
+            counts *= fit.problem.weights
+        return _refits(fit, kind, weights=counts, progress=progress)
+    signs = generator.integers(0, 2, (resamples, points)) * 2.0 - 1.0
+    return _refits(fit, kind, y=fit.problem.y + (signs - 1) * fit.residuals, progress=progress)
 
 
 def jackknife(fit: Fit) -> Resamples:
-    """One refit for each point left out. Invalid for log-lad and nearly so for log-huber with a small delta."""
+    """One refit for each point of positive weight left out.
+
+    Not to be trusted for log-lad, nor for log-huber with a threshold below the residuals: a median does not move
+    smoothly when one point goes.
+    """
     check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
-    weights = np.ones((fit.n, fit.n)) - np.eye(fit.n)
-    if fit.problem.weights is not None:
-        weights = weights * fit.problem.weights
-    start = np.broadcast_to(fit.theta, (fit.n, len(fit.theta)))
-    return _collected(fit, "jackknife", fit.problem.solve(start, weights=weights))
+    weights = np.ones(len(fit.problem.loss)) if fit.problem.weights is None else fit.problem.weights
+    left_out = np.flatnonzero(weights > 0)
+    if len(left_out) <= len(fit.law.free):
+        raise invalid("fit", "one of more points than free parameters", fit, "add runs or pin parameters")
+    rows = np.tile(weights, (len(left_out), 1))
+    rows[np.arange(len(left_out)), left_out] = 0.0
+    return _refits(fit, "jackknife", weights=rows)
 
 
-def runs_bootstrap(law: Law, runs: pd.DataFrame, generator: np.random.Generator, *, resamples: int = 1000) -> Resamples:
-    """Resample seeds within each (N, D, learning_rate), take the minimum again, refit. (First version.)"""
-    raise NotImplementedError
+def best_losses(law: Law, runs: pd.DataFrame) -> pd.DataFrame:
+    """L(N, D): for each value of the law's variables the least loss over learning rates and seeds (paper, equation 1).
+
+    runs: columns of the law's variables, learning_rate, seed, loss; with a column status, only rows that are "ok" take
+    part. Returns the variables, loss and trials, the number of runs behind each minimum. Raises InvalidArgument.
+    """
+    frame = _checked_runs(law, runs)
+    groups = frame.groupby(list(law.variables), sort=True)["loss"]
+    return groups.agg(loss="min", trials="size").reset_index()
+
+
+def _checked_runs(law: Law, runs: Any) -> pd.DataFrame:
+    check_instance("law", law, Law, remedy="build one such as Chinchilla()")
+    check_instance("runs", runs, pd.DataFrame, remedy="pass a DataFrame, one row a run")
+    needed = (*law.variables, "learning_rate", "seed", "loss")
+    absent = [name for name in needed if name not in runs]
+    if absent:
+        raise InvalidArgument(f"runs lacks the column {absent[0]!r}, got {', '.join(map(str, runs))[:200]}: add it.")
+    frame = runs.loc[runs["status"] == "ok"] if "status" in runs else runs
+    columns, loss = table_columns(law, frame)
+    rates = np.asarray(frame["learning_rate"])
+    if rates.dtype.kind not in "iuf" or not np.isfinite(rates.astype(float)).all():
+        raise invalid("runs['learning_rate']", "a column of finite numbers", rates, "mend it")
+    return pd.DataFrame({**columns, "learning_rate": rates, "seed": np.asarray(frame["seed"]), "loss": loss})
+
+
+def runs_bootstrap(
+    law: Law,
+    runs: pd.DataFrame,
+    generator: np.random.Generator,
+    *,
+    resamples: int = 1000,
+    seeds: int | None = None,
+    objective: str = "log-huber",
+    delta: float | None = None,
+) -> Resamples:
+    """Refits to minima over resampled seeds; `Resamples.fit` is the fit to the minima as they are.
+
+    runs: as for `best_losses`. seeds: how many to draw for each (variables, learning rate), by default as many as there
+    are; fewer show what fewer seeds would have given. A resampled minimum is never below the observed one, so the bias
+    against the fit is that of having fewer distinct seeds; it points the way, and `seed_bias` gives the size.
+    Raises InvalidArgument where no group has two seeds.
+    """
+    frame = _checked_runs(law, runs)
+    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
+    resamples = check_integer("resamples", resamples, minimum=2, maximum=10**6)
+    if seeds is not None:
+        seeds = check_integer("seeds", seeds, minimum=1, maximum=10**4)
+    origin = fit(law, best_losses(law, runs), objective=objective, delta=delta)
+    order = frame.sort_values([*law.variables, "learning_rate"], kind="stable")
+    group = order.groupby([*law.variables, "learning_rate"], sort=True).ngroup().to_numpy()
+    cell = order.groupby(list(law.variables), sort=True).ngroup().to_numpy()
+    sizes = np.bincount(group)
+    if sizes.max() < 2:
+        raise invalid("runs", "two seeds or more somewhere", frame, "train more seeds for each learning rate")
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    group_cell = cell[first]
+    loss = order["loss"].to_numpy()
+    minima = np.full((resamples, cell.max() + 1), np.inf)
+    for draw in range(seeds or int(sizes.max())):
+        taken = first + (generator.random((resamples, len(sizes))) * sizes).astype(int)
+        used = np.where(draw < (sizes if seeds is None else seeds), loss[taken], np.inf)
+        edges = np.flatnonzero(np.diff(group_cell, prepend=-1))
+        minima = np.minimum(minima, np.minimum.reduceat(used, edges, axis=1))
+    return _refits(origin, "runs", y=np.log(minima) if origin.problem.logarithmic else minima)
+
+
+def seed_bias(
+    law: Law,
+    parameters: Mapping[str, float],
+    design: Any,
+    generator: np.random.Generator,
+    *,
+    seeds: Sequence[int] = (1, 3, 9),
+    datasets: int = 400,
+    noise: float | Sequence[float] = 0.01,
+    learning_rates: Sequence[float] = (1e-3, 2e-3, 5e-3),
+    curvature: float = 0.01,
+    objective: str = "log-huber",
+    delta: float | None = None,
+) -> pd.DataFrame:
+    """What the minimum over learning rates and seeds does to the parameters, on planted truth.
+
+    Draws `datasets` tables of `tables.synthetic_runs` for each number of seeds, takes the minimum at every design point,
+    refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds, parameter):
+    truth, mean, bias, sd (of one data set), and se, the Monte Carlo error of the bias.
+    """
+    counts = check_sequence("seeds", seeds, int, remedy="pass numbers of seeds such as (1, 3, 9)")
+    datasets = check_integer("datasets", datasets, minimum=2, maximum=10**6)
+    check_real("curvature", curvature, minimum=0)
+    rows = []
+    for count in counts:
+        count = check_integer("seeds", count, minimum=1, maximum=10**4)
+        # One large table: seeds of all data sets in a row, cut into data sets afterwards.
+        runs = synthetic_runs(
+            law,
+            parameters,
+            design,
+            generator,
+            seeds=count * datasets,
+            learning_rates=learning_rates,
+            best_learning_rate=float(np.asarray(learning_rates, float).ravel()[np.size(learning_rates) // 2]),
+            curvature=curvature,
+            noise=noise,
+        )
+        shape = (-1, np.size(learning_rates), datasets, count)
+        minima = runs["loss"].to_numpy().reshape(shape).min(axis=(1, 3)).T
+        one_each = runs.iloc[:: np.size(learning_rates) * datasets * count]
+        table = {name: one_each[name].to_numpy() for name in law.variables}
+        origin = fit(law, {**table, "loss": minima[0]}, objective=objective, delta=delta)
+        refits = _refits(origin, "runs", y=np.log(minima) if origin.problem.logarithmic else minima)
+        for name in law.free:
+            draws, truth = refits[name], float(parameters[name])
+            mean, spread = float(draws.mean()), float(draws.std(ddof=1))
+            rows.append((count, name, truth, mean, mean - truth, spread, spread / np.sqrt(len(draws))))
+    columns = ["seeds", "parameter", "truth", "mean", "bias", "sd", "se"]
+    return pd.DataFrame(rows, columns=columns).set_index(["seeds", "parameter"])
