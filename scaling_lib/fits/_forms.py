@@ -50,8 +50,8 @@ class CurvedTerm:
 class Candidates:
     """Where a fit may start: the nonlinear parameters of each cell of a grid, and what its coefficients multiply.
 
-    values: parameter -> (cells,). factors: coefficient -> (rows, points), the factor it multiplies; rows: coefficient ->
-    (cells,), the row that a cell uses, where it is not simply its own or the only one. Given the values, the
+    values: parameter -> (cells,). factors: coefficient -> (rows, points), the factor it multiplies; rows: coefficient
+    -> (cells,), the row that a cell uses, where it is not simply its own or the only one. Given the values, the
     coefficients are a linear least squares problem (variable projection).
     target, sensitivity: (cells, points), what the sum is to equal instead of the loss, and d loss / d target.
     powers: parameter -> (cells,), where the parameter is the coefficient to this power.
@@ -147,7 +147,9 @@ class Law:
         values = {**self.fixed, **parameters}
         for name in self.parameters:
             if name not in values:
-                raise InvalidArgument(f"parameters lacks {name!r}, got {sorted(values)}: give all of {self.parameters}.")
+                raise InvalidArgument(
+                    f"parameters lacks {name!r}, got {sorted(values)}: give all of {self.parameters}."
+                )
             values[name] = self._check_parameter(f"parameters[{name!r}]", name, values[name])
         columns = {}
         for name in self.variables:

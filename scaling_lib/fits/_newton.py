@@ -1,9 +1,9 @@
 """Full Newton for many fits at once.
 
-Each fit turns (a Newton step of all its coordinates, kept inside the bounds) and where that does not help goes less far
-along the same step. Where a Hessian is not positive definite its eigenvalues count by their size. Finished fits leave
-the pool and waiting ones take their place. A fit stops on a predicted decrease that is small *relative to f*: f is about
-1e-3 here, and an absolute tolerance stops early.
+Each fit turns (a Newton step of all its coordinates, kept inside the bounds) and where that does not help goes less
+far along the same step. Where a Hessian is not positive definite its eigenvalues count by their size. Finished fits
+leave the pool and waiting ones take their place. A fit stops on a predicted decrease that is small *relative to f*: f
+is about 1e-3 here, and an absolute tolerance stops early.
 """
 
 from dataclasses import dataclass
@@ -124,12 +124,24 @@ def minimise(
     return pool.outcome
 
 
-def _rows(array: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
-    return array if array is None or array.ndim == 1 else array[rows]
+def _rows(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return array if array.ndim == 1 else array[rows]
 
 
 class _Pool:
     """The fits at work: where each stands, the step it takes (moved) and how much of it (length)."""
+
+    ids: np.ndarray
+    theta: np.ndarray
+    value: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    moved: np.ndarray
+    length: np.ndarray
+    damping: np.ndarray
+    age: np.ndarray
+    y: np.ndarray
+    w: np.ndarray | None
 
     _ROWS = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age")
 
@@ -179,12 +191,13 @@ class _Pool:
         return len(self.ids) > 0
 
     def _gather(self) -> None:
-        self.y, self.w = _rows(self.all_y, self.ids), _rows(self.all_w, self.ids)
+        self.y = _rows(self.all_y, self.ids)
+        self.w = None if self.all_w is None else _rows(self.all_w, self.ids)
         self.lower, self.upper = self.all_lower[self.ids], self.all_upper[self.ids]
 
     def _turn(self, rows: np.ndarray) -> None:
-        """New Newton steps. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate would leave, it
-        goes to its limit and the others are solved for again."""
+        """New Newton steps. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate would leave,
+        it goes to its limit and the others are solved for again."""
         theta, gradient, hessian = self.theta[rows], self.gradient[rows], self.hessian[rows]
         lower, upper, damping = self.lower[rows], self.upper[rows], self.damping[rows]
         metric = self.metric[self.ids[rows]]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_real
-from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, Law
 from scaling_lib.fits._design import Design, Rho
+from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, Law
 from scaling_lib.fits._newton import Solution, minimise
 from scaling_lib.fits._starts import projected_starts
 from scaling_lib.fits.tables import table_columns

@@ -119,9 +119,7 @@ def profile_ends(
     closer = np.abs(inner_root - 1) < np.abs(outer_root - 1)
     ends = np.where(open_ends, outer, np.where(closer, inner, outer))
     ends = ends if plain else np.exp(ends)
-    return Ends(
-        ends[:batch], ends[batch:], open_ends[:batch], open_ends[batch:], improved[:batch] | improved[batch:]
-    )
+    return Ends(ends[:batch], ends[batch:], open_ends[:batch], open_ends[batch:], improved[:batch] | improved[batch:])
 
 
 def _ridge(problem: Problem, theta: np.ndarray, j: int) -> np.ndarray:

@@ -54,7 +54,9 @@ def projected_starts(
     held = [k for k, name in enumerate(names) if name in fixed]
     if held:
         block = gram[:, np.array(held)[:, None], held]
-        total = total - 2 * np.einsum("ci,ci->c", known, moment[:, held]) + np.einsum("ci,cij,cj->c", known, block, known)
+        total = (
+            total - 2 * np.einsum("ci,ci->c", known, moment[:, held]) + np.einsum("ci,cij,cj->c", known, block, known)
+        )
         moment = moment - np.einsum("cij,cj->ci", gram[:, :, held], known)
     score = total
     if free:
@@ -78,7 +80,10 @@ def _products(
     every = np.arange(cells)
     target = (loss if candidates.target is None else candidates.target) * root
     scaled = [candidates.factors[name] * root for name in names]
-    rows = [candidates.rows.get(name, every if len(f) == cells else every * 0) for name, f in zip(names, scaled, strict=True)]
+    rows = [
+        candidates.rows.get(name, every if len(f) == cells else every * 0)
+        for name, f in zip(names, scaled, strict=True)
+    ]
     gram, moment = np.empty((cells, len(names), len(names))), np.empty((cells, len(names)))
     for k, first in enumerate(scaled):
         moment[:, k] = np.einsum("cn,cn->c", first, target) if target.ndim == 2 else (first @ target)[rows[k]]

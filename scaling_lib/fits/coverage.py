@@ -115,7 +115,7 @@ def coverage(
 
     methods: any of profile, wald, percentile, stretched, basic, bca; the last four use a wild bootstrap of `resamples`
     for every data set. Returns method -> coverage, low, high (Wilson, 95 %), median_width, open (share with an end that
-    was not found), datasets. Data sets whose fit does not converge, or that a method cannot treat, count as not covered.
+    was not found), datasets. Data sets whose fit does not converge, or that a method cannot treat, count as missed.
     Raises InvalidArgument.
     """
     check_instance("design", design, CoverageDesign, remedy="take one of DESIGNS")

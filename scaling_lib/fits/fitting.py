@@ -13,9 +13,10 @@ with rho_delta(r) = r^2 / 2 for |r| <= delta and delta (|r| - delta / 2) beyond.
 and polishes with Newton; `fit_paper_procedure` is the paper's appendix B, 40 starts of a bounded trust-region method.
 
 Covariance, with psi = rho' and J the derivative of the fitted values. ols, log-ols, huber: one variance for all points,
-[sum w psi^2 / (n - p)] / [mean psi']^2 (J'WJ)^-1 (Huber 1981, 7.6), which for least squares is s^2 (J'WJ)^-1. log-huber
-and log-lad: the sandwich H^-1 [sum w^2 psi^2 J J'] H^-1 n / (n - p), since those who ask for them expect points that are
-not equally good; H counts residuals within Powell's bandwidth, for a threshold near zero leaves few inside.
+[sum w psi^2 / (n - p)] / [mean psi']^2 (J'WJ)^-1 (Huber 1981, 7.6), which for least squares is s^2 (J'WJ)^-1.
+log-huber and log-lad: the sandwich H^-1 [sum w^2 psi^2 J J'] H^-1 n / (n - p), since those who ask for them expect
+points that are not equally good; H counts residuals within Powell's bandwidth, for a threshold near zero leaves few
+inside.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,8 +30,8 @@ from jaxtyping import Float
 from scipy import optimize, stats
 
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_integer, check_real, invalid
-from scaling_lib.fits._forms import EXPONENT_RANGE, Law
 from scaling_lib.fits._design import Rho
+from scaling_lib.fits._forms import EXPONENT_RANGE, Law
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.tables import suspicions
@@ -235,8 +236,8 @@ class Fit:
         return dict(zip(self.law.parameters, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
 
     def _profile_scale(self, parameter: str) -> float:
-        """What a rise of 2 rho is multiplied by: [H^-1] / covariance, of this parameter (Royall 1986). For least squares
-        it is 1 / s^2, and the profile interval is the F interval."""
+        """What a rise of 2 rho is multiplied by: [H^-1] / covariance, of this parameter (Royall 1986). For least
+        squares it is 1 / s^2, and the profile interval is the F interval."""
         i = self.law.parameters.index(parameter)
         slope = self._slope_of_parameters[i]
         bread, whole = (float(slope @ matrix @ slope) for matrix in self._covariances)
@@ -264,7 +265,7 @@ class Fit:
         return pd.DataFrame({**points, "loss": loss, "low": low, "high": high})
 
     def summary(self) -> pd.DataFrame:
-        """One row per parameter: value, standard error, 95 % Wald-t interval (see `intervals` for better ones), note."""
+        """One row per parameter: value, standard error, 95 % Wald-t interval (`intervals` has better ones), note."""
         quantile = stats.t.ppf(0.975, max(self.degrees_of_freedom, 1))
         rows = []
         for name in self.law.parameters:
@@ -289,7 +290,9 @@ class Fit:
             f"&middot; n = {self.n} &middot; {state}"
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.warnings)
-        return f"<p>{head}</p>{self.summary().to_html(float_format='{:.6g}'.format)}" + f"<ul>{notes}</ul>" * bool(notes)
+        return f"<p>{head}</p>{self.summary().to_html(float_format='{:.6g}'.format)}" + f"<ul>{notes}</ul>" * bool(
+            notes
+        )
 
 
 def fit(
@@ -331,8 +334,8 @@ def fit_paper_procedure(
     delta: float | None = None,
     starts: int = 40,
 ) -> Fit:
-    """The paper's appendix B as written: y = E + A (x / x0)^-beta with x0 = median(x), coordinates (E, log A, log beta),
-    bounded trust-region-reflective least squares from `starts` starts, the least cost kept.
+    """The paper's appendix B as written: y = E + A (x / x0)^-beta with x0 = median(x), coordinates (E, log A, log
+    beta), bounded trust-region-reflective least squares from `starts` starts, the least cost kept.
 
     Starts: E0 at quantiles of L with (A, beta) from a log-linear fit of log(L - E0) where L > E0, the second half at
     random. The paper does not give its bounds; ours are 0 <= E <= max L and EXPONENT_RANGE. The objective is huber
@@ -352,10 +355,7 @@ def fit_paper_procedure(
         """E, log A at the median, log beta."""
         values = iter(free)
         offset = float(fixed["E"]) if "E" in fixed else float(next(values))
-        if law.coefficient in fixed:
-            height = None
-        else:
-            height = float(next(values))
+        height = None if law.coefficient in fixed else float(next(values))
         exponent = float(np.log(fixed[law.exponent])) if law.exponent in fixed else float(next(values))
         if height is None:
             height = float(np.log(fixed[law.coefficient])) - np.exp(exponent) * float(np.log(np.median(x)))

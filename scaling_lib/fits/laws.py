@@ -106,7 +106,7 @@ class PowerLaw(_OneDimensional):
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(_OneDimensional):
-    """L = E + B exp(-rate x): the paper's rival of the power law (section 2.1, figure 15), three parameters as it has."""
+    """L = E + B exp(-rate x): the paper's rival of the power law (section 2.1, figure 15), with as many parameters."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -455,8 +455,8 @@ class Kaplan(Law):
         target = (excess / np.median(excess)) ** (1 / beta)
         scale = np.median(excess) ** (1 / beta)
         factors = {
-            "Nc": scale ** -1 * np.exp(-alpha / beta * log_n),
-            "Dc": scale ** -1 * np.exp(-log_d) * np.ones_like(beta),
+            "Nc": scale**-1 * np.exp(-alpha / beta * log_n),
+            "Dc": scale**-1 * np.exp(-log_d) * np.ones_like(beta),
         }
         powers = {"Nc": grid["beta"] / grid["alpha"], "Dc": np.ones_like(grid["beta"])}
         return Candidates(grid, factors, {}, target, beta * excess / target, powers)

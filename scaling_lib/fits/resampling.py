@@ -6,9 +6,9 @@
 * runs: L(N, D) is a minimum over learning rates and seeds, hence biased low. Seeds are resampled within each (N, D,
   learning rate), the minimum is taken again, the law refitted.
 
-All resamples of a fit are solved at once. On the bias of a minimum: if every run's loss carries the same relative noise,
-the best of m lowers all losses by one factor, which moves E, A and B and leaves the exponents alone; exponents are biased
-where the noise, or the number of runs, changes with N or D (`seed_bias` shows both).
+All resamples of a fit are solved at once. On the bias of a minimum: if every run's loss carries the same relative
+noise, the best of m lowers all losses by one factor, which moves E, A and B and leaves the exponents alone; exponents
+are biased where the noise, or the number of runs, changes with N or D (`seed_bias` shows both).
 """
 
 from collections.abc import Mapping, Sequence
@@ -254,8 +254,8 @@ def seed_bias(
 ) -> pd.DataFrame:
     """What the minimum over learning rates and seeds does to the parameters, on planted truth.
 
-    Draws `datasets` tables of `tables.synthetic_runs` for each number of seeds, takes the minimum at every design point,
-    refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds, parameter):
+    Draws `datasets` tables of `tables.synthetic_runs` for each number of seeds, takes the minimum at every design
+    point, refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds, parameter):
     truth, mean, bias, sd (of one data set), and se, the Monte Carlo error of the bias.
     """
     counts = check_sequence("seeds", seeds, int, remedy="pass numbers of seeds such as (1, 3, 9)")

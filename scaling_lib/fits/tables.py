@@ -47,7 +47,9 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in check_text("text", text).split(","):
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not equals or not column or not name or name in pairs:
-            raise invalid("text", "NAME=COLUMN pairs separated by commas", part, "write N=params,D=tokens,loss=val_loss")
+            raise invalid(
+                "text", "NAME=COLUMN pairs separated by commas", part, "write N=params,D=tokens,loss=val_loss"
+            )
         pairs[name] = column
     return pairs
 
@@ -71,7 +73,9 @@ def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd
             table = pd.read_csv(file, sep=separator, skipinitialspace=True)
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise InvalidData(f"path must hold a table, got {str(file)!r} ({reason}): save it as CSV with a header.") from None
+        raise InvalidData(
+            f"path must hold a table, got {str(file)!r} ({reason}): save it as CSV with a header."
+        ) from None
     for name, column in (columns or {}).items():
         if column not in table.columns:
             have = ", ".join(map(str, table.columns))
@@ -152,13 +156,15 @@ def _column(name: str, values: Any) -> np.ndarray:
         raise invalid(f"table[{name!r}]", "one number a row", values, "pass a one-dimensional column")
     if array.dtype.kind not in "iuf":
         text = [value for value in array.tolist() if isinstance(value, str | bytes)]
-        raise invalid(f"table[{name!r}]", "a column of numbers", (text or array.tolist())[0], "convert or drop that entry")
+        raise invalid(
+            f"table[{name!r}]", "a column of numbers", (text or array.tolist())[0], "convert or drop that entry"
+        )
     array = array.astype(float)
     bad = ~np.isfinite(array) | (array <= 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidArgument(
-            f"table[{name!r}] must hold positive finite numbers, got {array[row]:g} in row {row}: drop or mend that row."
+            f"table[{name!r}] must hold positive finite numbers, got {array[row]:g} in row {row}: drop or mend it."
         )
     return array
 
@@ -209,7 +215,9 @@ def _doubts_about_counts(columns: Mapping[str, np.ndarray]) -> list[str]:
         share, largest = float(np.median(columns["D"] / columns["N"])), float(columns["N"].max())
         if largest >= 1e7 and share < 0.1:
             word = "thousands" if share > 1e-4 else "millions" if share > 3e-7 else "billions"
-            said.append(f"There are {share:.2g} tokens per parameter at the median: D may be counted in {word} of tokens.")
+            said.append(
+                f"There are {share:.2g} tokens per parameter at the median: D may be counted in {word} of tokens."
+            )
         elif share > 3e5:
             said.append(f"There are {share:.2g} tokens per parameter at the median: N may be counted in millions.")
     return said

@@ -27,8 +27,8 @@ def window_sensitivity(
     """The law fitted to every window of consecutive distinct values of one variable.
 
     by: the column that windows are cut in (N, D, C), by default the law's last variable. smallest: distinct values in
-    the smallest window, by default the free parameters plus two. delta: as for `fit`; by default that of the whole table
-    for all windows. Returns one row a window, widest first: low, high (of `by`), decades, points, then each free
+    the smallest window, by default the free parameters plus two. delta: as for `fit`; by default that of the whole
+    table for all windows. Returns one row a window, widest first: low, high (of `by`), decades, points, then each free
     parameter and its standard error (`beta`, `beta_se`), objective, converged. The whole table is the first row.
     Raises InvalidArgument.
     """
@@ -64,7 +64,12 @@ def _other_column(table: Any, name: str, length: int) -> np.ndarray:
     if name not in table:
         raise InvalidArgument(f"by names the column {name!r}, which the table lacks: add it or choose another.")
     values = np.asarray(table[name])
-    if values.shape != (length,) or values.dtype.kind not in "iuf" or not np.isfinite(values).all() or values.min() <= 0:
+    if (
+        values.shape != (length,)
+        or values.dtype.kind not in "iuf"
+        or not np.isfinite(values).all()
+        or values.min() <= 0
+    ):
         raise invalid(f"table[{name!r}]", "a column of positive numbers", values, "mend it")
     return values.astype(float)
 
@@ -106,7 +111,16 @@ def compare_laws(
         worst = float(np.abs(error).max())
         rows.append((name, len(law.free), fitted.mse, float(np.mean(error**2)), float(error.mean()), worst,
                      fitted.converged, whole.mse))  # fmt: skip
-    heads = ["law", "parameters", "fit_mse", "held_out_mse", "held_out_bias", "held_out_worst", "converged", "whole_mse"]
+    heads = [
+        "law",
+        "parameters",
+        "fit_mse",
+        "held_out_mse",
+        "held_out_bias",
+        "held_out_worst",
+        "converged",
+        "whole_mse",
+    ]
     return pd.DataFrame(rows, columns=heads).set_index("law").sort_values("held_out_mse")
 
 
