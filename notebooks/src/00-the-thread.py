@@ -63,7 +63,7 @@ lab = environment.begin(profile)
 # There is no power law in this data: the degrees crowd around their mean, every neighbour is equally likely, and nothing
 # that happened before the present node matters for the next one.
 
-# %%
+# %% tags=["hide-input"]
 er_100 = experiment("er-100")
 chain = er_100.chain()
 graph = nx.from_scipy_sparse_array(chain.transitions)
@@ -122,7 +122,7 @@ say(
 # half a nat over $D$ for every free parameter of the table (Appendix C of the paper; chapter 1 derives it, and shows where
 # it fails). Its exponent in $D$ is exactly 1. This is the line against which every transformer in this book is drawn.
 
-# %%
+# %% tags=["hide-input"]
 say(
     "On this graph the coefficient $(2E-n)/2$ is {coefficient:.0f}: a counter that has seen {tokens:,} transitions is "
     "{excess:.4f} nats above the floor.",
@@ -157,7 +157,7 @@ own = lab.own("er-100")
 tables = {name: lowest_losses(runs) for name, runs in (("recorded", recorded), ("your run", own)) if len(runs)}
 best = tables.get("recorded", tables.get("your run"))
 runs = recorded if len(recorded) else own
-best[["N", "D", "optimizer_steps", "learning_rate", "seed", "excess_loss", "excess_loss_se", "trials"]].round(5)
+best[["D", "optimizer_steps", "learning_rate", "excess_loss", "excess_loss_se"]].round(5)
 
 # %% [markdown]
 # ## Fit
@@ -165,7 +165,7 @@ best[["N", "D", "optimizer_steps", "learning_rate", "seed", "excess_loss", "exce
 # Because the floor is known there is nothing to subtract by guesswork: if the excess loss is a power law,
 # $L - H = B D^{-\beta}$, it is a straight line on logarithmic axes, and $\beta$ is its slope.
 
-# %%
+# %% tags=["hide-input"]
 fitted = quantities.power_in_tokens(runs)
 tokens = np.geomspace(best["D"].min(), best["D"].max(), 50)
 with style():
@@ -198,7 +198,7 @@ show(
 # So we look at the slope between neighbouring values of $D$, with intervals from the scatter between seeds: for a power
 # law they agree, and a drift says that the exponent depends on where one looks.
 
-# %%
+# %% tags=["hide-input"]
 per_seed = lowest_losses(runs, by=("D", "seed"))
 window = 3 if per_seed["seed"].nunique() > 1 else 5  # one seed: the scatter about the line has to give the error
 slopes = local_slopes(per_seed["D"].to_numpy(float), per_seed["excess_loss"].to_numpy(), window=window)
@@ -223,7 +223,7 @@ show(
     runs=list(runs["identity"]),
 )
 
-# %%
+# %% tags=["hide-input"]
 if per_seed["seed"].nunique() > 1:
     straight = lack_of_fit(per_seed["D"].to_numpy(float), per_seed["excess_loss"].to_numpy())
     verdict = (
@@ -250,7 +250,7 @@ glue("counting-rate", row)
 glue("er-100", runs)
 claims.ledger_frame([row])
 
-# %%
+# %% tags=["hide-input"]
 own_only = " (from your own small runs, over a shorter range than the rule's: no verdict on the paper)"
 say(
     "> {claim}\n\nThe exponent is {ours:.3f}, 95 % interval {low:.3f} to {high:.3f}, against {published:g} ± {margin:g}: "
