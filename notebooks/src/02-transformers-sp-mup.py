@@ -85,7 +85,6 @@ sizes_of = pd.DataFrame(
         "heads × head dimension": [f"{shape.heads} × {shape.head_dimension}" for shape in shapes],
         "N": [shape.parameters for shape in shapes],
         "N, non-embedding": [shape.nonembedding_parameters for shape in shapes],
-        "6N (FLOPs a token)": [6 * shape.parameters for shape in shapes],
         "exact (FLOPs a token)": [round(shape.flops_per_token) for shape in shapes],
     }
 ).set_index("width")
@@ -205,23 +204,24 @@ lines = {
     "layers.1.attention_logits": "attention logits",
     "layers.1.attention_out": "attention out",
     "layers.1.mlp_out": "MLP out",
-    "embedding": "embedding",
     "logits": "logits",
 }
 kinds = list(growth["parametrization"].unique())
 with style():
     figure, grid = plt.subplots(
-        len(kinds) // 2, 2, figsize=(6.4, 0.8 + 1.3 * len(kinds)), sharex=True, sharey=True, squeeze=False
+        len(kinds) // 2, 2, figsize=(6.4, 1 + 0.95 * len(kinds)), sharex=True, sharey=True, squeeze=False
     )
     for axes, kind in zip(grid.flat, kinds, strict=True):
         axes.axhspan(-0.3, 0.3, color=COLOURS["grey"], alpha=0.25)
-        for (activation, label), colour, marker in zip(lines.items(), COLOURS.values(), MARKERS, strict=True):
+        for (activation, label), colour, marker in zip(
+            lines.items(), COLOURS.values(), MARKERS, strict=False
+        ):
             part = growth[(growth["parametrization"] == kind) & (growth["activation"] == activation)]
             axes.plot(part["step"], part["slope"], f"{marker}-", color=colour, markersize=4, label=label)
         axes.set_title(kind, fontsize=11)
     figure.supxlabel("optimiser steps", fontsize=11)
     figure.supylabel("slope s of log size on log width", fontsize=11)
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=10)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=9)
 hidden = growth[growth["activation"].str.contains("_out") & (growth["step"] > 0)]
 worst = hidden.assign(size=hidden["slope"].abs()).groupby("parametrization")["size"].max()
 show(
@@ -230,10 +230,11 @@ show(
     caption="The coordinate check: how the size of each activation of the second layer grows with the width, after each of "
     "the first ten steps. Grey band: the ±0.3 that muP is allowed.",
     alt="A panel for each parametrization, slope against optimiser steps from 0 to 10. Under SP attention out, MLP out and "
-    "attention logits climb from 1 to 2 and more. Under muP attention out, MLP out and the embedding begin at 0 and stay near; "
+    "attention logits climb from 1 to 2 and more. Under muP attention out and MLP out begin at 0 and stay near; "
     "logits and attention logits begin at about minus a half and climb back.",
     table=growth[growth["activation"].isin(lines)]
     .pivot(index=["parametrization", "activation"], columns="step", values="slope")
+    .round(2)
     .reset_index()
     .rename(columns=str),
     runs=[],
@@ -309,7 +310,7 @@ def optima(runs: pd.DataFrame) -> pd.DataFrame:
 ARMS = {"SP": "er-200-sp", "muP": "er-200"}
 SHOWN = (16, 32, 64, 128)
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(6.4, 4.4), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.7), sharey=True)
     for axes, (arm, name) in zip(panels, ARMS.items(), strict=True):
         for width, colour, marker in zip(SHOWN, COLOURS.values(), MARKERS, strict=False):
             for table_, line in ((recorded[name], "-"), (own[name], ":")):
@@ -335,10 +336,7 @@ show(
     "ringed. Under SP the wider the model, the further left its minimum. Under muP the minima lie at one or two neighbouring "
     "rates.",
     table=pd.concat(
-        [
-            over_seeds(part).stack().unstack("width").assign(arm=arm).reset_index()
-            for arm, part in drawn.items()
-        ]
+        [over_seeds(part).T.round(4).assign(arm=arm).reset_index() for arm, part in drawn.items()]
     ),
     runs=[identity for part in drawn.values() for identity in part["identity"]],
 )
@@ -353,8 +351,7 @@ edges = {
 }
 say(
     "From width {narrow} to {wide} the optimum moves by a factor of **{mup:g} under muP** and **{sp:g} under SP**. Widths "
-    "whose optimum is at the edge of the grid, and so not bracketed: {mup_edge} (muP), {sp_edge} (SP). At such a width the true "
-    "optimum may lie beyond, and the factor is a lower bound.",
+    "whose optimum is at the edge of the grid, and so not bracketed: {mup_edge} (muP), {sp_edge} (SP).",
     narrow=best_rates["muP"].index.min(),
     wide=best_rates["muP"].index.max(),
     mup=moved["muP"],
@@ -372,7 +369,7 @@ say(
 
 # %%
 lowered = pd.concat({arm: over_seeds(runs[name]) for arm, name in ARMS.items()}, axis=1)
-lowered.round(3).rename(columns=lambda rate: f"λ = {rate:.3g}", level=1)
+lowered.loc[lowered.index.isin(SHOWN)].round(2).rename(columns="{:.3g}".format, level=1)
 
 # %% tags=["remove-input"]
 rises = {arm: (over_seeds(runs[name]).diff() > 0).sum() for arm, name in ARMS.items()}
@@ -413,7 +410,7 @@ window = 3 if replicates["seed"].nunique() > 1 else 5
 slopes = local_slopes(replicates["D"].to_numpy(float), replicates["excess_loss"].to_numpy(), window=window)
 looks = list(zip(("--", "-.", ":", "-"), ("green", "purple", "grey", "green"), strict=True))
 with style():
-    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 6.4), sharex=True, height_ratios=(3, 2))
+    figure, (axes, below) = plt.subplots(2, 1, figsize=(6.4, 5.4), sharex=True, height_ratios=(3, 2))
     for (name, loss), (line, colour) in zip(counters.items(), looks, strict=True):
         axes.plot(D, loss, line, marker="", color=COLOURS[colour], label=name.replace("_", " "))
         local = local_slopes(D.astype(float), loss, window=window)
@@ -444,7 +441,7 @@ show(
     "fall almost in parallel, and the points of the transformer fall beside them. Below, the local exponents of the "
     f"transformer run from {slopes['slope'].iloc[0]:.2f} to {slopes['slope'].iloc[-1]:.2f} with wide bars; the lines of the "
     "counters are smooth.",
-    table=pd.DataFrame({"D": D, "transformer": on_tokens["excess_loss"]} | counters),
+    table=pd.DataFrame({"D": D, "transformer": on_tokens["excess_loss"]} | counters).round(6),
     runs=[*recorded["er-100"]["identity"], *own["er-100"]["identity"]],
 )
 
@@ -511,7 +508,7 @@ if floors.empty:  # smoke with nothing recorded: one graph, fewer widths, one st
 # %% tags=["hide-input"]
 widest = lowest_losses(runs["er-200"], by=("width",))
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for (degree, part), colour, marker in zip(
         floors.groupby("mean_degree"), COLOURS.values(), MARKERS, strict=False
     ):
@@ -543,8 +540,8 @@ show(
     "cliff, near 1 nat, and falls to about 0.1 or more.",
     table=pd.concat(
         [
-            floors[["mean_degree", "width", "floor", "spread"]],
-            widest[["width", "excess_loss"]].assign(mean_degree=10),
+            floors[["mean_degree", "width", "floor", "spread"]].round(6),
+            widest[["width", "excess_loss"]].round(6).assign(mean_degree=10),
         ]
     ),
     runs=list(runs["er-200"]["identity"]),
@@ -612,7 +609,7 @@ limited = {
 }
 fills = {"step-limited": "full", "both": "left", "data-limited": "none", "one D: not decided": "full"}
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(6.4, 4.4), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.7), sharey=True)
     for axes, (knob, found) in zip(panels, limited.items(), strict=True):
         for (tokens, part), colour, marker in zip(
             found.groupby("D"), COLOURS.values(), MARKERS, strict=False
@@ -641,7 +638,7 @@ show(
     "grow although the tokens stay the same.",
     table=pd.concat(limited.values())[
         ["D", "batch", "epochs", "optimizer_steps", "learning_rate", "excess_loss", "share", "limit"]
-    ],
+    ].round(4),
     runs=[*runs["er-200-batches"]["identity"], *runs["er-200-epochs"]["identity"]],
 )
 
@@ -732,7 +729,7 @@ near = {arm: around_optimum(runs[name]) for arm, name in ARMS.items()}
 fair = {arm: lowest_losses(part, by=("N",)) for arm, part in near.items()}
 exponents = pd.DataFrame({arm: alpha(best) for arm, best in fair.items()}, index=["alpha", "low", "high"]).T
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for (arm, best), colour, marker in zip(fair.items(), ("vermillion", "blue"), "so", strict=True):
         along = np.array([best["N"].min(), best["N"].max()], float)
         middle = (
@@ -821,7 +818,7 @@ mine = pd.concat([table_.assign(experiment=name) for name, table_ in own.items()
 ours = pd.concat(list(recorded.values()))[["identity", "excess_loss"]].drop_duplicates()
 shared = mine.merge(ours, on="identity", suffixes=(" (yours)", " (recorded)"))
 if shared.empty:
-    say("No run of yours shares its identity with a recorded one (profile {profile}).", profile=lab.profile)
+    say("Nothing to compare: no run of yours here is recorded too (profile {profile}).", profile=lab.profile)
 else:
     shared["difference"] = shared["excess_loss (yours)"] - shared["excess_loss (recorded)"]
     columns = [
