@@ -250,7 +250,7 @@ def check_device(device: Any) -> torch.device:
         found = torch.device(device)
     except RuntimeError:
         raise invalid("device", "a device of torch", device, "pass 'cpu' or 'cuda'") from None
-    check_choice("device", found.type, ("cpu", "cuda", "mps"))
+    check_choice("device", found.type, ("cpu", "cuda"))
     if found.type == "cuda" and not torch.cuda.is_available():
         raise invalid("device", "a device of this machine", device, "pass 'cpu', torch sees no CUDA device here")
     return found
