@@ -177,8 +177,8 @@ def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str])
         link = f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
         data = f"{table_html(table)}<p>{link}</p>"
     if runs:
-        shown = " ".join(f"<code>{escape(run[:12])}</code>" for run in dict.fromkeys(runs))
-        provenance = f"<p>Made from {len(set(runs))} runs: {shown}</p>"
+        shown = " ".join(escape(run[:12]) for run in dict.fromkeys(runs))
+        provenance = f"<p>Made from {len(set(runs))} runs: <code>{shown}</code></p>"
     else:
         provenance = "<p>Computed exactly or by simulation in this cell; no trained run is behind it.</p>"
     summary = f"<summary>Data and runs behind {escape(name)}</summary>"
