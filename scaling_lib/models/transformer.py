@@ -169,8 +169,8 @@ class Transformer:
 
     def _check(self, tokens: Any, shortest: int = 1) -> None:
         shape = self.architecture
-        wanted = f"integers of shape [{self.members}, sequences, {shortest} to {shape.context}] in a tensor"
-        if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int32, torch.int64):
+        wanted = f"int64 of shape [{self.members}, sequences, {shortest} to {shape.context}] in a tensor"
+        if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64:
             raise invalid("tokens", wanted, tokens, "make it with torch.as_tensor(walks)[None]")
         K, T = (tokens.shape[0], tokens.shape[-1]) if tokens.ndim == 3 else (0, 0)
         if self.members != K or not shortest <= T <= shape.context or not tokens.numel():

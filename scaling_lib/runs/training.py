@@ -73,8 +73,9 @@ def train_ensemble(
     """Train one model for each configuration and score it; one result each, in their order.
 
     The configurations share everything but their seed and the optimizer's learning rate and weight decay.
-    members_at_once: how many models are stacked (K); by default 1 on a CPU, where stacking pays only for steps of a few
-    hundred tokens, and all of them elsewhere. progress: a bar over optimizer steps.
+    members_at_once: how many models are stacked (K); by default all of them on a GPU, and 1 on a CPU, where stacking
+    pays only for steps of a few hundred tokens, and a run alone is the same to the bit whatever else is asked for.
+    progress: a bar over optimizer steps.
     Raises InvalidArgument where the configurations differ in more, or belong to another chain.
     """
     configurations = _check(chain, configurations)

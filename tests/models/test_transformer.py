@@ -152,9 +152,9 @@ def test_flat_tensors_are_views():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (torch.zeros(1, 3, 13, dtype=torch.int64), "tokens must be integers of shape"),
+        (torch.zeros(1, 3, 13, dtype=torch.int64), "tokens must be int64 of shape"),
         (torch.zeros(2, 3, 12, dtype=torch.int64), "mind the leading axis"),
-        (torch.zeros(1, 3, 12), "tokens must be integers"),
+        (torch.zeros(1, 3, 12), "tokens must be int64"),
         (torch.full((1, 3, 12), 30), r"tokens must be in 0 .. 29, got \(30, 30\)"),
     ],
 )
