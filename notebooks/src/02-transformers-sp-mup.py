@@ -29,9 +29,7 @@ import sys
 import tempfile
 
 if importlib.util.find_spec("scaling_lib") is None:
-    kept = subprocess.run(
-        [sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=True
-    ).stdout
+    kept = subprocess.run([sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
         pins.writelines(f"{line}\n" for line in kept.splitlines() if line.startswith(("numpy==", "torch==")))
         pins.flush()
@@ -189,14 +187,11 @@ check = lab.recorded("coordinate-check")
 if check.empty:  # smoke with nothing recorded: a smaller check, run here
     scales = {"widths": (32, 64, 128), "seeds": 2}
     check = pd.concat(
-        activation_sizes(chain, rule, learning_rate=rate, **scales).assign(
-            parametrization=name, learning_rate=rate
-        )
+        activation_sizes(chain, rule, learning_rate=rate, **scales).assign(parametrization=name, learning_rate=rate)
         for name, (rule, rate) in CHECKS.items()
     )
 growth = pd.concat(
-    activation_growth(part).assign(parametrization=name)
-    for name, part in check.groupby("parametrization", sort=False)
+    activation_growth(part).assign(parametrization=name) for name, part in check.groupby("parametrization", sort=False)
 )
 
 # %% tags=["hide-input"]
@@ -213,11 +208,17 @@ with style():
     )
     for axes, kind in zip(grid.flat, kinds, strict=True):
         axes.axhspan(-0.3, 0.3, color=COLOURS["grey"], alpha=0.25)
-        for (activation, label), colour, marker in zip(
-            lines.items(), COLOURS.values(), MARKERS, strict=False
-        ):
+        for (activation, label), colour, marker in zip(lines.items(), COLOURS.values(), MARKERS, strict=False):
             part = growth[(growth["parametrization"] == kind) & (growth["activation"] == activation)]
-            axes.plot(part["step"], part["slope"], f"{marker}-", color=colour, markersize=4, label=label)
+            axes.plot(
+                part["step"],
+                part["slope"],
+                f"{marker}-",
+                color=colour,
+                markersize=4,
+                markevery=2,
+                label=label,
+            )
         axes.set_title(kind, fontsize=11)
     figure.supxlabel("optimiser steps", fontsize=11)
     figure.supylabel("slope s of log size on log width", fontsize=11)
@@ -310,7 +311,7 @@ def optima(runs: pd.DataFrame) -> pd.DataFrame:
 ARMS = {"SP": "er-200-sp", "muP": "er-200"}
 SHOWN = (16, 32, 64, 128)
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.7), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4), sharey=True)
     for axes, (arm, name) in zip(panels, ARMS.items(), strict=True):
         for width, colour, marker in zip(SHOWN, COLOURS.values(), MARKERS, strict=False):
             for table_, line in ((recorded[name], "-"), (own[name], ":")):
@@ -335,9 +336,7 @@ show(
     alt="Two log-log panels of loss against learning rate, one curve for each width from 16 to 128, each with its minimum "
     "ringed. Under SP the wider the model, the further left its minimum. Under muP the minima lie at one or two neighbouring "
     "rates.",
-    table=pd.concat(
-        [over_seeds(part).T.round(4).assign(arm=arm).reset_index() for arm, part in drawn.items()]
-    ),
+    table=pd.concat([over_seeds(part).T.round(4).assign(arm=arm).reset_index() for arm, part in drawn.items()]),
     runs=[identity for part in drawn.values() for identity in part["identity"]],
 )
 
@@ -346,9 +345,7 @@ pd.concat(best_rates, axis=1).map(lambda entry: f"{entry:.4g}" if isinstance(ent
 
 # %% tags=["remove-input"]
 moved = {arm: found["optimum"].max() / found["optimum"].min() for arm, found in best_rates.items()}
-edges = {
-    arm: ", ".join(map(str, found.index[~found["bracketed"]])) or "none" for arm, found in best_rates.items()
-}
+edges = {arm: ", ".join(map(str, found.index[~found["bracketed"]])) or "none" for arm, found in best_rates.items()}
 say(
     "From width {narrow} to {wide} the optimum moves by a factor of **{mup:g} under muP** and **{sp:g} under SP**. Widths "
     "whose optimum is at the edge of the grid, and so not bracketed: {mup_edge} (muP), {sp_edge} (SP).",
@@ -373,10 +370,7 @@ lowered.loc[lowered.index.isin(SHOWN)].round(2).rename(columns="{:.3g}".format, 
 
 # %% tags=["remove-input"]
 rises = {arm: (over_seeds(runs[name]).diff() > 0).sum() for arm, name in ARMS.items()}
-listed = {
-    arm: ", ".join(f"{count} (λ = {rate:.3g})" for rate, count in found.items())
-    for arm, found in rises.items()
-}
+listed = {arm: ", ".join(f"{count} (λ = {rate:.3g})" for rate, count in found.items()) for arm, found in rises.items()}
 stuck = over_seeds(runs["er-200"]).min() > 1
 say(
     "How often the next wider model is *worse*, in {pairs} comparisons each. **muP**: {mup}. **SP**: {sp}. Where muP learns "
@@ -421,16 +415,14 @@ with style():
     ):
         if len(table_["er-100"]):
             best = lowest_losses(table_["er-100"])
-            axes.plot(
-                best["D"], best["excess_loss"], marker, color=COLOURS[colour], label=f"transformer, {name}"
-            )
+            axes.plot(best["D"], best["excess_loss"], marker, color=COLOURS[colour], label=f"transformer, {name}")
     reach = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
     below.errorbar(slopes["x"], slopes["slope"], yerr=reach, fmt="o", capsize=4, color=COLOURS["blue"])
     axes.set(ylabel="excess loss L − H (nats)")
     below.set(xlabel="training tokens D", ylabel="local exponent in D")
     logarithmic(axes)
     logarithmic(below, "x")
-    axes.legend(fontsize=9, ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", fontsize=9, ncols=3)
 show(
     figure,
     name="fig-tokens",
@@ -500,19 +492,17 @@ say(
 # %%
 floors = lab.recorded("capacity-floors")
 if floors.empty:  # smoke with nothing recorded: one graph, fewer widths, one start
-    found = capacity_floors(
-        chain, (2, 4, 8, 12, 16), generator=np.random.default_rng(0), starts=1, iterations=500
-    )
+    found = capacity_floors(chain, (2, 4, 8, 12, 16), generator=np.random.default_rng(0), starts=1, iterations=500)
     floors = found.assign(mean_degree=10, nodes=chain.nodes)
 
 # %% tags=["hide-input"]
 widest = lowest_losses(runs["er-200"], by=("width",))
 with style():
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
-    for (degree, part), colour, marker in zip(
-        floors.groupby("mean_degree"), COLOURS.values(), MARKERS, strict=False
-    ):
-        seen = part[part["floor"] > 1e-5]
+    for (degree, part), colour, marker in zip(floors.groupby("mean_degree"), COLOURS.values(), MARKERS, strict=False):
+        seen = part.assign(floor=part["floor"].clip(lower=1e-5))[
+            : (part["floor"] > 1e-4).sum() + 1
+        ]  # one more: the plunge
         axes.plot(
             seen["width"] / degree,
             seen["floor"],
@@ -540,7 +530,7 @@ show(
     "cliff, near 1 nat, and falls to about 0.1 or more.",
     table=pd.concat(
         [
-            floors[["mean_degree", "width", "floor", "spread"]].round(6),
+            floors[["mean_degree", "width", "floor", "spread"]].round(5),
             widest[["width", "excess_loss"]].round(6).assign(mean_degree=10),
         ]
     ),
@@ -549,9 +539,7 @@ show(
 
 # %% tags=["remove-input"]
 low = floors[floors["floor"] < 0.01].groupby("mean_degree")["width"].min()
-cliff = ", ".join(
-    f"width {width} at mean degree {degree} ({width / degree:.1f} ×)" for degree, width in low.items()
-)
+cliff = ", ".join(f"width {width} at mean degree {degree} ({width / degree:.1f} ×)" for degree, width in low.items())
 same = floors[floors["mean_degree"] == 10].set_index("width")["floor"]
 narrow = widest.iloc[0]
 say(
@@ -567,8 +555,8 @@ say(
 
 # %% [markdown]
 # The place of the cliff has a reason, and the number of nodes does not enter: a width of **twice the largest degree**
-# always suffices, for any graph of any size (exercise 4 proves it). Optimisers find less: not every neighbourhood has to be
-# told apart in the worst possible arrangement.
+# always suffices, for any graph of any size (exercise 4 proves it). The cliff stands well before that, so even less is
+# enough for most graphs.
 #
 # The floor does not say that a *trained* model of that width gets there. The layers must compute the vectors $U_u$, and the
 # optimiser must find them. What it settles is the other direction: a drop of $L(N)$ to the right of the cliff is no
@@ -604,16 +592,12 @@ def limits(runs: pd.DataFrame, knob: str) -> pd.DataFrame:
     return best.merge(share.assign(limit=label), on=["D", knob])
 
 
-limited = {
-    knob: limits(runs[f"er-200-{name}"], knob) for knob, name in (("batch", "batches"), ("epochs", "epochs"))
-}
+limited = {knob: limits(runs[f"er-200-{name}"], knob) for knob, name in (("batch", "batches"), ("epochs", "epochs"))}
 fills = {"step-limited": "full", "both": "left", "data-limited": "none", "one D: not decided": "full"}
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.7), sharey=True)
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4), sharey=True)
     for axes, (knob, found) in zip(panels, limited.items(), strict=True):
-        for (tokens, part), colour, marker in zip(
-            found.groupby("D"), COLOURS.values(), MARKERS, strict=False
-        ):
+        for (tokens, part), colour, marker in zip(found.groupby("D"), COLOURS.values(), MARKERS, strict=False):
             axes.plot(part["optimizer_steps"], part["excess_loss"], "-", marker="", color=colour)
             for row in part.itertuples():
                 axes.plot(
@@ -643,22 +627,17 @@ show(
 )
 
 # %%
-pd.concat(
-    {knob: found.pivot(index="D", columns=knob, values="limit") for knob, found in limited.items()}, axis=1
-)
+pd.concat({knob: found.pivot(index="D", columns=knob, values="limit") for knob, found in limited.items()}, axis=1)
 
 # %% tags=["remove-input"]
 every = pd.concat(limited.values())
 counts = every["limit"].value_counts()
 gain = {
-    knob: found.groupby("D")["excess_loss"].agg(lambda loss: loss.max() / loss.min())
-    for knob, found in limited.items()
+    knob: found.groupby("D")["excess_loss"].agg(lambda loss: loss.max() / loss.min()) for knob, found in limited.items()
 }
 at_edge = {
     knob: int(
-        found["learning_rate"]
-        .isin([runs[f"er-200-{name}"]["learning_rate"].agg(end) for end in ("min", "max")])
-        .sum()
+        found["learning_rate"].isin([runs[f"er-200-{name}"]["learning_rate"].agg(end) for end in ("min", "max")]).sum()
     )
     for (knob, found), name in zip(limited.items(), ("batches", "epochs"), strict=True)
 }
@@ -686,13 +665,12 @@ if shares["share (batch)"].notna().any():
         "The two ways of adding steps do not say the same. For the same models, batch 20 and one epoch, the share by batch and "
         "by epochs is {pairs}. A smaller batch takes more steps, but noisier ones; another epoch takes more steps of the same "
         "quality. Where the second share is high and the first is not, the tokens still held something that one pass of noisy "
-        "steps did not get out of them.",
+        "steps did not get out of them. In the figure, curves of different D "
+        "nearly fall on one another at few steps, where only the steps count, and part where the tokens run out.",
         pairs=", ".join(pairs),
     )
 else:
-    say(
-        "One value of D does not tell steps from tokens: the labels need the recorded runs, or the profile `colab`."
-    )
+    say("One value of D does not tell steps from tokens: the labels need the recorded runs, or the profile `colab`.")
 
 # %% [markdown]
 # An exponent $\beta$ fitted where points are step-limited is a property of the optimiser and its budget as much as of the
@@ -760,9 +738,7 @@ show(
 )
 
 # %%
-exponents.round(3).assign(
-    trials=[f"{best['trials'].min()} to {best['trials'].max()}" for best in fair.values()]
-)
+exponents.round(3).assign(trials=[f"{best['trials'].min()} to {best['trials'].max()}" for best in fair.values()])
 
 # %% tags=["remove-input"]
 ratio = fair["muP"].set_index("N")["excess_loss"] / fair["SP"].set_index("N")["excess_loss"]
@@ -775,11 +751,7 @@ for arm, part in near.items():
             f"p = {lack_of_fit(replicas['N'].to_numpy(float), replicas['excess_loss'].to_numpy(float)).p:.1g} ({arm})"
         )
 larger = (
-    "muP's is larger"
-    if difference["low"] > 0
-    else "SP's is larger"
-    if difference["high"] < 0
-    else "**not told apart**"
+    "muP's is larger" if difference["low"] > 0 else "SP's is larger" if difference["high"] < 0 else "**not told apart**"
 )
 say(
     "$\\alpha$ is {mup:.2f} ({mup_low:.2f} to {mup_high:.2f}) under muP and {sp:.2f} ({sp_low:.2f} to {sp_high:.2f}) under SP. "
@@ -869,9 +841,7 @@ else:
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-share = {
-    V: Architecture(V, 512).nonembedding_parameters / Architecture(V, 512).parameters for V in (200, 50_257)
-}
+share = {V: Architecture(V, 512).nonembedding_parameters / Architecture(V, 512).parameters for V in (200, 50_257)}
 say(
     "$V/24$ is {few:.0f} and {many:.0f}. At width 512 the non-embedding share is {graph:.0%} and {text:.0%}.",
     few=200 / 24,
@@ -897,9 +867,7 @@ say(
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-rates = pd.DataFrame({arm: found["optimum"] for arm, found in best_rates.items()}).rename(
-    columns="best λ, {}".format
-)
+rates = pd.DataFrame({arm: found["optimum"] for arm, found in best_rates.items()}).rename(columns="best λ, {}".format)
 rates["matrix rate, muP"] = rates["best λ, muP"] / rates.index
 rates["SP ÷ matrix rate"] = rates["best λ, SP"] / rates["matrix rate, muP"]
 rates.round(4)
