@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from scaling_lib.errors import InvalidArgument, InvalidData
+from scaling_lib.runs import tables
 from scaling_lib.runs.tables import COLUMNS, frame_of, load_recorded, lowest_losses, record_table, records_of
 from tests.runs import planted
 
@@ -79,3 +80,18 @@ def test_missing_columns_are_named(frame):
         lowest_losses(frame, by=("speed",))
     with pytest.raises(InvalidArgument, match="frame must be a DataFrame"):
         lowest_losses(pd.Series([1.0]))
+
+
+def test_recorded_result_round_trip_and_keeps_the_other_entries(frame, tmp_path):
+    record_table(frame, "mine", "by hand", tmp_path)
+    path = tables.record_result(frame[["N", "loss"]], "small", "python -m tools.x", tmp_path)
+    assert load_recorded("small", tmp_path).equals(frame[["N", "loss"]])
+    assert set(json.loads((tmp_path / "manifest.json").read_text())) == {"mine", "small"}
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InvalidData, match="hashes to"):
+        load_recorded("small", tmp_path)
+
+
+def test_recorded_result_refuses_no_rows(frame, tmp_path):
+    with pytest.raises(InvalidArgument, match="frame must have at least one row"):
+        tables.record_result(frame.iloc[:0], "small", "by hand", tmp_path)
