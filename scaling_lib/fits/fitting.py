@@ -27,9 +27,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_integer, check_real, invalid
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_array,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    invalid,
+)
 from scaling_lib.fits._design import Rho
 from scaling_lib.fits._forms import EXPONENT_RANGE, Law
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
@@ -62,6 +72,8 @@ class Fit:
         check_array("theta", self.theta, dimensions=1, length=len(self.problem.law.parameters))
         check_instance("params", self.params, dict, remedy="make a fit with fitting.fit")
         check_real("objective", self.objective, minimum=0)
+        check_flag("converged", self.converged)
+        check_instance("others", self.others, dict, remedy="leave it out")
 
     @property
     def law(self) -> Law:
@@ -245,7 +257,7 @@ class Fit:
 
     # Use -------------------------------------------------------------------------------------------------------------
 
-    def predict(self, *, level: float = 0.95, **variables: Float[np.ndarray, " points"] | float) -> pd.DataFrame:
+    def predict(self, *, level: float = 0.95, **variables: ArrayLike) -> pd.DataFrame:
         """A table of the variables, loss, low, high: Wald-t interval of the curve L(x), not of a new run's loss.
 
         Keywords: one for each of `law.variables`, numbers or arrays of one length. NaN ends without freedom.
@@ -253,7 +265,8 @@ class Fit:
         level = check_real("level", level, above=0, below=1)
         loss = np.atleast_1d(self.law.loss(self.params, **variables))
         if loss.ndim > 1:
-            raise invalid("variables", "numbers or one-dimensional arrays", loss, "flatten them")
+            name = max(variables, key=lambda name: np.ndim(variables[name]))
+            raise invalid(name, "a number or a one-dimensional array", variables[name], "flatten it")
         points = {name: np.broadcast_to(np.asarray(variables[name], float), loss.shape) for name in self.law.variables}
         slope = self.problem.slopes(self.theta, points)
         error = np.sqrt(np.einsum("np,pq,nq->n", slope, self._covariances[1], slope))
@@ -344,8 +357,7 @@ def fit_paper_procedure(
     check_instance("law", law, PowerLaw, remedy="the paper's procedure is for PowerLaw(); use fit for other laws")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     starts = check_integer("starts", starts, minimum=1)
-    if objective == "log-lad":
-        raise invalid("objective", "huber, ols, log-huber or log-ols", objective, "use fit for log-lad")
+    check_choice("objective", objective, ("huber", "ols", "log-huber", "log-ols"))
     problem = make_problem(law, table, objective, delta, None)
     x, loss = problem.columns[law.variable], problem.loss
     log_x = np.log(x / np.median(x))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from scaling_lib.errors import (
@@ -246,8 +247,8 @@ def seed_bias(
     *,
     seeds: Sequence[int] = (1, 3, 9),
     datasets: int = 400,
-    noise: float | Sequence[float] = 0.01,
-    learning_rates: Sequence[float] = (1e-3, 2e-3, 5e-3),
+    noise: ArrayLike = 0.01,
+    learning_rates: ArrayLike = (1e-3, 2e-3, 5e-3),
     curvature: float = 0.01,
     objective: str = "log-huber",
     delta: float | None = None,
@@ -255,9 +256,10 @@ def seed_bias(
     """What the minimum over learning rates and seeds does to the parameters, on planted truth.
 
     Draws `datasets` tables of `tables.synthetic_runs` for each number of seeds, takes the minimum at every design
-    point, refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds, parameter):
-    truth, mean, bias, sd (of one data set), and se, the Monte Carlo error of the bias.
+    point, refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds,
+    parameter): truth, mean, bias, sd (of one data set), and se, the Monte Carlo error of the bias.
     """
+    rates = check_array("learning_rates", learning_rates, dimensions=1, above=0)
     counts = check_sequence("seeds", seeds, int, remedy="pass numbers of seeds such as (1, 3, 9)")
     datasets = check_integer("datasets", datasets, minimum=2, maximum=10**6)
     check_real("curvature", curvature, minimum=0)
@@ -271,14 +273,14 @@ def seed_bias(
             design,
             generator,
             seeds=count * datasets,
-            learning_rates=learning_rates,
-            best_learning_rate=float(np.asarray(learning_rates, float).ravel()[np.size(learning_rates) // 2]),
+            learning_rates=rates,
+            best_learning_rate=float(rates[len(rates) // 2]),
             curvature=curvature,
             noise=noise,
         )
-        shape = (-1, np.size(learning_rates), datasets, count)
+        shape = (-1, len(rates), datasets, count)
         minima = runs["loss"].to_numpy().reshape(shape).min(axis=(1, 3)).T
-        one_each = runs.iloc[:: np.size(learning_rates) * datasets * count]
+        one_each = runs.iloc[:: len(rates) * datasets * count]
         table = {name: one_each[name].to_numpy() for name in law.variables}
         origin = fit(law, {**table, "loss": minima[0]}, objective=objective, delta=delta)
         refits = _refits(origin, "runs", y=np.log(minima) if origin.problem.logarithmic else minima)

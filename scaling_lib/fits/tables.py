@@ -5,12 +5,13 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scaling_lib.errors import (
     InvalidArgument,
@@ -140,9 +141,9 @@ def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarr
     return arrays, loss
 
 
-def _check_kind(table: Any) -> None:
+def _check_kind(table: Any, name: str = "table") -> None:
     if not isinstance(table, Mapping | pd.DataFrame):
-        raise invalid("table", "a DataFrame or a dict of arrays", table, "pass columns N, D and loss")
+        raise invalid(name, "a DataFrame or a dict of arrays", table, "pass columns N, D and loss")
 
 
 def _column(name: str, values: Any) -> np.ndarray:
@@ -268,10 +269,10 @@ def synthetic_runs(
     generator: np.random.Generator,
     *,
     seeds: int = 3,
-    learning_rates: Sequence[float] = (1e-3, 2e-3, 5e-3),
+    learning_rates: ArrayLike = (1e-3, 2e-3, 5e-3),
     best_learning_rate: float = 2e-3,
     curvature: float = 0.01,
-    noise: float | Sequence[float] = 0.01,
+    noise: ArrayLike = 0.01,
 ) -> pd.DataFrame:
     """SYNTHETIC runs: every design point at every learning rate with every seed. Not data.
 
@@ -280,7 +281,7 @@ def synthetic_runs(
     point. Columns: the design's, learning_rate, seed, loss. The minimum over runs is `resampling.best_losses`.
     """
     check_instance("law", law, Law, remedy="build one such as Chinchilla()")
-    _check_kind(design)
+    _check_kind(design, "design")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     seeds = check_integer("seeds", seeds, minimum=1)
     rates = check_array("learning_rates", learning_rates, dimensions=1, above=0)
@@ -291,9 +292,12 @@ def synthetic_runs(
             raise InvalidArgument(f"design lacks the column {name!r} that {law.formula} needs: add it.")
     columns = {name: _column(name, design[name]) for name in law.variables}
     points = len(columns[law.variables[0]])
-    spread = np.broadcast_to(check_array("noise", np.atleast_1d(noise), dimensions=1, minimum=0), (points,)) if (
-        np.size(noise) in (1, points)
-    ) else check_array("noise", noise, dimensions=1, minimum=0, length=points)  # fmt: skip
+    if len({len(column) for column in columns.values()}) > 1:
+        raise invalid("design", "columns of one length", design, "pass one row for each design point")
+    spread = check_array("noise", np.atleast_1d(noise), dimensions=1, minimum=0)
+    if len(spread) not in (1, points):
+        raise invalid("noise", f"one number, or {points}, one for each design point", noise, "pass as many")
+    spread = np.broadcast_to(spread, (points,))
     truth = law.loss(parameters, **columns)
     shape = (points, len(rates), seeds)
     penalty = 1 + curvature * np.log(rates / best) ** 2

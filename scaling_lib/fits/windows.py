@@ -1,4 +1,4 @@
-"""Does the answer depend on what was fitted? Windows, and rival laws judged by runs they have not seen."""
+"""Does the answer depend on what was fitted? Windows, curves at fixed N or D, rival laws judged by unseen runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from scaling_lib.fits._problem import make_problem
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.tables import table_columns
 
-__all__ = ["compare_laws", "window_sensitivity"]
+__all__ = ["compare_laws", "fit_each", "window_sensitivity"]
 
 
 def window_sensitivity(
@@ -57,6 +57,45 @@ def window_sensitivity(
             rows.append(row | {"objective": fitted.objective, "converged": fitted.converged})
     if not rows:
         raise invalid("table", "one with a window that can be fitted", table, "lower smallest or add runs")
+    return pd.DataFrame(rows)
+
+
+def fit_each(
+    law: Law,
+    table: Any,
+    *,
+    by: str = "N",
+    within: float = 0.01,
+    smallest: int = 4,
+    objective: str = "huber",
+    delta: float | None = None,
+) -> pd.DataFrame:
+    """One curve for each size: the law fitted to the runs at (nearly) one value of `by`, as the paper's L(D)_N.
+
+    A group is a run of sorted values each of which lies within a share `within` of the one before; groups of fewer than
+    `smallest` runs are left out. The paper's mean exponent is the mean of a column, its spread the standard deviation
+    (section 4.3 there). Returns by (geometric mean of the group), points, each free parameter, mse (nats^2), converged.
+    Raises InvalidArgument.
+    """
+    columns, loss = table_columns(law, table)
+    check_choice("by", by, ("N", "D", "C"))
+    within = check_real("within", within, minimum=0, maximum=1)
+    smallest = check_integer("smallest", smallest, minimum=len(law.free))
+    places = columns[by] if by in columns else _other_column(table, by, len(loss))
+    order = np.argsort(places, kind="stable")
+    group = np.concatenate([[0], np.cumsum(np.diff(np.log(places[order])) > np.log1p(within))])
+    rows = []
+    for number in range(group[-1] + 1):
+        inside = order[group == number]
+        if len(inside) < smallest or any(np.ptp(column[inside]) == 0 for column in columns.values()):
+            continue
+        part = {name: column[inside] for name, column in columns.items()} | {"loss": loss[inside]}
+        fitted = fit(law, part, objective=objective, delta=delta)
+        row: dict[str, Any] = {by: float(np.exp(np.log(places[inside]).mean())), "points": len(inside)}
+        rows.append(row | {name: fitted.params[name] for name in law.free})
+        rows[-1] |= {"mse": fitted.mse, "converged": fitted.converged}
+    if not rows:
+        raise invalid("smallest", f"small enough for some group of like {by}", smallest, "lower it or widen within")
     return pd.DataFrame(rows)
 
 
