@@ -509,7 +509,8 @@ texts = ["".join(letters[sample_walks(chain, 1, 32, seed=3)[0]]) for chain in tu
 
 # %% tags=["hide-input"]
 layout = nx.kamada_kawai_layout(nx.from_scipy_sparse_array(small.transitions))
-x, y = 160 + 130 * np.array([layout[node] for node in range(small.nodes)]).T
+places = np.array([layout[node] for node in range(small.nodes)])
+x, y = (35 + 250 * (places - places.min(axis=0)) / np.ptp(places, axis=0)).T
 picture = []
 for arc in np.flatnonzero(small.sources < small.indices):
     u, v = small.sources[arc], small.indices[arc]
@@ -530,8 +531,7 @@ for arc in np.flatnonzero(small.sources < small.indices):
     )
 for node, letter in enumerate(letters):
     radii = [
-        9 + 10 * np.sqrt(small.nodes * chain.stationary[node]) - 4
-        for chain in tuned
+        5 + 10 * np.sqrt(small.nodes * chain.stationary[node]) for chain in tuned
     ]
     picture.append(
         Mark(
@@ -567,7 +567,7 @@ show_live(
     start=5,
     name="fig-kappa-live",
     caption="Ten nodes and a slider. Weights have the exponent κ on [1, 100], made from the same random numbers at every "
-    "κ. The width of an edge shows how often it is taken, the area of a node how often it is visited.",
+    "κ. The width of an edge shows how often it is taken, the size of a node how often it is visited.",
     alt="Left, a graph of ten lettered nodes whose edges change width with kappa. Right, its entropy rate against kappa "
     "from 0 to 4: it falls to a minimum between 1 and 2, then climbs back towards the value without weights.",
     table=pd.DataFrame({"κ": kappas, "entropy rate": rates, "walk": texts})[::4],
@@ -838,7 +838,7 @@ show(
     name="fig-local-exponents",
     caption="Local exponents of three counters on ER 1000/5000, from their exact expectations. Dotted: the exponent of the law.",
     alt="Local exponent against transitions seen for each that exists, 0.1 to 1000, on a logarithmic axis. Edges known rises "
-    "from below zero to 1 at about 5 and stays. Add one over n rises to 2 near 2, then comes down to 1. Add one half climbs "
+    "from below zero to 1 at about 5 and stays. Add one over n rises to 2 near 4, then comes down to 1. Add one half climbs "
     "slowly and reaches 1 only near 1000.",
     table=pd.DataFrame({"D over 2E": wide / er_1000.arcs} | local)[::6],
     runs=[],
