@@ -164,7 +164,7 @@ def effective_amount(
         raise invalid("unique", f"a number or of shape {amount.shape}, as amount", unique, "pass one each") from None
     base = np.minimum(amount, unique)
     repeats = amount / base - 1
-    return base - base * decay * np.expm1(-repeats / decay)
+    return np.asarray(base - base * decay * np.expm1(-repeats / decay))
 
 
 def repeated_data_loss(
@@ -192,9 +192,9 @@ def repeated_data_loss(
     except ValueError:
         raise invalid("D", f"a number or of shape {N.shape}, as N", D, "pass one for each N") from None
     matched = np.exp(np.clip(_log_matched(p, np.log(np.minimum(D, unique))), -700, 700))
-    worth_n = effective_amount(N, matched, parameter_decay)
+    worth_n = effective_amount(N, np.asarray(matched), parameter_decay)
     worth_d = effective_amount(D, unique, token_decay)
-    return p["E"] + p["A"] * worth_n ** -p["alpha"] + p["B"] * worth_d ** -p["beta"]
+    return np.asarray(p["E"] + p["A"] * worth_n ** -p["alpha"] + p["B"] * worth_d ** -p["beta"])
 
 
 def _log_matched(p: Mapping[str, float], log_d: Any) -> Any:

@@ -70,17 +70,17 @@ class Allocation:
 
     def loss(self, flops: Float[np.ndarray, "*budgets"] | float) -> Float[np.ndarray, "*budgets"]:
         """Lowest loss at `flops`, nats."""
-        return self.E + self.K * _exponential("flops", -self.gamma * np.log(_budgets(flops)))
+        return np.asarray(self.E + self.K * _exponential("flops", -self.gamma * np.log(_budgets(flops))))
 
 
 def _budgets(flops: Any) -> np.ndarray:
     return check_array("flops", flops, above=0, least=0)
 
 
-def _exponential(name: str, logarithm: np.ndarray) -> np.ndarray:
+def _exponential(name: str, logarithm: Any) -> np.ndarray:
     if np.any(np.abs(logarithm) > 700):
         raise invalid(name, "a budget whose optimum is a finite number", logarithm, "pass FLOPs")
-    return np.exp(logarithm)
+    return np.asarray(np.exp(logarithm))
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,7 @@ def total_parameters(
     """
     sizes = _sizes(nonembedding)
     omega, power = _embeddings(omega, power)
-    return sizes + omega * sizes**power
+    return np.asarray(sizes + omega * sizes**power)
 
 
 def embedding_frontier(

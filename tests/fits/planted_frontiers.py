@@ -45,7 +45,7 @@ def isoflops(parameters, width, *, points=15, budgets=5, centre=1.0, noise=0.0, 
         N = optimal.optimal_parameters(C) * centre * np.geomspace(1 / width, width, points)
         parts.append(pd.DataFrame({"N": N, "D": C / 6 / N}))
     runs = pd.concat(parts, ignore_index=True)
-    loss = Chinchilla().loss(parameters, N=runs["N"], D=runs["D"])
+    loss = Chinchilla().loss(parameters, N=runs["N"].to_numpy(), D=runs["D"].to_numpy())
     return runs.assign(loss=loss * np.exp(noise * np.random.default_rng(seed).normal(size=len(runs))))
 
 
