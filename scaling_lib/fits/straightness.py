@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from scaling_lib.errors import check_array, invalid
+from scaling_lib.errors import check_array, check_integer, check_real, invalid
 
 __all__ = ["Straightness", "lack_of_fit"]
 
@@ -32,6 +32,13 @@ class Straightness:
     error_freedom: int
     p: float
     exponent: float
+
+    def __post_init__(self) -> None:
+        for name in ("statistic", "p"):
+            check_real(name, getattr(self, name), minimum=0)
+        check_real("exponent", self.exponent)
+        for name in ("freedom", "error_freedom"):
+            check_integer(name, getattr(self, name), minimum=1)
 
 
 def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]) -> Straightness:
@@ -50,4 +57,4 @@ def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]
     if scatter == 0:
         raise invalid("y", "replicates that scatter", y, "equal replicates give no error to test against")
     statistic = (bend / freedom) / (scatter / error_freedom)
-    return Straightness(statistic, freedom, error_freedom, float(stats.f.sf(statistic, freedom, error_freedom)), -slope)
+    return Straightness(statistic, freedom, error_freedom, float(stats.f.sf(statistic, freedom, error_freedom)), -float(slope))

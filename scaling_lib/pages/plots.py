@@ -1,7 +1,7 @@
 """Drawings that more than one page or command needs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,7 +48,8 @@ def _curve(fitted: Fit, axes: "Axes") -> None:
     variable = fitted.law.variables[0]
     x = np.asarray(fitted.problem.columns[variable])
     along = np.geomspace(x.min(), x.max(), 200)
-    band = fitted.predict(**{variable: along})
+    variables: Any = {variable: along}
+    band = fitted.predict(**variables)
     axes.plot(x, fitted.problem.loss, "o", color=COLOURS["blue"], label="measured")
     axes.plot(along, band["loss"], "-", marker="", color=COLOURS["vermillion"], label=fitted.law.formula)
     axes.fill_between(along, band["low"], band["high"], color=COLOURS["vermillion"], alpha=0.2)
@@ -58,7 +59,8 @@ def _curve(fitted: Fit, axes: "Axes") -> None:
 
 
 def _surface(fitted: Fit, left: "Axes", right: "Axes") -> None:
-    predicted = fitted.predict(**dict(fitted.problem.columns))["loss"].to_numpy()
+    variables: Any = dict(fitted.problem.columns)
+    predicted = fitted.predict(**variables)["loss"].to_numpy()
     measured = np.asarray(fitted.problem.loss)
     compute = 6 * fitted.problem.columns["N"] * fitted.problem.columns["D"]
     ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]

@@ -78,7 +78,8 @@ class LearningCurve:
     """
 
     def __init__(self, model: Transformer | WrappedModule, chain: Chain, walks: Int[np.ndarray, "walk time"]) -> None:
-        self.model = check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        self.model = model
         self.chain = check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
         self.walks = check_array("walks", walks, dimensions=2, kind="integer", minimum=0, least=2)
         self.steps: list[int] = []
