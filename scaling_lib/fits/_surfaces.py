@@ -98,7 +98,7 @@ def law_surface(fitted: Fit) -> Surface:
     >>> runs = {"N": np.geomspace(1e6, 1e9, 9), "D": np.geomspace(1e8, 1e10, 9)[[3, 1, 4, 0, 5, 8, 2, 6, 7]]}
     >>> runs["loss"] = 1.8 + 480 * runs["N"] ** -0.35 + 2000 * runs["D"] ** -0.37
     >>> round(float(law_surface(fit(Chinchilla(), runs)).loss(1e8, 2e9)), 3)
-    3.299
+    3.285
     """
     check_instance("fitted", fitted, Fit, remedy="make one with fitting.fit")
     if fitted.law.variables != ("N", "D"):
