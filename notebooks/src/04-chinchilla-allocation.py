@@ -63,15 +63,18 @@ lab = environment.begin(profile)
 # forward, four on the way back. At a fixed $C$, every parameter is paid for in tokens. With Chinchilla's law
 #
 # $$
-# L(N, D) = E + A N^{-\alpha} + B D^{-\beta}, \qquad C = 6 N D,
+# L(N, D) = E + A N^{-\alpha} + B D^{-\beta},
 # $$
 #
 # a small model wastes tokens, a large one never sees enough of them, and in between lies a minimum. There one more per cent of $N$ gains
 # what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, which gives
 #
 # $$
-# N_\text{opt} = G\,(C/6)^{a}, \quad D_\text{opt} = G^{-1} (C/6)^{b}, \quad L_\text{opt} = E + K C^{-\gamma}, \qquad
-# a = \frac{\beta}{\alpha+\beta}, \quad b = \frac{\alpha}{\alpha+\beta}, \quad \gamma = \frac{\alpha\beta}{\alpha+\beta}
+# \begin{aligned}
+# N_\text{opt} &= G\,(C/6)^{a}, & a &= \frac{\beta}{\alpha+\beta}, \\
+# D_\text{opt} &= G^{-1} (C/6)^{b}, & b &= \frac{\alpha}{\alpha+\beta}, \\
+# L_\text{opt} &= E + K C^{-\gamma}, & \gamma &= \frac{\alpha\beta}{\alpha+\beta}
+# \end{aligned}
 # $$
 #
 # with $G = (\alpha A/\beta B)^{1/(\alpha+\beta)}$. The faster loss falls with tokens (large $\beta$), the *larger* the model should be: tokens then do
@@ -170,7 +173,7 @@ FAR = 1e23
 found = allocation.comparison(routes, FAR)[["a", "b", "gamma", "N", "D", "loss"]]
 answer = [truth.a, truth.b, truth.gamma, *(float(f(FAR)) for f in (truth.optimal_parameters, truth.optimal_tokens, truth.loss))]
 found.loc["truth"] = answer
-found.assign(N=found["N"].map("{:.3g}".format), D=found["D"].map("{:.3g}".format)).round(4)
+found.assign(N=found["N"].map("{:.3g}".format), D=found["D"].map("{:.3g}".format)).round(4).rename_axis(None)
 
 # %% tags=["hide-input"]
 ratios = (found.drop(index="truth")[["N", "D"]] / found.loc["truth", ["N", "D"]] - 1).astype(float)
@@ -196,7 +199,7 @@ show(
 # %% tags=["remove-input"]
 said = {name: " ".join(each.warnings) for name, each in routes.items()}
 say(
-    "On this table, with no noise, the parametric route is right to {exact:.0e} in $D$, iso-FLOP by {parabola:+.1%} though its exponent is right to {slope:.0e}, the "
+    "On this table, with no noise, the parametric route is right to {exact:.0e} in $D$; iso-FLOP is off by {parabola:+.1%} though its exponent is right to {slope:.0e}, the "
     "kernel's grid by {kernel:+.1%}, the envelope by {constant:+.1%} with constant and {cosine:+.1%} with cosine curves. The library says so itself, of "
     "iso-FLOP: *{warning}*",
     exact=max(abs(ratios.loc["3 parametric", "D"]), 1e-9),
@@ -386,15 +389,15 @@ spread.loc[["E", "alpha", "beta", "gamma", "a"]].round(3)
 # chapter 3). The choice of window moves it by several of the standard errors in the table, and no bootstrap knows.
 #
 # The paper's own route on these 240 points, a network and a grid, gives $\gamma = 0.16$, $a = 0.482$, $b = 0.504$ (arXiv 2601.10684v1, figure 16). How far is
-# that from the law's closed form, given the law's errors, and how far from the same grid on a kernel surface of the points at hand?
+# that from the law's closed form on the real points, given its 95 % interval, and how far from the same grid on a kernel surface of the points at hand?
 
 # %%
 PAPER = {"gamma": 0.16, "a": 0.482, "b": 0.504}  # arXiv 2601.10684v1, figure 16: network, Chinchilla points
 by_kernel = allocation.grid_minimum(kernel_ridge(points.table), flops=(1e19, 1e21))
 confronted = real.summary().loc[list(PAPER), ["value", "low", "high"]]
-confronted.columns = ["law, real points", "low", "high"]
-confronted["paper, network"] = pd.Series(PAPER)
-kernel_name = "kernel grid, " + ("synthetic twin" if points.synthetic else "real points")
+confronted.columns = ["law", "low", "high"]
+confronted["paper"] = pd.Series(PAPER)
+kernel_name = "kernel, " + ("twin" if points.synthetic else "real points")
 confronted.assign(**{kernel_name: pd.Series(by_kernel.exponents)}).round(3)
 
 # %% tags=["remove-input"]
@@ -483,7 +486,7 @@ say(
     true=local["total_a"],
 )
 steps = reconciliation.porian_steps()
-steps.assign(step=steps["step"].str.replace(", no decay", "")).set_index("step")
+steps.assign(step=steps["step"].str.replace(", no decay", "")).set_index("step").rename_axis(None)
 
 # %% [markdown]
 # The largest single step is indeed what is counted. The others are warm-up, schedule and tuning: small models were trained worse than large ones, and an exponent
