@@ -57,4 +57,5 @@ def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]
     if scatter == 0:
         raise invalid("y", "replicates that scatter", y, "equal replicates give no error to test against")
     statistic = (bend / freedom) / (scatter / error_freedom)
-    return Straightness(statistic, freedom, error_freedom, float(stats.f.sf(statistic, freedom, error_freedom)), -float(slope))
+    p = float(stats.f.sf(statistic, freedom, error_freedom))
+    return Straightness(statistic, freedom, error_freedom, p, -float(slope))
