@@ -119,7 +119,7 @@ class Design:
                     blocks.append(corner[:, None])
         gradient = -(np.concatenate(gradients, axis=1) @ self._place)
         hessian = (np.concatenate(blocks, axis=1) @ self._places).reshape(size, self.parameters, self.parameters)
-        scale = np.where(self.linear, 1.0 / theta, 1.0)
+        scale = 1.0 / np.where(self.linear, theta, 1.0)
         return value, gradient * scale, hessian * (scale[:, :, None] * scale[:, None, :])
 
     def values(self, theta: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ class Design:
         for k, term in enumerate(self.terms):
             share = np.broadcast_to(shares[k] / total if logarithmic else shares[k], total.shape)[:, None, :]
             gradient[:, term.index] += share * (self.wide[k] if slopes[k] is None else slopes[k])
-        return gradient * np.where(self.linear, 1.0 / theta, 1.0)[:, :, None]
+        return gradient / np.where(self.linear, theta, 1.0)[:, :, None]
 
     def metric(self, theta: np.ndarray, logarithmic: bool) -> np.ndarray:
         """sum_i grad grad' of L or log L, (batch, p, p): distances in theta as the data see them; never singular."""

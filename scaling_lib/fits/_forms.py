@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_real, invalid
 
@@ -83,9 +82,7 @@ class Law:
         try:
             pairs = dict(self.pinned)
         except (TypeError, ValueError):
-            raise invalid(
-                "pinned", "pairs of a parameter and its value", self.pinned, "use law.pin(E=1.69)"
-            ) from None
+            raise invalid("pinned", "pairs of a parameter and its value", self.pinned, "use law.pin(E=1.69)") from None
         for name, value in pairs.items():
             if name not in self.parameters:
                 raise InvalidArgument(
@@ -137,7 +134,7 @@ class Law:
         unknown name or an impossible value."""
         return replace(self, pinned=tuple((dict(self.pinned) | values).items()))
 
-    def loss(self, parameters: Mapping[str, float], **variables: ArrayLike) -> Float[np.ndarray, "*points"]:
+    def loss(self, parameters: Mapping[str, float], **variables: Any) -> Float[np.ndarray, "*points"]:
         """L in nats at `variables`, one keyword for each of `law.variables`: `law.loss(fit.params, N=1e9, D=2e10)`.
 
         parameters: a value for each of `law.parameters`; fixed ones may be left out. Raises InvalidArgument.

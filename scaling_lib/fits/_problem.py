@@ -129,7 +129,7 @@ class Problem:
         """d parameters / d coordinates, (p, p)."""
         natural = self.natural(theta[None])[0]
         rows = np.where([name in self.law.exponents for name in self.law.parameters], 1.0, natural)
-        slope = rows[:, None] * self.frame[0] * np.where(self.design.linear, 1 / theta, 1.0)
+        slope = rows[:, None] * self.frame[0] / np.where(self.design.linear, theta, 1.0)
         slope[0, 0] = 1.0
         return slope
 
@@ -139,19 +139,30 @@ class Problem:
         return np.where(self.design.linear, np.exp(np.clip(logs, -138, 138)), logs)
 
     def search(self) -> tuple[np.ndarray, float, bool]:
-        """The optimum: coordinates, value, whether converged. A doubtful end is searched for again from many cells."""
-        affine = all(isinstance(term, AffineTerm) for term in self.design.terms)
-        solution = self.solve(self.starts(_FIRST if affine else _SECOND))
+        """The optimum: coordinates, value, whether converged.
+
+        The best two cells of the grid are polished; where they disagree, stop at a bound, or the table is small, many
+        cells are, and for the robust objectives the least squares optima that these lead to as well.
+        """
+        solution = self.solve(self.starts(_FIRST))
         best = int(np.argmin(solution.value))
         lower, upper = self.bounds
         theta = solution.theta[best]
         astray = ((theta <= lower) | (theta >= upper)) & (lower < upper)
         agree = solution.value <= solution.value[best] * (1 + 1e-6)
         few = len(self.loss) < 20 * len(self.law.free)  # small tables have more local minima, and time is no concern
-        if affine and (few or astray.any() or not agree.all() or not solution.converged[best]):
-            again = self.solve(self.starts(_SECOND))
-            if again.value.min() < solution.value[best]:
-                solution, best = again, int(np.argmin(again.value))
+        curved = not all(isinstance(term, AffineTerm) for term in self.design.terms)
+        if few or curved or astray.any() or not agree.all() or not solution.converged[best]:
+            starts = self.starts(_SECOND)
+            if self.objective in ("huber", "log-huber"):
+                smooth = minimise(self.design, self.y, self.weights, starts, Rho(self.logarithmic, None), lower, upper)
+                starts = np.concatenate([starts, smooth.theta])
+            again = self.solve(np.concatenate([solution.theta, starts]))
+            order = np.lexsort([~again.converged, again.value])
+            # Of ends that are equal to rounding one that converged.
+            near = again.value <= again.value[order[0]] * (1 + 1e-9)
+            best = next((int(row) for row in order if near[row] and again.converged[row]), int(order[0]))
+            solution = again
         return solution.theta[best], float(solution.value[best]), bool(solution.converged[best])
 
     def solve(

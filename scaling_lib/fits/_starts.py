@@ -11,6 +11,7 @@ optimum in a minority of cases.
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,8 @@ def projected_starts(
         coefficients, gain = _nonnegative(inner, moment[:, free])
         score = total - gain
         # A coefficient of zero has a logarithm too far away to come back from: start it small instead.
-        size = np.sqrt(np.abs(total)[:, None] / np.einsum("cii->ci", inner))
+        with np.errstate(divide="ignore", over="ignore"):
+            size = np.sqrt(np.abs(total)[:, None] / np.einsum("cii->ci", inner))
         for k, name in enumerate(names[k] for k in free):
             reach = np.log(np.maximum(coefficients[:, k], 1e-3 * size[:, k]))
             theta[:, coordinate[name]] = candidates.powers.get(name, 1.0) * reach
@@ -98,7 +100,7 @@ def _products(
     return gram, moment, np.broadcast_to((target**2).sum(axis=-1), (cells,))
 
 
-def _log(values: np.ndarray) -> np.ndarray:
+def _log(values: Any) -> Any:
     with np.errstate(divide="ignore"):
         return np.log(values)
 

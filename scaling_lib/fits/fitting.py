@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from scaling_lib.errors import (
@@ -42,6 +41,7 @@ from scaling_lib.errors import (
 )
 from scaling_lib.fits._design import Rho
 from scaling_lib.fits._forms import EXPONENT_RANGE, Law
+from scaling_lib.fits._paper import trust_region
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.tables import suspicions
@@ -257,7 +257,7 @@ class Fit:
 
     # Use -------------------------------------------------------------------------------------------------------------
 
-    def predict(self, *, level: float = 0.95, **variables: ArrayLike) -> pd.DataFrame:
+    def predict(self, *, level: float = 0.95, **variables: Any) -> pd.DataFrame:
         """A table of the variables, loss, low, high: Wald-t interval of the curve L(x), not of a new run's loss.
 
         Keywords: one for each of `law.variables`, numbers or arrays of one length. NaN ends without freedom.
@@ -358,76 +358,13 @@ def fit_paper_procedure(
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     starts = check_integer("starts", starts, minimum=1)
     check_choice("objective", objective, ("huber", "ols", "log-huber", "log-ols"))
+    if law.coefficient in law.fixed:
+        raise invalid("law", f"one whose {law.coefficient} is free", law.formula, "use fit, which can pin it")
     problem = make_problem(law, table, objective, delta, None)
-    x, loss = problem.columns[law.variable], problem.loss
-    log_x = np.log(x / np.median(x))
-    fixed = law.fixed
-
-    def unpack(free: np.ndarray) -> tuple[float, float, float]:
-        """E, log A at the median, log beta."""
-        values = iter(free)
-        offset = float(fixed["E"]) if "E" in fixed else float(next(values))
-        height = None if law.coefficient in fixed else float(next(values))
-        exponent = float(np.log(fixed[law.exponent])) if law.exponent in fixed else float(next(values))
-        if height is None:
-            height = float(np.log(fixed[law.coefficient])) - np.exp(exponent) * float(np.log(np.median(x)))
-        return offset, height, exponent
-
-    def residual(free: np.ndarray) -> np.ndarray:
-        offset, height, exponent = unpack(free)
-        curve = offset + np.exp(height - np.exp(exponent) * log_x)
-        return np.log(curve) - problem.y if problem.logarithmic else curve - problem.y
-
-    low, high = np.log(EXPONENT_RANGE)
-    box = {"E": (0.0, loss.max()), law.coefficient: (-600.0, 600.0), law.exponent: (low, high)}
-    lower, upper = np.array([box[name] for name in law.free]).T
-    best: Any = None
-    for number in range(starts):
-        guess = _paper_start(loss, log_x, number, starts, generator)
-        place = np.clip([guess[("E", law.coefficient, law.exponent).index(name)] for name in law.free], lower, upper)
-        found = optimize.least_squares(
-            residual,
-            place,
-            bounds=(lower, upper),
-            method="trf",
-            jac="3-point",
-            x_scale="jac",
-            loss="linear" if problem.delta is None else "huber",
-            f_scale=1.0 if problem.delta is None else problem.delta,
-            ftol=1e-15,
-            xtol=1e-15,
-            gtol=1e-15,
-            max_nfev=2000,
-        )
-        if best is None or found.cost < best.cost:
-            best = found
-    offset, height, exponent = unpack(best.x)
-    beta = float(np.clip(np.exp(exponent), *EXPONENT_RANGE))
-    params = {"E": offset, law.coefficient: float(np.exp(height + beta * np.log(np.median(x)))), law.exponent: beta}
-    params |= fixed
-    theta = problem.coordinates(params)
-    value = float(best.cost) * (2.0 if problem.delta is None else 1.0)
-    return Fit(problem, theta, params, value, bool(best.status > 0), _others(law, table))
-
-
-def _paper_start(
-    loss: np.ndarray, log_x: np.ndarray, number: int, starts: int, generator: np.random.Generator
-) -> tuple[float, float, float]:
-    """(E0, log A0, log beta0): quantiles of L for the first half of the starts, random offsets and exponents after."""
-    if number < (starts + 1) // 2:
-        offset = float(np.quantile(loss, 0.5 * number / max(1, (starts + 1) // 2)))
-        offset = min(offset, float(loss.max()) * (1 - 1e-9)) * (1 - 1e-6)
-    else:
-        offset = float(generator.uniform(0, loss.min()))
-    above = loss > offset
-    if above.sum() >= 2 and np.ptp(log_x[above]) > 0:
-        slope, height = np.polyfit(log_x[above], np.log(loss[above] - offset), 1)
-    else:
-        slope, height = -0.5, float(np.log(np.ptp(loss) + 1e-3 * loss.max()))
-    exponent = float(np.log(max(-slope, 1e-2)))
-    if number >= (starts + 1) // 2:
-        exponent, height = exponent + float(generator.normal()), height + float(generator.normal())
-    return offset, float(height), exponent
+    natural, cost, converged = trust_region(problem, generator, starts)
+    params = dict(zip(law.parameters, natural.tolist(), strict=True)) | law.fixed
+    value = cost * (2.0 if problem.delta is None else 1.0)
+    return Fit(problem, problem.coordinates(params), params, value, converged, _others(law, table))
 
 
 def local_slopes(

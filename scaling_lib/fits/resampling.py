@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from scaling_lib.errors import (
@@ -247,8 +246,8 @@ def seed_bias(
     *,
     seeds: Sequence[int] = (1, 3, 9),
     datasets: int = 400,
-    noise: ArrayLike = 0.01,
-    learning_rates: ArrayLike = (1e-3, 2e-3, 5e-3),
+    noise: float | Sequence[float] | np.ndarray = 0.01,
+    learning_rates: Sequence[float] | np.ndarray = (1e-3, 2e-3, 5e-3),
     curvature: float = 0.01,
     objective: str = "log-huber",
     delta: float | None = None,

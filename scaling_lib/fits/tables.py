@@ -5,13 +5,12 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from scaling_lib.errors import (
     InvalidArgument,
@@ -269,10 +268,10 @@ def synthetic_runs(
     generator: np.random.Generator,
     *,
     seeds: int = 3,
-    learning_rates: ArrayLike = (1e-3, 2e-3, 5e-3),
+    learning_rates: Sequence[float] | np.ndarray = (1e-3, 2e-3, 5e-3),
     best_learning_rate: float = 2e-3,
     curvature: float = 0.01,
-    noise: ArrayLike = 0.01,
+    noise: float | Sequence[float] | np.ndarray = 0.01,
 ) -> pd.DataFrame:
     """SYNTHETIC runs: every design point at every learning rate with every seed. Not data.
 

@@ -359,12 +359,19 @@ def _canonical(values: dict[str, Any]) -> str:
 
 def _fields(text: str, what: str) -> dict[str, Any]:
     try:
-        values = json.loads(text)
+        values = _tupled(json.loads(text))
         if isinstance(values, dict):
             return values
     except (TypeError, ValueError):
         pass
     raise invalid("text", f"the JSON of a {what}", text, "read it from a store")
+
+
+def _tupled(value: Any) -> Any:
+    """JSON knows lists only; the fields of our dataclasses are tuples."""
+    if isinstance(value, dict):
+        return {key: _tupled(each) for key, each in value.items()}
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def _from_fields(kind: type[Part], text: str) -> Part:

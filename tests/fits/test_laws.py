@@ -20,14 +20,14 @@ from scaling_lib.fits.laws import (
 
 PLANTED = [
     (PowerLaw(), {"E": 1.5, "B": 40.0, "beta": 0.4}),
-    (PowerLaw(variable="N", offset=0.0), {"E": 0.0, "A": 40.0, "alpha": 0.1}),
+    (PowerLaw(variable="N", offset=0.0), {"E": 0.0, "A": 8.0, "alpha": 0.1}),
     (PowerLaw(variable="C"), {"E": 1.5, "K": 40.0, "gamma": 0.2}),
     (Exponential(), {"E": 1.5, "B": 2.0, "rate": 3e-5}),
     (StretchedExponential(), {"E": 1.5, "B": 9.0, "rate": 1e-4, "stretch": 0.4}),
     (ShiftedPower(), {"E": 1.5, "B": 90.0, "beta": 0.5, "D0": 5e3}),
     (BrokenPower(), {"E": 1.5, "B": 20.0, "beta": 0.2, "beta_late": 0.7, "D_break": 4e4}),
     (Chinchilla(), {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34, "beta": 0.41}),
-    (Chinchilla(tied_exponents=True), {"E": 1.7, "A": 400.0, "B": 900.0, "alpha": 0.34}),
+    (Chinchilla(tied_exponents=True), {"E": 1.7, "A": 100.0, "B": 300.0, "alpha": 0.34}),
     (Kaplan(), {"E": 0.0, "Nc": 8e6, "Dc": 5e6, "alpha": 0.3, "beta": 0.5}),
     (Kaplan(offset=None), {"E": 0.5, "Nc": 8e6, "Dc": 5e6, "alpha": 0.3, "beta": 0.5}),
 ]
