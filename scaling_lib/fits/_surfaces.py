@@ -326,7 +326,7 @@ def networks_of(
     logarithmic, inputs, targets = (settings.pop(name) for name in ("logarithmic", "scale_inputs", "scale_targets"))
     recipe = _networks.Recipe(**settings)
     seeds = generator.integers(0, 2**31, len(tables))
-    portion = max(1, int(2e8 / (8 * recipe.width * max(len(tables[0]), recipe.width))))
+    portion = max(1, int(5e7 / (8 * recipe.width * max(len(tables[0]), recipe.width))))
     surfaces = []
     for first in range(0, len(tables), portion):
         chosen = tables[first : first + portion]
