@@ -352,7 +352,7 @@ with style():
     axes.legend(loc="lower right", ncols=2)
 show(
     figure,
-    name="fig-floor",
+    name="fig-assumed-floor",
     caption=f"Exponents of the two-dimensional fit with E pinned. {points.label}.",
     alt="Exponents against the assumed E from 1.70 to 1.90. Alpha and beta climb steadily and together; a stays almost level a little above one half.",
     table=pinned[["E", "alpha", "beta", "a"]].round(4) if points.synthetic else Withheld(points.origin, points.sha256),
