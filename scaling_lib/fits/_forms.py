@@ -116,8 +116,12 @@ class Law:
 
     @property
     def exponents(self) -> tuple[str, ...]:
-        """Parameters that are exponents: linear coordinates inside EXPONENT_RANGE."""
+        """Parameters that are exponents: linear coordinates inside their `limits`."""
         raise NotImplementedError
+
+    def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        """Where a fit looks for exponents, rates, shifts and breaks; what ends on a limit the data do not determine."""
+        return dict.fromkeys(self.exponents, EXPONENT_RANGE)
 
     @property
     def fixed(self) -> dict[str, float]:

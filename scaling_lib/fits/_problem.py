@@ -9,7 +9,7 @@ import numpy as np
 
 from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_real
 from scaling_lib.fits._design import Design, Rho
-from scaling_lib.fits._forms import EXPONENT_RANGE, AffineTerm, Law
+from scaling_lib.fits._forms import AffineTerm, Law
 from scaling_lib.fits._newton import Solution, minimise
 from scaling_lib.fits._starts import projected_starts
 from scaling_lib.fits.tables import table_columns
@@ -23,7 +23,9 @@ _LAD_DELTAS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 # Which cells of the grid, in the order of their sums of squares, are polished: at first, and where that ends in doubt.
 _FIRST = np.array([0, 2])
+_PATIENCE = 60  # evaluations for each of many starts; the best is polished further where that was too few
 _SECOND = np.array([0, 1, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
+_MANY = np.unique(np.geomspace(1, 320, 40).astype(int)) - 1  # for laws whose valleys branch
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +85,20 @@ class Problem:
         return float(self.loss.min()) * 4e-18
 
     @cached_property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Where the fit looks for free exponents, rates, shifts and breaks."""
+        found = self.law.limits(self.columns)
+        return {name: ends for name, ends in found.items() if name in self.law.free}
+
+    @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Of the coordinates; equal where a parameter is pinned."""
         law = self.law
         lower, upper = np.where(self.design.linear, 1e-60, -700.0), np.where(self.design.linear, 1e60, 700.0)
         lower[0], upper[0] = self.offset_floor, self.loss.max()
-        for name in law.exponents:
-            lower[law.parameters.index(name)], upper[law.parameters.index(name)] = EXPONENT_RANGE
+        for name, ends in self.limits.items():
+            i = law.parameters.index(name)
+            lower[i], upper[i] = (self.coordinate(name, end) for end in ends)
         for name, value in law.fixed.items():
             i = law.parameters.index(name)
             lower[i] = upper[i] = self.coordinate(name, value)
@@ -153,11 +162,14 @@ class Problem:
         few = len(self.loss) < 20 * len(self.law.free)  # small tables have more local minima, and time is no concern
         curved = not all(isinstance(term, AffineTerm) for term in self.design.terms)
         if few or curved or astray.any() or not agree.all() or not solution.converged[best]:
-            starts = self.starts(_SECOND)
+            starts = self.starts(_MANY if curved else _SECOND)
             if self.objective in ("huber", "log-huber"):
-                smooth = minimise(self.design, self.y, self.weights, starts, Rho(self.logarithmic, None), lower, upper)
+                rho = Rho(self.logarithmic, None)
+                smooth = minimise(self.design, self.y, self.weights, starts, rho, lower, upper, steps=_PATIENCE)
                 starts = np.concatenate([starts, smooth.theta])
-            again = self.solve(np.concatenate([solution.theta, starts]))
+            again = self.solve(np.concatenate([solution.theta, starts]), steps=_PATIENCE)
+            if not again.converged[np.argmin(again.value)]:
+                again = self.solve(again.theta[np.argsort(again.value)[:4]])
             order = np.lexsort([~again.converged, again.value])
             # Of ends that are equal to rounding one that converged.
             near = again.value <= again.value[order[0]] * (1 + 1e-9)
@@ -172,15 +184,18 @@ class Problem:
         weights: np.ndarray | None = None,
         y: np.ndarray | None = None,
         bounds: tuple[np.ndarray, np.ndarray] | None = None,
+        steps: int = 200,
     ) -> Solution:
         """Minimise from each row of `start`, all at once. weights, y: (points,) or (batch, points), in place of the
-        problem's own; bounds: (p,) or (batch, p). The value is the objective as `fitting` defines it."""
+        problem's own; bounds: (p,) or (batch, p); steps: most evaluations of one fit. The value is the objective as
+        `fitting` defines it."""
         weights = self.weights if weights is None else weights
         y = self.y if y is None else y
         lower, upper = self.bounds if bounds is None else bounds
         if self.objective == "log-lad":
-            return self._solve_lad(start, weights, y, lower, upper)
-        solution = minimise(self.design, y, weights, start, Rho(self.logarithmic, self.delta), lower, upper)
+            return self._solve_lad(start, weights, y, lower, upper, steps)
+        rho = Rho(self.logarithmic, self.delta)
+        solution = minimise(self.design, y, weights, start, rho, lower, upper, steps=steps)
         if self.delta is None:
             return Solution(solution.theta, 2 * solution.value, solution.converged, solution.evaluations)
         return solution
@@ -196,11 +211,17 @@ class Problem:
         return design.slopes(theta[None], self.logarithmic)[0].T
 
     def _solve_lad(
-        self, start: np.ndarray, weights: np.ndarray | None, y: np.ndarray, lower: np.ndarray, upper: np.ndarray
+        self,
+        start: np.ndarray,
+        weights: np.ndarray | None,
+        y: np.ndarray,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        steps: int,
     ) -> Solution:
         theta, evaluations = start, np.zeros(len(start), int)
         for delta in _LAD_DELTAS:
-            solution = minimise(self.design, y, weights, theta, Rho(True, delta), lower, upper)
+            solution = minimise(self.design, y, weights, theta, Rho(True, delta), lower, upper, steps=steps)
             theta, evaluations = solution.theta, evaluations + solution.evaluations
         lower, upper = np.broadcast_to(lower, theta.shape), np.broadcast_to(upper, theta.shape)
         theta, converged = theta.copy(), solution.converged.copy()
@@ -208,8 +229,9 @@ class Problem:
         for row in range(len(theta)):
             free = (theta[row] > lower[row]) & (theta[row] < upper[row])
             own = None if weights is None else weights if weights.ndim == 1 else weights[row]
-            theta[row], value[row], exact = self._corner(theta[row], free, own, y if y.ndim == 1 else y[row])
-            converged[row] |= exact
+            with np.errstate(all="ignore"):
+                theta[row], value[row], exact = self._corner(theta[row], free, own, y if y.ndim == 1 else y[row])
+            converged[row] = np.isfinite(value[row]) and (converged[row] or exact)
         return Solution(theta, value, converged, evaluations)
 
     def _corner(
@@ -227,13 +249,18 @@ class Problem:
 
         residual = deviation(theta)
         value = float(w @ np.abs(residual))
+        if not np.isfinite(value):
+            return theta, np.inf, False
         on = np.argsort(np.where(w > 0, np.abs(residual), np.inf), kind="stable")[: int(free.sum())]
+        lower, upper = (bound[free] for bound in self.bounds)
         place = theta.copy()
         for _ in range(6):
-            slope = self.slopes(place)[np.ix_(on, np.flatnonzero(free))]
-            step = np.linalg.lstsq(slope, deviation(place)[on], rcond=1e-12)[0]
-            place[free] = np.clip(place[free] + step, *(bound[free] for bound in self.bounds))
-            if not np.isfinite(place).all() or np.abs(step).max(initial=0.0) < 1e-14:
+            slope, gap = self.slopes(place)[np.ix_(on, np.flatnonzero(free))], deviation(place)[on]
+            if not (np.isfinite(slope).all() and np.isfinite(gap).all()):
+                return theta, value, False
+            step = np.linalg.lstsq(slope, gap, rcond=1e-12)[0]
+            place[free] = np.clip(place[free] + step, lower, upper)
+            if np.abs(step).max(initial=0.0) < 1e-14:
                 break
         residual = deviation(place)
         new = float(w @ np.abs(residual))

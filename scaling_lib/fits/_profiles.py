@@ -57,7 +57,7 @@ def profile_ends(
     elif plain:
         least, most = bare.bounds[0][j], bare.bounds[1][j]
     else:
-        least, most = -600.0, 600.0
+        least, most = np.log(problem.limits.get(parameter, (1e-260, 1e260)))
     batch = len(params)
     side = np.repeat([-1.0, 1.0], batch)
     data = None if y is None else np.concatenate([y, y])

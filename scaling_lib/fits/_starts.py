@@ -30,7 +30,8 @@ def projected_starts(
     logarithmic: bool,
     ranks: np.ndarray,
 ) -> np.ndarray:
-    """Coordinates (starts, parameters) of the cells with these ranks, best first. loss: L itself, (points,)."""
+    """Coordinates (starts, parameters) of the cells with these ranks, best first; the worse two thirds of the grid
+    are no start. loss: L itself, (points,)."""
     candidates = law.candidates(columns, centre, loss)
     cells = max((len(values) for values in candidates.values.values()), default=1)
     names = list(candidates.factors)
@@ -72,7 +73,7 @@ def projected_starts(
             theta[:, coordinate[name]] = candidates.powers.get(name, 1.0) * reach
     usable = np.isfinite(theta[:, [coordinate[name] for name in law.free]]).all(axis=1)
     order = np.argsort(np.where(np.isfinite(score) & usable, score, np.inf), kind="stable")
-    return theta[order[ranks[ranks < cells]]]
+    return theta[order[ranks[ranks < max(min(cells, 12), cells // 3)]]]
 
 
 def _products(

@@ -40,7 +40,7 @@ from scaling_lib.errors import (
     invalid,
 )
 from scaling_lib.fits._design import Rho
-from scaling_lib.fits._forms import EXPONENT_RANGE, Law
+from scaling_lib.fits._forms import Law
 from scaling_lib.fits._paper import trust_region
 from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.laws import PowerLaw
@@ -110,11 +110,10 @@ class Fit:
 
     @property
     def at_bound(self) -> tuple[str, ...]:
-        """Exponents that ended on EXPONENT_RANGE: the data do not determine them."""
-        low, high = EXPONENT_RANGE
-        return tuple(
-            name for name in self.law.exponents if name in self.law.free and not low < self.params[name] < high
-        )
+        """Exponents, rates, shifts and breaks that ended on a limit: the data do not determine them."""
+        lower, upper = self.problem.bounds
+        names = [(name, self.law.parameters.index(name)) for name in self.problem.limits]
+        return tuple(name for name, i in names if not lower[i] < self.theta[i] < upper[i])
 
     @cached_property
     def offset_identified(self) -> bool:
@@ -162,7 +161,8 @@ class Fit:
         if self.degrees_of_freedom < 1:
             said.append(f"There are as many parameters as points ({self.n}): no error can be estimated.")
         for name in self.at_bound:
-            side = "lower" if self.params[name] <= EXPONENT_RANGE[0] else "upper"
+            i = self.law.parameters.index(name)
+            side = "lower" if self.theta[i] <= self.problem.bounds[0][i] else "upper"
             said.append(f"{name} ended on its {side} bound {self.params[name]:g}: the data do not determine it.")
         if self.effectively_constant:
             said.append("A constant fits as well: no dependence is visible in this table.")

@@ -178,7 +178,7 @@ def profile(fit: Fit, parameter: str, *, level: float = 0.95) -> Interval:
 
     For least squares this is the profile-F interval (Bates and Watts 1988, 6.1); for the robust objectives the rise is
     rescaled to the fit's own standard error (Royall 1986), and the profile gives the shape. Not symmetric; open where
-    no end is found inside the parameter's range (E >= 0, exponents in EXPONENT_RANGE). Raises InvalidArgument without
+    no end is found inside the parameter's range (E >= 0, others within `Law.limits`). Raises InvalidArgument without
     degrees of freedom.
     """
     fit, level = _checked(fit, parameter, level)

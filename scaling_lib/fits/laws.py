@@ -116,6 +116,10 @@ class Exponential(_OneDimensional):
     def exponents(self) -> tuple[str, ...]:
         return ()
 
+    def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        x = columns[self.variable]
+        return {"rate": (1e-4 / float(x.max()), 1e2 / float(x.min()))}
+
     @property
     def formula(self) -> str:
         return f"L = E + {self.coefficient} exp(-rate {self.variable})"
@@ -151,7 +155,11 @@ class Exponential(_OneDimensional):
 
 @dataclass(frozen=True, kw_only=True)
 class StretchedExponential(_OneDimensional):
-    """L = E + B exp(-(rate x)^stretch): between a power law (stretch -> 0) and an exponential (stretch = 1)."""
+    """L = E + B exp(-(rate x)^stretch): between a power law (stretch -> 0) and an exponential (stretch = 1).
+
+    On data that a power law fits as well, stretch ends on the lower end of its range: there the two are the same, with
+    a coefficient and a rate beyond all bounds.
+    """
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -160,6 +168,9 @@ class StretchedExponential(_OneDimensional):
     @property
     def exponents(self) -> tuple[str, ...]:
         return ("stretch",)
+
+    def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        return {"stretch": (0.05, 5.0)}
 
     @property
     def formula(self) -> str:
@@ -205,6 +216,10 @@ class ShiftedPower(_OneDimensional):
     @property
     def parameters(self) -> tuple[str, ...]:
         return ("E", self.coefficient, self.exponent, self.shift)
+
+    def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        x = columns[self.variable]
+        return super().limits(columns) | {self.shift: (1e-4 * float(x.min()), 1e2 * float(x.max()))}
 
     @property
     def shift(self) -> str:
@@ -276,6 +291,10 @@ class BrokenPower(_OneDimensional):
     @property
     def exponents(self) -> tuple[str, ...]:
         return (self.exponent, self.late_exponent)
+
+    def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+        x = columns[self.variable]
+        return super().limits(columns) | {f"{self.variable}_break": (float(x.min()), float(x.max()))}
 
     @property
     def formula(self) -> str:
