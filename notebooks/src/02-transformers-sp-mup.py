@@ -43,6 +43,7 @@ profile = ""  # "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "co
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import HTML, display
 
 from scaling_lib import environment
 from scaling_lib.data import chains, counting
@@ -53,7 +54,7 @@ from scaling_lib.fits.straightness import lack_of_fit
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.capacity import capacity_floors
 from scaling_lib.models.parametrization import Parametrization, table, tensor_rules
-from scaling_lib.pages.figures import COLOURS, MARKERS, logarithmic, show, style
+from scaling_lib.pages.figures import COLOURS, MARKERS, logarithmic, show, style, table_html
 from scaling_lib.pages.prose import say
 from scaling_lib.runs.coordinates import activation_growth, activation_sizes
 from scaling_lib.runs.experiments import experiment
@@ -803,7 +804,7 @@ else:
         "excess_loss (recorded)",
         "difference",
     ]
-    say(shared[columns].to_html(index=False, border=0, float_format="{:.5g}".format))
+    display(HTML(table_html(shared[columns], digits=5)))
 
 # %% [markdown]
 # ## What this does not show
