@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
@@ -91,8 +92,23 @@ def render(folder: Path, executed: list[Path], build: Path) -> None:
         lines = log.read_text(encoding="utf-8").splitlines()
         worst = [line for line in lines if re.search("WARNING|ERROR|Error:", line)] or lines[-40:]
         sys.exit("\n".join(["", "The book did not render:", *dict.fromkeys(worst), "", f"The whole log: {log}"]))
+    _front_door(build / "html")
     for path in executed:  # what the download button gives: the notebook as executed, not as staged
         shutil.copyfile(path, build / "html" / "_sources" / "notebooks" / path.name)
+
+
+def _front_door(html: Path) -> None:
+    """Jupyter Book's index.html is a bare redirect without an icon, for which browsers ask the server's root: an error
+    404 in the console, when they are fast enough."""
+    first = f"{yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))['root']}.html"
+    title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
+    lines = [
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        '<link rel="icon" href="_static/favicon.svg" type="image/svg+xml">',
+        f'<link rel="canonical" href="{first}"><meta http-equiv="refresh" content="0; url={first}"></head>',
+        f'<body><a href="{first}">To the book</a></body></html>',
+    ]
+    (html / "index.html").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def main() -> None:

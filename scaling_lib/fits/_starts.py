@@ -20,6 +20,9 @@ from scaling_lib.fits._newton import solve_definite
 
 __all__ = ["projected_starts"]
 
+# Points that the grid looks at.
+_MOST = 1000
+
 
 def projected_starts(
     law: Law,
@@ -31,7 +34,11 @@ def projected_starts(
     ranks: np.ndarray,
 ) -> np.ndarray:
     """Coordinates (starts, parameters) of the cells with these ranks, best first; the worse two thirds of the grid
-    are no start. loss: L itself, (points,)."""
+    are no start. loss: L itself, (points,); of a large table some points, spread over the losses, are enough."""
+    if len(loss) > _MOST:
+        some = np.argsort(loss, kind="stable")[:: -(-len(loss) // _MOST)]
+        columns, loss = {name: column[some] for name, column in columns.items()}, loss[some]
+        weights = None if weights is None else weights[some]
     candidates = law.candidates(columns, centre, loss)
     cells = max((len(values) for values in candidates.values.values()), default=1)
     names = list(candidates.factors)

@@ -14,12 +14,22 @@ import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from scaling_lib.errors import check_choice, check_flag, check_instance, check_integer, check_real, check_text, invalid
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_real,
+    check_text,
+    invalid,
+)
 from scaling_lib.fits import intervals
 from scaling_lib.fits._problem import Problem, make_problem
 from scaling_lib.fits._profiles import profile_ends
 from scaling_lib.fits.fitting import OBJECTIVES, Fit
 from scaling_lib.fits.laws import PowerLaw
+from scaling_lib.fits.resampling import bootstrap, jackknife
 
 __all__ = ["DESIGNS", "HARD_DESIGNS", "CoverageDesign", "coverage", "wilson"]
 
@@ -107,21 +117,24 @@ def coverage(
     datasets: int = 2000,
     methods: Sequence[str] = ("profile", "wald"),
     resamples: int = 400,
+    kind: str = "wild",
     objective: str = "ols",
     level: float = 0.95,
     progress: bool = False,
 ) -> pd.DataFrame:
     """How often each interval of `intervals` holds the true exponent of `design`.
 
-    methods: any of profile, wald, percentile, stretched, basic, bca; the last four use a wild bootstrap of `resamples`
-    for every data set. Returns method -> coverage, low, high (Wilson, 95 %), median_width, open (share with an end that
-    was not found), datasets. Data sets whose fit does not converge, or that a method cannot treat, count as missed.
+    methods: any of profile, wald, percentile, stretched, basic, bca; the last four use a bootstrap of `resamples` for
+    every data set, of the kind pairs, wild (the paper's) or inflated. Returns method -> coverage, low, high (Wilson,
+    95 %), median_width, open (share with an end that was not found), datasets. Data sets whose fit does not converge,
+    or that a method cannot treat, count as missed.
     Raises InvalidArgument.
     """
     check_instance("design", design, CoverageDesign, remedy="take one of DESIGNS")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     datasets = check_integer("datasets", datasets, minimum=1, maximum=10**6)
     resamples = check_integer("resamples", resamples, minimum=20, maximum=10**6)
+    check_choice("kind", kind, ("pairs", "wild", "inflated"))
     check_choice("objective", objective, OBJECTIVES)
     level = check_real("level", level, above=0, below=1)
     progress = check_flag("progress", progress)
@@ -146,7 +159,7 @@ def coverage(
         ]
     drawn = [method for method in METHODS if method in methods and method not in ("profile", "wald")]
     if drawn:
-        found.update(_bootstrapped(fits, drawn, generator, resamples, level, progress))
+        found.update(_bootstrapped(fits, drawn, generator, resamples, kind, level, progress))
     rows = []
     for method in methods:
         kept = [each for each in found[method] if each is not None]
@@ -205,30 +218,36 @@ def _profiles(clean: Problem, fits: list[Fit], level: float) -> list[intervals.I
 
 
 def _bootstrapped(
-    fits: list[Fit], methods: list[str], generator: np.random.Generator, resamples: int, level: float, progress: bool
+    fits: list[Fit],
+    methods: list[str],
+    generator: np.random.Generator,
+    resamples: int,
+    kind: str,
+    level: float,
+    progress: bool,
 ) -> dict[str, list[intervals.Interval | None]]:
     found: dict[str, list[intervals.Interval | None]] = {method: [] for method in methods}
-    index = fits[0].law.parameters.index("alpha")
     for each in tqdm(fits, desc="data sets", disable=not progress):
-        problem, points = each.problem, len(each.problem.loss)
-        signs = generator.integers(0, 2, (resamples, points)) * 2.0 - 1.0
-        start = np.broadcast_to(each.theta, (resamples, len(each.theta)))
-        solution = problem.solve(start, y=problem.y + (signs - 1) * each.residuals)
-        draws = problem.natural(solution.theta[solution.converged])[:, index]
-        estimate = each.params["alpha"]
-        if len(draws) < 2:
+        try:
+            draws = bootstrap(each, generator, resamples=resamples, kind=kind)["alpha"]
+            left_out = jackknife(each)["alpha"] if "bca" in methods else draws
+        except InvalidArgument:  # too few refits converged
             for method in methods:
                 found[method].append(None)
             continue
-        if "percentile" in methods:
-            found["percentile"].append(intervals.percentile(draws, level=level))
-        if "stretched" in methods:
-            freedom = each.degrees_of_freedom
-            found["stretched"].append(intervals.stretched(estimate, draws, freedom, level=level))
-        if "basic" in methods:
-            found["basic"].append(intervals.basic(estimate, draws, level=level))
-        if "bca" in methods:
-            without = np.ones((points, points)) - np.eye(points)
-            left_out = problem.solve(np.broadcast_to(each.theta, (points, len(each.theta))), weights=without)
-            found["bca"].append(intervals.bca(estimate, draws, problem.natural(left_out.theta)[:, index], level=level))
+        for method in methods:
+            found[method].append(_interval(method, each, draws, left_out, level))
     return found
+
+
+def _interval(
+    method: str, fitted: Fit, draws: np.ndarray, left_out: np.ndarray, level: float
+) -> intervals.Interval | None:
+    estimate = fitted.params["alpha"]
+    if method == "percentile":
+        return intervals.percentile(draws, level=level)
+    if method == "stretched":
+        return intervals.stretched(estimate, draws, fitted.degrees_of_freedom, level=level)
+    if method == "basic":
+        return intervals.basic(estimate, draws, level=level)
+    return intervals.bca(estimate, draws, left_out, level=level)

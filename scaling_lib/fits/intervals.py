@@ -216,7 +216,7 @@ def interval_table(
 ) -> pd.DataFrame:
     """All intervals side by side: method -> low, high, width, open_low, open_high. `attrs["bias"]` is the Bias.
 
-    The bootstrap is of the kind "pairs" or "wild". Raises InvalidArgument.
+    The bootstrap is of the kind "pairs", "wild" or "inflated". Raises InvalidArgument.
     """
     fit, level = _checked(fit, parameter, level)
     draws: Resamples = bootstrap(fit, generator, resamples=resamples, kind=kind)

@@ -2,6 +2,8 @@
 
 * pairs: points drawn with replacement; a resample is a vector of multinomial weights.
 * wild: every residual keeps its place and its size and changes sign at random (Rademacher; the paper's appendix B).
+* inflated: wild, with residuals times sqrt(n / (n - p)): a fit with p parameters has absorbed that much of the noise.
+  Without it the intervals of small samples are far too short (`coverage`).
 * jackknife: one point left out at a time.
 * runs: L(N, D) is a minimum over learning rates and seeds, hence biased low. Seeds are resampled within each (N, D,
   learning rate), the minimum is taken again, the law refitted.
@@ -11,7 +13,7 @@ noise, the best of m lowers all losses by one factor, which moves E, A and B and
 are biased where the noise, or the number of runs, changes with N or D (`seed_bias` shows both).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +39,10 @@ from scaling_lib.fits.tables import synthetic_runs, table_columns
 
 __all__ = ["Resamples", "best_losses", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
 
-KINDS = ("pairs", "wild", "jackknife", "runs")
+KINDS = ("pairs", "wild", "inflated", "jackknife", "runs")
 
-# Resamples that are solved together when a progress bar is to move.
-_BLOCK = 2000
+# Resamples times points that are drawn at a time: what bounds the memory.
+_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,37 +97,36 @@ class Resamples:
 
 
 def _refits(
-    origin: Fit,
-    kind: str,
-    *,
-    weights: np.ndarray | None = None,
-    y: np.ndarray | None = None,
-    progress: bool = False,
+    origin: Fit, kind: str, rows: Callable[[int], dict[str, np.ndarray]], count: int, progress: bool
 ) -> Resamples:
-    """Solve all rows of weights or y, in blocks where a bar is wanted."""
-    rows = weights if weights is not None else y
-    assert rows is not None
-    solutions = []
-    blocks = range(0, len(rows), _BLOCK if progress else len(rows))
+    """Solve `count` resamples. rows(size): the weights or the y of the next `size` of them, made block by block."""
+    thetas, values, goods = [], [], []
+    size = max(1, _BLOCK // len(origin.problem.loss))
+    blocks = range(0, count, min(size, 1000) if progress else size)
     for first in tqdm(blocks, desc=f"{kind} resamples", disable=not progress):
-        block = slice(first, first + blocks.step)
-        start = np.broadcast_to(origin.theta, (len(rows[block]), len(origin.theta)))
-        solutions.append(
-            origin.problem.solve(
-                start, weights=None if weights is None else weights[block], y=None if y is None else y[block]
-            )
-        )
-    theta = np.concatenate([solution.theta for solution in solutions])
-    value = np.concatenate([solution.value for solution in solutions])
-    good = np.concatenate([solution.converged for solution in solutions])
-    if weights is not None:
-        _, place = np.unique(np.stack(list(origin.problem.columns.values())), axis=1, return_inverse=True)
-        present = (weights > 0) @ np.eye(place.max() + 1)[place.ravel()] > 0
-        good &= present.sum(axis=1) >= len(origin.law.free)
+        block = rows(min(blocks.step, count - first))
+        number = len(next(iter(block.values())))
+        start = np.broadcast_to(origin.theta, (number, len(origin.theta)))
+        solution = origin.problem.solve(start, weights=block.get("weights"), y=block.get("y"))
+        thetas.append(solution.theta)
+        values.append(solution.value)
+        goods.append(solution.converged & (_distinct(origin, block.get("weights")) >= len(origin.law.free)))
+    good = np.concatenate(goods)
     if good.sum() < 2:
         raise invalid("fit", "one whose refits converge", origin, "use a law with fewer parameters, or more points")
-    draws = origin.problem.natural(theta[good])
-    return Resamples(origin, kind, origin.law.parameters, draws, value[good], int((~good).sum()))
+    draws = origin.problem.natural(np.concatenate(thetas)[good])
+    return Resamples(origin, kind, origin.law.parameters, draws, np.concatenate(values)[good], int((~good).sum()))
+
+
+def _distinct(origin: Fit, weights: np.ndarray | None) -> np.ndarray | float:
+    """How many different design points each resample holds."""
+    if weights is None:
+        return np.inf
+    columns = list(origin.problem.columns.values())
+    order = np.lexsort(columns)
+    ordered = np.stack(columns)[:, order]
+    edges = np.flatnonzero(np.r_[True, (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)])
+    return (np.add.reduceat(weights[:, order], edges, axis=1) > 0).sum(axis=1)
 
 
 def bootstrap(
@@ -136,23 +137,32 @@ def bootstrap(
     kind: str = "pairs",
     progress: bool = False,
 ) -> Resamples:
-    """`resamples` refits on resampled points ("pairs") or on residuals with random signs ("wild"), all at once.
+    """`resamples` refits on resampled points ("pairs") or on residuals with random signs ("wild", "inflated").
 
-    Thresholds and start are those of the fit. Raises InvalidArgument.
+    All at once; thresholds and start are those of the fit. Raises InvalidArgument.
     """
     check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
     check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
     resamples = check_integer("resamples", resamples, minimum=2, maximum=10**7)
-    check_choice("kind", kind, ("pairs", "wild"))
+    check_choice("kind", kind, ("pairs", "wild", "inflated"))
     progress = check_flag("progress", progress)
-    points = len(fit.problem.loss)
-    if kind == "pairs":
-        counts = generator.multinomial(points, np.full(points, 1 / points), size=resamples).astype(float)
-        if fit.problem.weights is not None:
-            counts *= fit.problem.weights
-        return _refits(fit, kind, weights=counts, progress=progress)
-    signs = generator.integers(0, 2, (resamples, points)) * 2.0 - 1.0
-    return _refits(fit, kind, y=fit.problem.y + (signs - 1) * fit.residuals, progress=progress)
+    problem, points = fit.problem, len(fit.problem.loss)
+
+    def pairs(size: int) -> dict[str, np.ndarray]:
+        counts = generator.multinomial(points, np.full(points, 1 / points), size=size).astype(float)
+        return {"weights": counts if problem.weights is None else counts * problem.weights}
+
+    fitted = problem.y - fit.residuals
+    factor = np.sqrt(fit.n / max(fit.degrees_of_freedom, 1)) if kind == "inflated" else 1.0
+
+    def wild(size: int) -> dict[str, np.ndarray]:
+        signs = generator.integers(0, 2, (size, points)) * 2.0 - 1.0
+        y = fitted + factor * signs * fit.residuals
+        if not problem.logarithmic and y.min() <= 0:
+            raise invalid("fit", "one whose residuals are smaller than its losses", fit, 'use kind="pairs"')
+        return {"y": y}
+
+    return _refits(fit, kind, pairs if kind == "pairs" else wild, resamples, progress)
 
 
 def jackknife(fit: Fit) -> Resamples:
@@ -166,9 +176,14 @@ def jackknife(fit: Fit) -> Resamples:
     left_out = np.flatnonzero(weights > 0)
     if len(left_out) <= len(fit.law.free):
         raise invalid("fit", "one of more points than free parameters", fit, "add runs or pin parameters")
-    rows = np.tile(weights, (len(left_out), 1))
-    rows[np.arange(len(left_out)), left_out] = 0.0
-    return _refits(fit, "jackknife", weights=rows)
+    ahead = iter(left_out)
+
+    def without(size: int) -> dict[str, np.ndarray]:
+        rows = np.tile(weights, (size, 1))
+        rows[np.arange(size), [next(ahead) for _ in range(size)]] = 0.0
+        return {"weights": rows}
+
+    return _refits(fit, "jackknife", without, len(left_out), progress=False)
 
 
 def best_losses(law: Law, runs: pd.DataFrame) -> pd.DataFrame:
@@ -235,7 +250,19 @@ def runs_bootstrap(
         used = np.where(draw < (sizes if seeds is None else seeds), loss[taken], np.inf)
         edges = np.flatnonzero(np.diff(group_cell, prepend=-1))
         minima = np.minimum(minima, np.minimum.reduceat(used, edges, axis=1))
-    return _refits(origin, "runs", y=np.log(minima) if origin.problem.logarithmic else minima)
+    return _given(origin, minima)
+
+
+def _given(origin: Fit, losses: np.ndarray) -> Resamples:
+    """Refits to these losses, (resamples, points)."""
+    y = np.log(losses) if origin.problem.logarithmic else losses
+    start = np.broadcast_to(origin.theta, (len(y), len(origin.theta)))
+    solution = origin.problem.solve(start, y=y)
+    good = solution.converged
+    if good.sum() < 2:
+        raise invalid("law", "one whose refits converge", origin.law.formula, "use fewer parameters, or more points")
+    draws = origin.problem.natural(solution.theta[good])
+    return Resamples(origin, "runs", origin.law.parameters, draws, solution.value[good], int((~good).sum()))
 
 
 def seed_bias(
@@ -282,7 +309,7 @@ def seed_bias(
         one_each = runs.iloc[:: len(rates) * datasets * count]
         table = {name: one_each[name].to_numpy() for name in law.variables}
         origin = fit(law, {**table, "loss": minima[0]}, objective=objective, delta=delta)
-        refits = _refits(origin, "runs", y=np.log(minima) if origin.problem.logarithmic else minima)
+        refits = _given(origin, minima)
         for name in law.free:
             draws, truth = refits[name], float(parameters[name])
             mean, spread = float(draws.mean()), float(draws.std(ddof=1))

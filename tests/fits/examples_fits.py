@@ -168,6 +168,7 @@ EXAMPLES = [
             "datasets": 2,
             "methods": ("wald",),
             "resamples": 20,
+            "kind": "wild",
             "objective": "ols",
             "level": 0.9,
             "progress": False,

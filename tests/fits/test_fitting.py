@@ -287,6 +287,16 @@ def test_known_dependence_on_objective_and_offset():
         assert (pinned["alpha"], pinned["beta"]) == pytest.approx((alpha, beta), abs=6e-4)
 
 
+def test_a_large_table_is_fitted_on_a_part_of_its_points_first():
+    table = synthetic_chinchilla(np.random.default_rng(0), 6000)
+    found = fit(Chinchilla(), table)
+    assert found.converged
+    for name in ("E", "alpha", "beta"):
+        assert found.params[name] == pytest.approx({"E": 1.8172, "alpha": 0.3478, "beta": 0.3658}[name], rel=0.02)
+    kaplan = fit(Kaplan(), table)
+    assert kaplan.converged
+
+
 def test_rivals_fit_their_own_kind_best():
     D = np.geomspace(1e3, 1e6, 16)
     kinds = {

@@ -1,5 +1,7 @@
 """Resampling: each resample is the refit that it stands for; the minimum over seeds and what it does."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,17 @@ def test_a_wild_resample_is_a_fit_to_signed_residuals(found):
         assert draws["beta"][row] == pytest.approx(alone.params["beta"], rel=1e-6)
 
 
+def test_inflated_residuals_make_up_for_the_parameters(found):
+    plain = bootstrap(found, generator(1), resamples=4, kind="wild")
+    inflated = bootstrap(found, generator(1), resamples=4, kind="inflated")
+    signs = generator(1).integers(0, 2, (4, 10)) * 2 - 1
+    loss = found.fitted * np.exp(np.sqrt(10 / 7) * signs[2] * found.residuals)
+    assert inflated["beta"][2] == pytest.approx(
+        fit(PowerLaw(), {"D": D, "loss": loss}, objective="log-ols").params["beta"], rel=1e-6
+    )
+    assert inflated.objectives.mean() > plain.objectives.mean()
+
+
 def test_a_jackknife_refit_leaves_one_row_out(found):
     draws = jackknife(found)
     for row in (0, 7):
@@ -75,6 +88,32 @@ def test_progress_changes_nothing(found):
     plain = bootstrap(found, generator(5), resamples=2100)
     shown = bootstrap(found, generator(5), resamples=2100, progress=True)
     assert plain.draws == pytest.approx(shown.draws, rel=1e-6)
+
+
+def test_blocks_change_nothing(found, monkeypatch):
+    whole = bootstrap(found, generator(5), resamples=60)
+    monkeypatch.setattr("scaling_lib.fits.resampling._BLOCK", 70)
+    assert bootstrap(found, generator(5), resamples=60).draws == pytest.approx(whole.draws, rel=1e-6)
+    assert len(jackknife(found).draws) == 10
+
+
+def test_published_bootstrap_of_the_240_points_with_its_seed():
+    """Standard errors to three digits, drawn as the published notebook draws (its seed, the file's order of rows)."""
+    file = Path(__file__).parents[3] / "shared" / "data" / "epoch_chinchilla" / "svg_extracted_data.csv"
+    if not file.is_file():
+        pytest.skip("the 240 points may not be redistributed and are not here")
+    raw = pd.read_csv(file)
+    raw = raw.loc[np.sort(np.argsort(raw["loss"].to_numpy())[:240])]
+    table = {"N": raw["Model Size"], "C": raw["Training FLOP"], "loss": raw["loss"]}
+    origin = fit(Chinchilla(), table)
+    old = np.random.RandomState(42)
+    weights = np.array([np.bincount(old.choice(240, 240), minlength=240) for _ in range(4000)], float)
+    solution = origin.problem.solve(np.broadcast_to(origin.theta, (4000, 5)), weights=weights)
+    draws = origin.problem.natural(solution.theta)
+    assert solution.converged.all()
+    published = {"E": 0.02566, "A": 124.52, "B": 1293.28, "alpha": 0.01540, "beta": 0.02060}
+    assert dict(zip(origin.law.parameters, draws.std(axis=0), strict=True)) == pytest.approx(published, rel=1e-3)
+    assert np.quantile(draws[:, 4], [0.025, 0.975]) == pytest.approx([0.331, 0.415], abs=5e-4)
 
 
 def test_bias_and_correction_are_shown_not_applied(found):
