@@ -135,17 +135,22 @@ def _barabasi_albert(seed: int, nodes: int, attachments: int) -> Chain:
     return chains.barabasi_albert(nodes, attachments=attachments, generator=np.random.default_rng(seed))
 
 
+def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: float) -> Chain:
+    """The graph of the same seed without bias, its weights from a generator of their own."""
+    weights = np.random.default_rng([seed, 1])
+    return chains.biased(_erdos_renyi(seed, nodes, edges), kappa=kappa, kmax=kmax, generator=weights)
+
+
 _RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
-    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert}
+    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
 )
 
 
-def source_of(
-    ensemble: str, parameters: Mapping[str, int | float | str | bool], seed: int = 0
-) -> tuple[Source, Chain]:
+def source_of(ensemble: str, parameters: Mapping[str, int | float | str | bool], seed: int = 0) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
-    ensemble: "erdos_renyi" (nodes, edges) or "barabasi_albert" (nodes, attachments). seed: of the graph.
+    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
+    edges, kappa, kmax: directed continuous weights on [1, kmax]). seed: of the graph.
     """
     check_choice("ensemble", ensemble, tuple(_RECIPES))
     check_integer("seed", seed, minimum=0)
@@ -192,7 +197,34 @@ def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
 _ER_200 = MappingProxyType({"nodes": 200, "edges": 1000})
 _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
 _SP_RATES = tuple(2.0**power for power in range(-9, -2))
+_SMALL = (24, 32, 48, 64, 96)
 _LIMITS = (50_000, 100_000, 200_000)
+_ER_1K = MappingProxyType({"nodes": 1000, "edges": 5000})
+_ER_8K = MappingProxyType({"nodes": 8192, "edges": 53292})
+_ER_50K = MappingProxyType({"nodes": 50_000, "edges": 2_000_000})
+_BIAS = MappingProxyType({"kappa": 1.0, "kmax": 100.0})
+
+# The paper's grid of peak learning rates ends at 0.1; under its parametrization the optimum of small runs lies above.
+_PAPER_RATES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+_SP_LARGE_RATES = tuple(2.0**power for power in range(-11, -3))
+
+
+def _doubled(first: int, count: int) -> tuple[int, ...]:
+    return tuple(first * 2**i for i in range(count))
+
+
+def _paper_grids(
+    rates: tuple[float, ...], tokens: int, widths: tuple[int, ...] = (64, 128, 256, 512)
+) -> dict[str, Grid]:
+    """A figure of the paper at its batch of 100 walks: `full` for one large GPU, `colab` for a T4, and one cheap run of
+    `full` for `smoke`. tokens: the least D of `full`."""
+    cheap = rates[len(rates) // 2]
+    return {
+        "smoke": Grid((widths[0],), (tokens,), (cheap,), seeds=1, batches=(100,)),
+        "colab": Grid(widths[:2], _doubled(tokens, 4), rates[3:7], seeds=2, batches=(100,)),
+        "full": Grid(widths, _doubled(tokens, 7), rates, seeds=3, batches=(100,)),
+    }
+
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -253,6 +285,92 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2, 4)),
                     "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
                     "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=1, epochs=(1, 2, 4, 8)),
+                },
+            ),
+            # The paper's figures, at its batch: for a GPU.
+            Experiment(
+                name="er-1k",
+                question="Figure 5: a random graph of 1,000 nodes and 5,000 edges. Exponents in N and in D?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                grids=_paper_grids(_PAPER_RATES, 500_000),
+            ),
+            Experiment(
+                name="er-1k-sp",
+                question="Figure 5 under the standard parametrization, with everything else equal?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                parametrization=Parametrization("sp"),
+                grids=_paper_grids(_SP_LARGE_RATES, 500_000),
+            ),
+            Experiment(
+                name="er-8k",
+                question="Figure 1: a random graph of 8,192 nodes and 53,292 edges. Exponents in N and in D?",
+                ensemble="erdos_renyi",
+                parameters=_ER_8K,
+                grids=_paper_grids(_PAPER_RATES, 1_000_000),
+            ),
+            Experiment(
+                name="er-8k-k1",
+                question="Figure 4: the same graph, its transitions biased with kappa = 1. Is the power law clearer?",
+                ensemble="biased_erdos_renyi",
+                parameters=_ER_8K | _BIAS,
+                grids=_paper_grids(_PAPER_RATES, 1_000_000),
+            ),
+            Experiment(
+                name="er-50k",
+                question="Figure 22: a random graph of 50,000 nodes and 2,000,000 edges. Exponents above 1?",
+                ensemble="erdos_renyi",
+                parameters=_ER_50K,
+                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512)),
+            ),
+            Experiment(
+                name="er-50k-k1",
+                question="Figure 23: the same graph, its transitions biased with kappa = 1?",
+                ensemble="biased_erdos_renyi",
+                parameters=_ER_50K | _BIAS,
+                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512)),
+            ),
+            Experiment(
+                name="ba-8k",
+                question="Figure 21: a scale-free graph of 8,192 nodes and 49,131 edges. The same laws?",
+                ensemble="barabasi_albert",
+                parameters={"nodes": 8192, "attachments": 6},
+                grids=_paper_grids(_PAPER_RATES, 1_000_000),
+            ),
+            # The same graphs at sizes that two CPU cores train in an hour, with batches of 20 walks.
+            Experiment(
+                name="er-1k-small",
+                question="On the paper's smallest graph: exponents in N and D, and the effect of rates up to 0.1 only?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                grids={
+                    "smoke": Grid((24, 48), (100_000,), (1.0, 2.0), seeds=1),
+                    "colab": Grid((32, 64, 128), _doubled(100_000, 5), (0.1, 0.5, 1.0, 2.0, 4.0), seeds=3),
+                    "full": Grid(_SMALL, _spaced(100_000, 1.6, 5), (0.1, 0.5, 1.0, 2.0, 4.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-1k-small-sp",
+                question="And under the standard parametrization, with equal data, sizes, trials and seeds?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                parametrization=Parametrization("sp"),
+                grids={
+                    "smoke": Grid((24, 48), (160_000,), (2**-7, 2**-6), seeds=1),
+                    "colab": Grid((32, 64, 128), _doubled(160_000, 4), tuple(2.0**p for p in range(-9, -4)), seeds=3),
+                    "full": Grid(_SMALL, (160_000, 410_000), tuple(2.0**p for p in range(-9, -4)), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-8k-small",
+                question="A blind forecast: from five widths, the loss of a sixth on the paper's main graph?",
+                ensemble="erdos_renyi",
+                parameters=_ER_8K,
+                grids={
+                    "smoke": Grid((16,), (250_000,), (2.0,), seeds=1),
+                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (1.0, 2.0, 4.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (1.0, 2.0, 4.0), seeds=3),
                 },
             ),
         )
