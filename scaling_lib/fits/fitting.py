@@ -249,11 +249,13 @@ class Fit:
 
     def _profile_scale(self, parameter: str) -> float:
         """What a rise of 2 rho is multiplied by: [H^-1] / covariance, of this parameter (Royall 1986). For least
-        squares it is 1 / s^2, and the profile interval is the F interval."""
+        squares it is 1 / s^2, and the profile interval is the F interval. Infinite where the law fits exactly."""
         i = self.law.parameters.index(parameter)
         slope = self._slope_of_parameters[i]
         bread, whole = (float(slope @ matrix @ slope) for matrix in self._covariances)
-        return bread / whole if whole > 0 and i in self._free_coordinates else 1 / self._noise
+        if whole > 0 and i in self._free_coordinates:
+            return bread / whole
+        return 1 / self._noise if self._noise else float("inf")
 
     # Use -------------------------------------------------------------------------------------------------------------
 

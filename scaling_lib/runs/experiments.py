@@ -214,7 +214,7 @@ def _doubled(first: int, count: int) -> tuple[int, ...]:
 
 
 def _paper_grids(
-    rates: tuple[float, ...], tokens: int, widths: tuple[int, ...] = (64, 128, 256, 512)
+    rates: tuple[float, ...], tokens: int, widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
 ) -> dict[str, Grid]:
     """A figure of the paper at its batch of 100 walks: `full` for one large GPU, `colab` for a T4, and one cheap run of
     `full` for `smoke`. tokens: the least D of `full`."""
@@ -322,14 +322,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 question="Figure 22: a random graph of 50,000 nodes and 2,000,000 edges. Exponents above 1?",
                 ensemble="erdos_renyi",
                 parameters=_ER_50K,
-                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512)),
+                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512, 1024)),
             ),
             Experiment(
                 name="er-50k-k1",
                 question="Figure 23: the same graph, its transitions biased with kappa = 1?",
                 ensemble="biased_erdos_renyi",
                 parameters=_ER_50K | _BIAS,
-                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512)),
+                grids=_paper_grids(_PAPER_RATES, 8_000_000, widths=(128, 256, 512, 1024)),
             ),
             Experiment(
                 name="ba-8k",

@@ -43,6 +43,17 @@ def test_noise_free_law_is_found_exactly(law, truth, objective):
     assert found.warnings == ()
 
 
+def test_a_law_without_any_residual_has_no_error():
+    """To the last bit, as happens on some processors: nothing is divided by the noise that is not there."""
+    columns = design(PLANTED[0][0])
+    found = fit(PLANTED[0][0], {**columns, "loss": PLANTED[0][0].loss(PLANTED[0][1], **columns)}, objective="log-lad")
+    vars(found)["_influence"] = (np.zeros(found.n), np.ones(found.n))
+    assert found._noise == 0
+    assert found._profile_scale("E") == np.inf
+    assert found.offset_identified
+    assert found.warnings == ()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.03, 1.5), st.floats(0, 4), st.floats(0.2, 3), st.floats(2, 5), st.sampled_from(["ols", "log-huber"]))
 def test_any_planted_power_law_is_found(beta, E, size, decades, objective):

@@ -163,4 +163,5 @@ def test_design_is_shared_by_a_batch_of_mixed_values():
     for row, theta in enumerate((one, other)):
         alone = fresh.evaluate(theta[None], made.y, None, rho)
         for together, single in zip(both, alone, strict=True):
-            assert together[row] == pytest.approx(single[0], rel=1e-12, abs=1e-300)
+            leak = np.abs(together[1 - row]).max()  # its size; at the truth all there is are rounding errors
+            assert together[row] == pytest.approx(single[0], rel=1e-12, abs=1e-13 * leak)

@@ -8,11 +8,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from scaling_lib.pages import claims, figures, plots, prose, quantities
-from tests.pages.planted import CLAIM, power_law_runs
+from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
 mpl.use("agg")
 
 RUNS = power_law_runs(1.0)
+SURFACE = surface_runs("er-1k-small", alpha=0.9, beta=1.0)
 MEASURED = claims.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
 TABLE = pd.DataFrame({"D": [1.0]})
@@ -23,11 +24,13 @@ PARTS = {"name": "fig-x", "caption": "Loss.", "alt": ALT, "table": TABLE, "runs"
 
 EXAMPLES = [
     (claims.Claim, {name: getattr(CLAIM, name) for name in claims.Claim.__dataclass_fields__}),
-    (claims.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",)}),
+    (claims.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "shared": True}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
     (claims.judge, {"claim": CLAIM, "measured": MEASURED}),
     (claims.evaluate, {"tables": {"er-100": RUNS}.get}),
     (claims.ledger_frame, {"rows": [ROW]}),
+    (claims.totals, {"rows": [ROW]}),
+    (claims.expected_false_differences, {"rows": [ROW]}),
     (figures.Withheld, {"origin": "a figure", "sha256": "0"}),
     (figures.show, {"figure": FIGURE} | PARTS),
     (figures.details_html, {"name": "fig-x", "table": TABLE, "runs": ["a"]}),
@@ -37,5 +40,6 @@ EXAMPLES = [
     (prose.glue, {"key": "beta", "source": ROW}),
     (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": Path(tempfile.mkdtemp()) / "fit.png"}),
     (quantities.power_in_tokens, {"runs": RUNS}),
+    (quantities.excess_surface, {"runs": SURFACE}),
     (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),
 ]

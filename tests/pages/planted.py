@@ -1,11 +1,13 @@
 """A claim and tables of runs with a planted exponent, for tests that need no training."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from scaling_lib.pages.claims import Claim, rules_hash
+from scaling_lib.runs.experiments import experiment
 from scaling_lib.runs.tables import frame_of
 from tests.runs import planted
 
@@ -34,3 +36,39 @@ def power_law_runs(beta: float, rules: str | None = None, scatter: float = 0.02)
             provenance = replace(record.provenance, rules=rules_hash() if rules is None else rules)
             records.append(replace(record, provenance=provenance))
     return frame_of(records)
+
+
+def surface_runs(
+    name: str,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    floor: float = 2.35,
+    low_rates_alpha: float = 0.0,
+    low_rates_beta: float = 0.0,
+    decay: float = 0.0,
+    scatter: float = 0.01,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Runs on the widths, tokens and learning rates of an experiment, excess loss A (N/N0)^-alpha + B (D/D0)^-beta.
+
+    Learning rates above 0.1 are equally good; at 0.1 and below the exponents are larger by low_rates_* and the loss
+    twice as high. decay: how much of B falls exponentially in D (at the rate of the least D) instead of as a power.
+    """
+    generator = np.random.default_rng(seed)
+    grid = experiment(name).grids["full"]
+    rows = []
+    for D, width, rate, member in product(grid.tokens, grid.widths, grid.learning_rates, range(grid.seeds)):
+        N = 1000 * width + 24 * width**2
+        low = rate <= 0.1
+        size = (N / 50_000) ** -(alpha + low * low_rates_alpha)
+        power = (D / grid.tokens[0]) ** -(beta + low * low_rates_beta)
+        data = (1 - decay) * power + decay * np.exp(1 - D / grid.tokens[0])
+        excess = (0.3 * size + 0.5 * data) * (2 if low and not decay else 1)
+        excess *= float(np.exp(scatter * generator.standard_normal()))
+        rows.append(
+            {"identity": f"{name}-{len(rows)}", "status": "ok", "N": N, "D": D, "C": 6.0 * N * D, "width": width}
+            | {"learning_rate": rate, "seed": member, "excess_loss": excess, "excess_loss_se": 0.001 * excess}
+            | {"loss": floor + excess, "entropy_rate": floor, "rules": rules_hash()}
+        )
+    return pd.DataFrame(rows)
