@@ -53,7 +53,8 @@ def activation_sizes(
     import torch
 
     from scaling_lib.models.transformer import Transformer
-    from scaling_lib.runs.training import AdamW, derived_seed
+    from scaling_lib.runs.optimizers import AdamW
+    from scaling_lib.runs.training import derived_seed
 
     check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
     check_instance("parametrization", parametrization, Parametrization, remedy="build one with Parametrization(...)")

@@ -7,6 +7,7 @@ about a thousand times that of the mean conditional KL on the same walks.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +15,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import check_array, check_instance, check_integer, invalid
+from scaling_lib.errors import (
+    check_array,
+    check_instance,
+    check_integer,
+    check_mapping,
+    check_sequence,
+    invalid,
+)
 from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
 
@@ -101,3 +109,19 @@ class LearningCurve:
         self.excess.append(per_walk.mean(-1))
         self.error.append(per_walk.std(-1, ddof=1) / math.sqrt(per_walk.shape[-1]))
         return bool(np.isfinite(self.excess[-1]).any())
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The curve so far, rows in the order of `steps`."""
+        parts = {"training": self.training, "excess": self.excess, "error": self.error}
+        return {f"curve_{name}": torch.tensor(np.stack(rows)) for name, rows in parts.items() if rows}
+
+    def restore(self, steps: Sequence[int], state: Mapping[str, Tensor]) -> None:
+        """Go on from the `steps` and the `state` of a curve like this one."""
+        steps = check_sequence("steps", steps, int, remedy="pass the steps of a curve", minimum=0)
+        check_mapping("state", state, remedy="pass the state of a curve")
+        names = [f"curve_{name}" for name in ("training", "excess", "error")]
+        if any(name not in state for name in names):
+            raise invalid("state", f"with {', '.join(names)}", list(state), "pass that of a curve")
+        self.steps = list(steps)
+        self.training, self.excess, self.error = (list(state[name].numpy()) for name in names)

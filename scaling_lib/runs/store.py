@@ -21,7 +21,7 @@ from scaling_lib.errors import StoreError, check_flag, check_instance, check_pat
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 from scaling_lib.runs.tables import frame_of
 
-__all__ = ["Store"]
+__all__ = ["Store", "file_system"]
 
 # "ScLb": SQLite's own field for telling one program's files from another's.
 APPLICATION_ID = 0x53634C62
@@ -39,6 +39,10 @@ CREATE TABLE runs (
     checksum TEXT NOT NULL
 ) WITHOUT ROWID
 """
+
+# File systems on which SQLite's locks are not to be trusted; "fuse.drive" is Colab's mounted Drive.
+NETWORK = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "davfs", "fuse.drive", "fuse.sshfs", "fuse.rclone")
+NETWORK += ("fuse.gcsfuse", "fuse.s3fs", "fuse.davfs2", "fuse.ceph", "ceph", "beegfs", "glusterfs", "fuse.glusterfs")
 
 # From schema version n to n + 1, inside one transaction. The first change of the schema adds the entry 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
@@ -66,6 +70,12 @@ class Store:
             if not self.path.is_file():
                 raise StoreError(f"path must be an existing store, got {self.path}: train something into it first.")
         else:
+            found = file_system(self.path)
+            if found in NETWORK:
+                raise StoreError(
+                    f"path must lie on a local disk, got {self.path} on {found}: keep the store on this machine and "
+                    f"pass that folder as mirror (--mirror), where a snapshot goes after each ensemble."
+                )
             self._take_lock(check_real("wait", wait, minimum=0))
         try:
             self._connection = self._open()
@@ -265,6 +275,18 @@ class Store:
                 MIGRATIONS[version](connection)
                 version += 1
                 connection.execute(f"PRAGMA user_version = {version}")
+
+
+def file_system(path: str | Path, mounts: str | Path = "/proc/self/mounts") -> str:
+    """The type of the file system that `path` lies (or would lie) on, as Linux names it; "" where that is not known."""
+    try:
+        lines = check_path("mounts", mounts).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    place = check_path("path", path).resolve()
+    found = [line.split()[1:3] for line in lines if len(line.split()) >= 3]
+    holding = [(len(Path(at).parts), kind) for at, kind in found if place.is_relative_to(at.replace("\\040", " "))]
+    return max(holding)[1] if holding else ""
 
 
 def _listed(name: str, value: Iterable) -> list:

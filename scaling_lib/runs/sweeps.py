@@ -1,16 +1,23 @@
 """From a grid to a full store: what is still missing, ensemble by ensemble.
 
 An ensemble holds the runs of one point L(N, D): one shape, one D, many learning rates and seeds. Each finished ensemble
-is committed in one transaction, so a sweep can be stopped at any moment and asked again. On a CPU models this small
-gain nothing from a second thread and everything from a second process, so workers are processes of one thread each.
+is committed in one transaction, and half-finished ones are kept beside the store (`runs.checkpoints`), so a sweep can
+be stopped at any moment and asked again. On a CPU models this small gain nothing from a second thread and everything
+from a second process, so workers are processes of one thread each. Other engines (`runs.cluster`) take the ensembles
+and give back results; only the process that called `sweep` writes the store.
 """
 
 import multiprocessing
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from scaling_lib.errors import (
@@ -18,6 +25,7 @@ from scaling_lib.errors import (
     check_flag,
     check_instance,
     check_integer,
+    check_path,
     check_real,
     check_sequence,
     invalid,
@@ -25,12 +33,17 @@ from scaling_lib.errors import (
 from scaling_lib.runs.experiments import chain_of
 from scaling_lib.runs.records import Evaluation, Provenance, RunConfiguration, RunRecord, RunResult, Schedule
 from scaling_lib.runs.store import Store
+from scaling_lib.runs.tables import check_runs, lowest_losses
 
-__all__ = ["SweepReport", "ensembles_of", "expected_seconds", "shard_of", "sweep"]
+__all__ = ["SweepReport", "at_the_edge", "ensembles_of", "expected_seconds", "shard_of", "sweep", "widened"]
 
 DEVICES = ("cpu", "cuda")
+_TICK = 0.5  # seconds between two looks at how far the workers are
 
 Ensemble = list[RunConfiguration]
+# From ensembles to each with its results, None where the time was over in its middle.
+Finished = Iterator[tuple[Ensemble, list[RunResult] | None]]
+Engine = Callable[[list[Ensemble]], Finished]
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,41 @@ def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str 
     )
 
 
+def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
+    """The points L(N, D) whose best learning rate is the least or the greatest that was tried: their minimum may lie
+    outside. Columns width, D, batch, epochs, learning_rate, edge ("lowest" or "highest"); one row a point."""
+    point = ["width", "D", "batch", "epochs"]
+    check_runs("runs", runs, (*point, "learning_rate", "status", "loss"))
+    ends = runs.groupby(point)["learning_rate"].agg(["min", "max"])
+    best = lowest_losses(runs, by=tuple(point)).join(ends, on=point)
+    best["edge"] = np.where(best["learning_rate"] <= best["min"], "lowest", "highest")
+    outer = (best["learning_rate"] <= best["min"]) | (best["learning_rate"] >= best["max"])
+    return best.loc[outer & (best["min"] < best["max"]), [*point, "learning_rate", "edge"]].reset_index(drop=True)
+
+
+def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
+    """The runs that carry each point of `at_the_edge` one learning rate further, by the ratio of its last two.
+
+    configurations: the grid, with what earlier widenings added to it; runs: its table.
+    """
+    wanted = _checked(configurations)
+    edges = {(int(row.width), int(row.D), int(row.batch), int(row.epochs)): row.edge
+             for row in at_the_edge(runs).itertuples()}  # fmt: skip
+    added = []
+    for ensemble in ensembles_of(wanted):
+        one = ensemble[0]
+        edge = edges.get((one.architecture.width, one.schedule.tokens, one.schedule.batch, one.schedule.epochs))
+        rates = sorted({c.optimizer.learning_rate for c in ensemble})
+        if edge is None or len(rates) < 2:
+            continue
+        last, before = (rates[0], rates[1]) if edge == "lowest" else (rates[-1], rates[-2])
+        for each in ensemble:
+            if each.optimizer.learning_rate == last:
+                optimizer = replace(each.optimizer, learning_rate=last * last / before)
+                added.append(replace(each, optimizer=optimizer))
+    return added
+
+
 def sweep(
     configurations: Sequence[RunConfiguration],
     store: Store,
@@ -116,82 +164,151 @@ def sweep(
     device: str = "cpu",
     workers: int = 1,
     time_budget: float | None = None,
+    checkpoints: str | Path | None = None,
+    engine: Engine | None = None,
     rules: str = "",
     progress: bool = True,
 ) -> SweepReport:
     """Train those of `configurations` that `store` lacks, commit each finished ensemble, and say what was done.
 
     workers: processes, each with one thread; at most one a core. time_budget: seconds after which no further ensemble
-    is begun. rules: hash of the claim rules in force, recorded with every run. progress: a tqdm bar over optimiser
-    steps.
+    is begun and, with checkpoints, those in hand are paused. checkpoints: a folder for half-finished ensembles, or None
+    for none; asked again with the same folder, a sweep goes on in their middle. engine: who trains, in place of worker
+    processes here (`runs.cluster.ray_engine`). rules: hash of the claim rules in force, recorded with every run.
+    progress: a tqdm bar over optimiser steps.
     """
     wanted = _checked(configurations)
     check_instance("store", store, Store, remedy="open it with Store(path)")
     check_choice("device", device, DEVICES)
-    check_integer("workers", workers, minimum=1)
+    cores = os.cpu_count() or 1
+    if check_integer("workers", workers, minimum=1) > cores:
+        raise invalid("workers", f"at most one for each of the {cores} cores", workers, f"pass {cores}")
     if time_budget is not None:
         check_real("time_budget", time_budget, above=0)
+    folder = None if checkpoints is None else check_path("checkpoints", checkpoints)
+    if engine is not None and not callable(engine):
+        raise invalid("engine", "a function from ensembles to results", engine, "leave it out, or use ray_engine()")
     if not isinstance(rules, str):
         raise invalid("rules", "a hash", rules, "pass '' where no claim is meant")
     check_flag("progress", progress)
     missing = store.missing(wanted)
-    start = time.perf_counter()
+    start = time.monotonic()
     end = None if time_budget is None else start + time_budget
     trained: list[str] = []
     diverged = 0
     steps = sum(configuration.optimizer_steps for configuration in missing)
     with tqdm(total=steps, unit="step", disable=not progress or not missing, desc="training") as bar:
-        for ensemble, results in _trained(ensembles_of(missing), device, workers, end):
+        work = _Work(device, None if folder is None else str(folder), end, bar)
+        ensembles = ensembles_of(missing)
+        finished = engine(ensembles) if engine is not None else _trained(ensembles, workers, work)
+        for ensemble, results in finished:
+            if results is None:
+                continue
             provenance = Provenance.here(rules)
             store.add([RunRecord(c, r, provenance) for c, r in zip(ensemble, results, strict=True)])
             trained += [configuration.identity for configuration in ensemble]
             diverged += sum(result.status == "diverged" for result in results)
-            bar.update(sum(configuration.optimizer_steps for configuration in ensemble))
+            if engine is not None:
+                bar.update(sum(configuration.optimizer_steps for configuration in ensemble))
+            if folder is not None:
+                from scaling_lib.runs.checkpoints import Checkpoints
+
+                Checkpoints(folder).forget(ensemble)
     already = len({configuration.identity for configuration in wanted}) - len(missing)
     left = len(missing) - len(trained)
-    return SweepReport(tuple(trained), already, left, diverged, time.perf_counter() - start)
+    return SweepReport(tuple(trained), already, left, diverged, time.monotonic() - start)
 
 
-def _trained(
-    ensembles: list[Ensemble], device: str, workers: int, end: float | None
-) -> Iterator[tuple[Ensemble, list[RunResult]]]:
+@dataclass(frozen=True)
+class _Work:
+    """What all ensembles of a sweep share. end: on the monotonic clock, which a wall clock set back does not move."""
+
+    device: str
+    folder: str | None
+    end: float | None
+    bar: Any
+
+    @property
+    def left(self) -> float | None:
+        return None if self.end is None else self.end - time.monotonic()
+
+    @property
+    def over(self) -> bool:
+        return self.end is not None and time.monotonic() >= self.end
+
+
+def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
     """Every ensemble with its results, as they are finished, until the time is over."""
     if workers == 1 or len(ensembles) < 2:
         for ensemble in ensembles:
-            if end is not None and time.perf_counter() >= end:
+            if work.over:
                 return
-            yield ensemble, _train(ensemble, device)
+            yield ensemble, train_one(ensemble, work.device, work.folder, work.left, work.bar.update)
         return
     # The long ones first, so that no worker is left alone with one at the end. Spawned, not forked: torch and CUDA
     # do not survive a fork.
     waiting = sorted(ensembles, key=_cost)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(ensembles)), mp_context=context, initializer=_one_thread) as pool:
-        running: dict[Future[list[RunResult]], Ensemble] = {}
+    counter = context.Value("q", 0)
+    pool = ProcessPoolExecutor(
+        min(workers, len(ensembles)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
+    )
+    with pool:
+        running: dict[Future[list[RunResult] | None], Ensemble] = {}
         try:
             while waiting or running:
-                over = end is not None and time.perf_counter() >= end
-                while waiting and not over and len(running) < workers:
+                while waiting and not work.over and len(running) < workers:
                     ensemble = waiting.pop()
-                    running[pool.submit(_train, ensemble, device)] = ensemble
+                    running[pool.submit(_train_counted, ensemble, work.device, work.folder, work.left)] = ensemble
                 if not running:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                done = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done
+                work.bar.update(counter.value - work.bar.n)
+                for future in done:
                     yield running.pop(future), future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _train(ensemble: Ensemble, device: str) -> list[RunResult]:
+def train_one(
+    ensemble: Ensemble,
+    device: str,
+    folder: str | None,
+    seconds: float | None,
+    on_steps: Callable[[int], Any] | None = None,
+) -> list[RunResult] | None:
+    """The results of one ensemble; None where the time was over in its middle and its checkpoint was kept."""
+    from scaling_lib.runs.checkpoints import Checkpoints, Paused
     from scaling_lib.runs.training import train_ensemble
 
-    return train_ensemble(chain_of(ensemble[0].source), ensemble, device=device)
+    checkpoints = None if folder is None else Checkpoints(Path(folder), seconds=seconds)
+    chain = chain_of(ensemble[0].source)
+    try:
+        return train_ensemble(chain, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
+    except Paused:
+        return None
 
 
-def _one_thread() -> None:
+_counter: Any = None  # of a worker process: the member-steps done by all of them
+
+
+def _begin_worker(counter: Any) -> None:
+    global _counter
     import torch
 
     torch.set_num_threads(1)
+    _counter = counter
+
+
+def _train_counted(
+    ensemble: Ensemble, device: str, folder: str | None, seconds: float | None
+) -> list[RunResult] | None:
+    return train_one(ensemble, device, folder, seconds, _count)
+
+
+def _count(steps: int) -> None:
+    with _counter.get_lock():
+        _counter.value += steps
 
 
 def _cost(ensemble: Ensemble) -> float:

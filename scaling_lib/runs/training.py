@@ -1,14 +1,8 @@
 r"""Training an ensemble of models, and scoring each of them exactly.
 
 An ensemble is K models of one shape on one amount of data, which differ in learning rate, weight decay and seed. They
-are one model with a leading axis K (`models.transformer`), and so is their optimizer: AdamW on flat buffers,
-
-    m <- b1 m + (1 - b1) g          v <- b2 v + (1 - b2) g^2            g clipped to a norm of `clip` for each model
-    w <- (1 - s_t l r c) w - s_t l r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e)
-
-with l the learning rate and c the weight decay of the model (c and e times the tensor's factors), r the tensor's
-learning-rate factor, and the schedule s_t: linear to 1 over the first 2 % of the steps, then a cosine to 0 (paper,
-appendix A). A model's batches and initial weights depend on its own seed only, never on its companions.
+are one model with a leading axis K (`models.transformer`), and so is their optimizer (`runs.optimizers`). A model's
+batches and initial weights depend on its own seed only, never on its companions.
 
 Scores are exact (`runs.scoring`).
 """
@@ -16,20 +10,21 @@ Scores are exact (`runs.scoring`).
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from scaling_lib.data.markov import Chain
 from scaling_lib.data.walks import WalkStream, sample_walks
 from scaling_lib.errors import (
-    check_array,
+    ScalingLabWarning,
     check_choice,
     check_flag,
     check_instance,
@@ -39,17 +34,19 @@ from scaling_lib.errors import (
     check_text,
     invalid,
 )
+from scaling_lib.models.accounting import training_bytes
 from scaling_lib.models.transformer import Transformer, check_device
 from scaling_lib.models.wrapped import WrappedModule
-from scaling_lib.runs.records import Optimizer, RunConfiguration, RunResult
+from scaling_lib.runs.checkpoints import Checkpoint, Checkpoints, Paused
+from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.scoring import LearningCurve, curve_steps
 
 __all__ = [
-    "AdamW",
     "batches",
     "derived_seed",
     "initial_model",
-    "learning_rate_schedule",
+    "members_in_memory",
     "train_ensemble",
     "train_model",
     "train_module",
@@ -68,29 +65,73 @@ def train_ensemble(
     *,
     device: str = "cpu",
     members_at_once: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    on_steps: Callable[[int], None] | None = None,
     progress: bool = False,
 ) -> list[RunResult]:
     """Train one model for each configuration and score it; one result each, in their order.
 
     The configurations share everything but their seed and the optimizer's learning rate and weight decay.
-    members_at_once: how many models are stacked (K); by default all of them on a GPU, and 1 on a CPU, where stacking
-    pays only for steps of a few hundred tokens, and a run alone is the same to the bit whatever else is asked for.
-    progress: a bar over optimizer steps.
-    Raises InvalidArgument where the configurations differ in more, or belong to another chain.
+    members_at_once: how many models are stacked (K); by default 1 on a CPU, where stacking pays only for steps of a few
+    hundred tokens, and a run alone is the same to the bit whatever else is asked for; on a GPU as many as its free
+    memory holds. Where memory turns out too small, K is halved, which is said. checkpoints: where half-finished groups
+    are kept and resumed from. on_steps: called with the number of member-steps done since its last call. progress: a
+    bar over optimizer steps.
+    Raises InvalidArgument where the configurations differ in more, or belong to another chain; Paused where the time of
+    `checkpoints` is over.
     """
     configurations = _check(chain, configurations)
     found = check_device(device)
     check_flag("progress", progress)
+    if checkpoints is not None:
+        check_instance("checkpoints", checkpoints, Checkpoints, remedy="build it with Checkpoints(folder)")
+    if on_steps is not None and not callable(on_steps):
+        raise invalid("on_steps", "a function of a number", on_steps, "leave it out")
     if configurations[0].model != "transformer":
         raise invalid("configurations", "of model 'transformer'", configurations[0].model, "call train_module")
     if members_at_once is None:
-        members_at_once = 1 if found.type == "cpu" else len(configurations)
-    check_integer("members_at_once", members_at_once, minimum=1)
-    results = []
-    for start in range(0, len(configurations), members_at_once):
-        group = configurations[start : start + members_at_once]
-        results += train_model(chain, initial_model(group, device=device), group, progress=progress)
+        members_at_once = 1 if found.type == "cpu" else members_in_memory(configurations[0], _free_memory(found))
+    at_once = min(check_integer("members_at_once", members_at_once, minimum=1), len(configurations))
+    results: list[RunResult] = []
+    while len(results) < len(configurations):
+        group = configurations[len(results) : len(results) + at_once]
+        checkpoint = None if checkpoints is None else checkpoints.of(group)
+        kept = None if checkpoint is None else checkpoint.results()
+        if kept is None:
+            try:
+                model = initial_model(group, device=device)
+                kept = train_model(
+                    chain,
+                    model,
+                    group,
+                    checkpoint=checkpoint,
+                    pause=None if checkpoints is None else lambda: checkpoints.over,
+                    on_steps=on_steps,
+                    progress=progress,
+                )
+            except torch.OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                at_once //= 2
+                warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 2)
+                continue
+        elif on_steps is not None:
+            on_steps(sum(each.optimizer_steps for each in group))
+        results += kept
     return results
+
+
+def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int:
+    """How many models like this train at once in so much memory, a tenth of it and the logits' 512 MiB left free."""
+    configuration = check_instance(
+        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
+    )
+    free = 0.9 * check_real("free_bytes", free_bytes, minimum=0) - 2**29
+    return max(1, int(free // training_bytes(configuration.architecture, configuration.schedule.batch)))
+
+
+def _free_memory(device: torch.device) -> float:
+    return float(torch.cuda.mem_get_info(device)[0])
 
 
 def train_module(
@@ -127,16 +168,30 @@ def initial_model(configurations: Sequence[RunConfiguration], *, device: str = "
 
 
 def train_model(
-    chain: Chain, model: Model, configurations: Sequence[RunConfiguration], *, progress: bool = False
+    chain: Chain,
+    model: Model,
+    configurations: Sequence[RunConfiguration],
+    *,
+    checkpoint: Checkpoint | None = None,
+    pause: Callable[[], bool] | None = None,
+    on_steps: Callable[[int], None] | None = None,
+    progress: bool = False,
 ) -> list[RunResult]:
     """Train the K stacked models of `model`, one for each configuration, in place; one result each.
 
+    checkpoint: the file of this group, continued from and kept up to date. pause: asked after every step whether to
+    stop there, with the checkpoint saved and Paused raised. on_steps: told how many member-steps were done.
     A run has *diverged* if its final excess loss is not finite, or its final loss is above both ln V, that of a uniform
     guess, and its own before the first step. Its companions do not notice.
     """
     configurations = _check(chain, configurations)
     check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model(configurations)")
     check_flag("progress", progress)
+    if checkpoint is not None:
+        check_instance("checkpoint", checkpoint, Checkpoint, remedy="take it from Checkpoints.of")
+    for name, function in (("pause", pause), ("on_steps", on_steps)):
+        if function is not None and not callable(function):
+            raise invalid(name, "a function", function, "leave it out")
     if model.members != len(configurations):
         raise invalid("model", f"of {len(configurations)} members", model.members, "pass one configuration for each")
     started = time.perf_counter()
@@ -153,17 +208,49 @@ def train_model(
     )[:, :-1]
     curve = LearningCurve(model, chain, np.asarray(walks))
     wanted = set(curve_steps(steps, evaluation.curve_points))
-    curve.score(0, None)
+    done, spent = _resume(checkpoint, model, optimizer, curve)
+    if not done:
+        curve.score(0, None)
+    report = on_steps or (lambda count: None)
+    report(done * model.members)
+    data = batches(chain, configurations, device, first=done)
     for step, tokens in enumerate(
-        tqdm(batches(chain, configurations, device), total=steps, unit="step", disable=not progress, leave=False), 1
+        tqdm(data, total=steps, initial=done, unit="step", disable=not progress, leave=False), done + 1
     ):
         losses = model.losses(tokens)
         losses.sum().backward()
         optimizer.step()
+        report(model.members)
         if step in wanted and not curve.score(step, losses):
             break
-    wall = time.perf_counter() - started
-    return [_result(each, model, k, curve, chain.entropy_rate, wall) for k, each in enumerate(configurations)]
+        if checkpoint is not None and step < steps:
+            over = pause is not None and pause()
+            if over or checkpoint.due:
+                seconds = spent + time.perf_counter() - started
+                state = {"values": model.flat.values} | optimizer.state | curve.state
+                checkpoint.save(state, {"step": step, "curve_steps": curve.steps, "seconds": seconds})
+            if over:
+                raise Paused(f"paused after step {step} of {steps}: ask for the same runs again to go on.")
+    wall = spent + time.perf_counter() - started
+    results = [_result(each, model, k, curve, chain.entropy_rate, wall) for k, each in enumerate(configurations)]
+    if checkpoint is not None:
+        checkpoint.finish(results)
+    return results
+
+
+def _resume(
+    checkpoint: Checkpoint | None, model: Model, optimizer: AdamW, curve: LearningCurve
+) -> tuple[int, float]:
+    """Put the state of the checkpoint back in place; the steps done and the seconds spent by then."""
+    found = None if checkpoint is None else checkpoint.load()
+    if found is None:
+        return 0, 0.0
+    tensors, about = found
+    with torch.no_grad():
+        model.flat.values.copy_(tensors["values"])
+    optimizer.restore(tensors)
+    curve.restore(about["curve_steps"], tensors)
+    return int(about["step"]), float(about["seconds"])
 
 
 # ---------------------------------------------------------------------- data
@@ -177,112 +264,31 @@ def derived_seed(seed: int, purpose: str) -> int:
 
 
 def batches(
-    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device | str = "cpu"
+    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device | str = "cpu", *, first: int = 0
 ) -> Iterator[Int[Tensor, "K batch time"]]:
-    """The training tokens of an ensemble, one step after another; every epoch brings the same."""
+    """The training tokens of an ensemble, one step after another; every epoch brings the same. first: steps left out at
+    the beginning."""
     configurations = _check(chain, configurations)
     place = check_device(device)
-    first = configurations[0]
+    begin = check_integer("first", first, minimum=0)
+    one = configurations[0]
     where: dict[str, Any] = {} if place.type == "cpu" else {"backend": "torch", "device": place}
     streams = [
         WalkStream(
             chain,
-            first.architecture.context,
-            first.schedule.batch,
+            one.architecture.context,
+            one.schedule.batch,
             derived_seed(each.seed, "training walks"),
-            start=first.source.start,
+            start=one.source.start,
             **where,
         )
         for each in configurations
     ]
-    steps_per_epoch = first.optimizer_steps // first.schedule.epochs
+    steps_per_epoch = one.optimizer_steps // one.schedule.epochs
     return (
         torch.stack([torch.as_tensor(stream.batch(step % steps_per_epoch)) for stream in streams])
-        for step in range(first.optimizer_steps)
+        for step in range(begin, one.optimizer_steps)
     )
-
-
-# ---------------------------------------------------------------------- optimizer
-
-
-def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray, "step"]:
-    """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
-
-    The zeros at either end lie just outside, so that every step moves.
-    """
-    steps = check_integer("steps", steps, minimum=1)
-    warmup = check_real("warmup", warmup, minimum=0, below=1)
-    rising = max(1, round(warmup * steps))
-    t = np.arange(1, steps + 1)
-    falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
-    return np.where(t <= rising, t / rising, falling)
-
-
-class AdamW:
-    """AdamW on the flat buffers of K models, each with its own learning rate, weight decay, epsilon and clip.
-
-    schedule: what the learning rates are multiplied by, step by step. Momenta (betas) are common. Nothing that changes
-    from step to step is a number of the host's: all of it lies in tensors, so that a step can be replayed on a device.
-    """
-
-    def __init__(self, model: Model, optimizers: Sequence[Optimizer], schedule: Float[np.ndarray, "step"]) -> None:
-        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
-        optimizers = check_sequence("optimizers", optimizers, Optimizer, remedy="pass one Optimizer for each member")
-        schedule = check_array("schedule", schedule, dimensions=1, minimum=0)
-        betas = {(each.beta1, each.beta2) for each in optimizers}
-        if len(optimizers) != model.members or len(betas) > 1:
-            raise invalid("optimizers", f"{model.members} with the same betas", len(optimizers), "group them by betas")
-        (self.beta1, self.beta2), self.flat = betas.pop(), model.flat
-        self.momentum, self.square, self._scratch = (torch.zeros_like(self.flat.values) for _ in range(3))
-
-        def column(name: str) -> Float[np.ndarray, "K one"]:
-            return np.array([[getattr(each, name)] for each in optimizers])
-
-        def factors(name: str) -> Float[np.ndarray, "tensor one one"]:
-            return np.array([getattr(rule, name) for rule in model.rules])[:, None, None]
-
-        def on_device(values: np.ndarray) -> Tensor:
-            return torch.tensor(values, dtype=torch.float32, device=self.flat.values.device)
-
-        rates = factors("learning_rate_factor") * column("learning_rate")
-        self._rates = on_device(rates)  # [tensor, K, 1], as all that follow
-        self._decays = on_device(rates * factors("weight_decay_factor") * column("weight_decay"))
-        self._epsilons = on_device(factors("epsilon_factor") * column("epsilon"))
-        limits = column("clip")
-        self._clip = on_device(np.where(limits > 0, limits, np.inf)) if limits.any() else None
-        t = np.arange(1, len(schedule) + 1)
-        table = [schedule, -schedule / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5]
-        self._table = on_device(np.stack(table, axis=1))  # [step, 3]
-        self._step = torch.zeros(1, dtype=torch.int64, device=self.flat.values.device)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """One update from the gradients in the buffer, which it then zeroes."""
-        flat, gradients, scratch = self.flat, self.flat.gradients, self._scratch
-        if self._clip is not None:
-            parts = flat.split(gradients)
-            norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in parts]).norm(dim=0)[:, None]
-            scale = (self._clip / (norms + 1e-6)).clamp(max=1.0)
-            for each in parts:
-                each.mul_(scale)
-        factor, size, root = self._table.index_select(0, self._step)[0]
-        self.momentum.lerp_(gradients, 1 - self.beta1)
-        self.square.mul_(self.beta2).addcmul_(gradients, gradients, value=1 - self.beta2)
-        torch.sqrt(self.square, out=scratch).mul_(root)
-        rows = zip(
-            flat.split(flat.values),
-            flat.split(self.momentum),
-            flat.split(scratch),
-            self._epsilons,
-            self._rates * size,
-            1 - self._decays * factor,
-            strict=True,
-        )
-        for values, momentum, update, epsilon, rate, keep in rows:
-            torch.div(momentum, update.add_(epsilon), out=update)
-            values.mul_(keep).addcmul_(update, rate)
-        gradients.zero_()
-        self._step += 1
 
 
 # ---------------------------------------------------------------------- results

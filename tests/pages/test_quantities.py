@@ -112,7 +112,7 @@ def test_a_scale_free_graph_is_found_to_be_one(monkeypatch):
 def test_the_papers_exponents_need_the_papers_sizes():
     """Runs of widths below 128 are shown for er-1k, and not judged; of other graphs there is nothing to show."""
     tables = {"er-1k-small": surface_runs("er-1k-small"), "er-8k-small": surface_runs("er-8k-small")}.get
-    claim, measured, verdict = row_of("er-1k-k0.beta", tables)
+    _, measured, verdict = row_of("er-1k-k0.beta", tables)
     assert measured is not None
     assert not measured.shared
     assert verdict == "not testable"

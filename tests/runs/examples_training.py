@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs import coordinates, scoring, training
+from scaling_lib.runs import coordinates, optimizers, scoring, training
 from tests.runs.tiny import CHAIN, configuration
 
 PAIR = [configuration(seed=0), configuration(seed=1)]
@@ -37,8 +37,8 @@ EXAMPLES = [
     (training.train_model, {"chain": CHAIN, "model": MODEL, "configurations": PAIR, "progress": False}),
     (training.derived_seed, {"seed": 0, "purpose": "training walks"}),
     (training.batches, {"chain": CHAIN, "configurations": PAIR, "device": "cpu"}),
-    (training.learning_rate_schedule, {"steps": 10, "warmup": 0.02}),
-    (training.AdamW, {"model": MODEL, "optimizers": OPTIMIZERS, "schedule": np.ones(3)}),
+    (optimizers.learning_rate_schedule, {"steps": 10, "warmup": 0.02}),
+    (optimizers.AdamW, {"model": MODEL, "optimizers": OPTIMIZERS, "schedule": np.ones(3)}),
     (scoring.conditional_kl, {"model": MODEL, "chain": CHAIN, "walks": WALKS}),
     (scoring.curve_steps, {"steps": 10, "points": 3}),
     (scoring.LearningCurve, {"model": MODEL, "chain": CHAIN, "walks": WALKS}),

@@ -15,14 +15,13 @@ from scaling_lib.data.chains import ring
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.records import SEMANTICS_VERSION, Optimizer
 from scaling_lib.runs.training import (
     PURPOSES,
-    AdamW,
     batches,
     derived_seed,
     initial_model,
-    learning_rate_schedule,
     train_ensemble,
     train_module,
 )

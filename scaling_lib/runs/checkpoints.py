@@ -1,0 +1,190 @@
+"""Half-finished ensembles on disk, so that a machine with a time limit can continue a long one where it stopped.
+
+A group is the K runs that are trained together. Its file holds everything the next step depends on: weights, both
+moments, the optimizer's step, the learning curve so far. (Batches depend on the step's number alone, so they need no
+state.) A run that goes on from a checkpoint is the same to the bit as one that was never stopped, on the same machine.
+When a group is done its results take the place of its state, until the store has them.
+
+Files are written beside their final place and renamed, so that a kill at any moment leaves the old one or the new one;
+a SHA-256 of the contents tells a torn file, which is set aside, said, and trained again.
+"""
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from scaling_lib.errors import (
+    ScalingLabError,
+    ScalingLabWarning,
+    StoreError,
+    check_instance,
+    check_mapping,
+    check_path,
+    check_real,
+    check_sequence,
+    check_text,
+)
+from scaling_lib.runs.records import RunConfiguration, RunResult
+
+__all__ = ["Checkpoint", "Checkpoints", "Paused"]
+
+_FORMAT = "scaling-lab checkpoint 1"
+
+
+class Paused(ScalingLabError):
+    """The time was over in the middle of a run; its checkpoint is on disk."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where checkpoints go, and when.
+
+    folder: made when first needed. every: seconds between two checkpoints of a group. seconds: after which training
+    pauses, counted from now; None for never.
+    """
+
+    folder: Path
+    every: float = 60.0
+    seconds: float | None = None
+    _begun: float = field(default_factory=time.monotonic, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", check_path("folder", self.folder))
+        check_real("every", self.every, minimum=0)
+        if self.seconds is not None:
+            check_real("seconds", self.seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is over. The monotonic clock: a wall clock may be set back."""
+        return self.seconds is not None and time.monotonic() - self._begun >= self.seconds
+
+    def of(self, configurations: Sequence[RunConfiguration]) -> "Checkpoint":
+        """The checkpoint of the group of these runs."""
+        group = check_sequence("configurations", configurations, RunConfiguration, remedy="pass the runs of a group")
+        identities = "".join(each.identity for each in group)
+        name = hashlib.sha256(identities.encode()).hexdigest()[:32]
+        return Checkpoint(self.folder / f"{name}.safetensors", identities, self.every)
+
+    def forget(self, configurations: Sequence[RunConfiguration]) -> None:
+        """Remove what is kept of these runs: they are in the store."""
+        wanted = {each.identity for each in check_sequence(
+            "configurations", configurations, RunConfiguration, remedy="pass the runs of an ensemble"
+        )}  # fmt: skip
+        for path in self.folder.glob("*.safetensors"):
+            described = _described(path)
+            if described is not None and wanted >= set(_split(described.get("identities", ""))):
+                path.unlink(missing_ok=True)
+
+
+def _split(identities: str) -> list[str]:
+    return [identities[i : i + 64] for i in range(0, len(identities), 64)]
+
+
+class Checkpoint:
+    """The file of one group. path: where; identities: of its runs, joined; every: seconds between two saves."""
+
+    def __init__(self, path: Path, identities: str, every: float = 60.0) -> None:
+        self.path = check_path("path", path)
+        self.identities = check_text("identities", identities)
+        self.every = check_real("every", every, minimum=0)
+        self._saved = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether the last save is long enough ago."""
+        return time.monotonic() - self._saved >= self.every
+
+    def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, object]) -> None:
+        """Put the state in place of the last one. about: plain values that go with it."""
+        check_mapping("tensors", tensors, remedy="pass a dict of tensors")
+        check_mapping("about", about, remedy="pass a dict of plain values")
+        self._write({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, dict(about))
+        self._saved = time.monotonic()
+
+    def load(self) -> tuple[dict[str, Tensor], dict] | None:
+        """The last state and what goes with it; None where there is none, or (with a warning) where it is torn."""
+        found = self._read()
+        return None if found is None or "results" in found[1] else found
+
+    def finish(self, results: Sequence[RunResult]) -> None:
+        """Put the results of the group in the place of its state."""
+        results = check_sequence("results", results, RunResult, remedy="pass what training returned")
+        self._write({"done": torch.ones(1)}, {"results": [each.to_json() for each in results]})
+
+    def results(self) -> list[RunResult] | None:
+        """The results of the group, if it was finished."""
+        found = self._read()
+        if found is None or "results" not in found[1]:
+            return None
+        return [RunResult.from_json(text) for text in found[1]["results"]]
+
+    def _write(self, tensors: dict[str, Tensor], about: dict) -> None:
+        described = {
+            "format": _FORMAT,
+            "identities": self.identities,
+            "about": json.dumps(about),
+            "sha256": _checksum(tensors),
+        }
+        temporary = self.path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(save(tensors, described))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StoreError(
+                f"the checkpoint {self.path.name} could not be written ({error}): free space in {self.path.parent}, "
+                f"then run the same command again; what was finished is in the store."
+            ) from error
+
+    def _read(self) -> tuple[dict[str, Tensor], dict] | None:
+        if not self.path.is_file():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                described = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            if described.get("format") != _FORMAT or described.get("identities") != self.identities:
+                raise ValueError("another format, or of other runs")
+            if _checksum(tensors) != described["sha256"]:
+                raise ValueError("contents do not match their checksum")
+            return tensors, json.loads(described["about"])
+        except (SafetensorError, ValueError, KeyError, OSError) as error:
+            warnings.warn(
+                f"the checkpoint {self.path.name} is torn ({error}): its group is trained again from the start; "
+                f"what was finished before is in the store.",
+                ScalingLabWarning,
+                stacklevel=3,
+            )
+            self.path.unlink(missing_ok=True)
+            return None
+
+
+def _described(path: Path) -> dict[str, str] | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata()
+    except (SafetensorError, OSError):
+        return None
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(check_instance(name, tensors[name], Tensor, remedy="pass a tensor").numpy().tobytes())
+    return digest.hexdigest()

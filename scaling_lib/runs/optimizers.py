@@ -1,0 +1,130 @@
+r"""AdamW for K stacked models, on flat buffers, with the paper's schedule:
+
+    m <- b1 m + (1 - b1) g          v <- b2 v + (1 - b2) g^2            g clipped to a norm of `clip` for each model
+    w <- (1 - s_t l r c) w - s_t l r (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e)
+
+with l the learning rate and c the weight decay of the model (c and e times the tensor's factors), r the tensor's
+learning-rate factor, and the schedule s_t: linear to 1 over the first 2 % of the steps, then a cosine to 0 (paper,
+appendix A).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scaling_lib.errors import (
+    check_array,
+    check_instance,
+    check_integer,
+    check_mapping,
+    check_real,
+    check_sequence,
+    invalid,
+)
+from scaling_lib.models.transformer import Transformer
+from scaling_lib.models.wrapped import WrappedModule
+from scaling_lib.runs.records import Optimizer
+
+__all__ = ["AdamW", "learning_rate_schedule"]
+
+
+def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray, "step"]:
+    """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
+
+    The zeros at either end lie just outside, so that every step moves.
+    """
+    steps = check_integer("steps", steps, minimum=1)
+    warmup = check_real("warmup", warmup, minimum=0, below=1)
+    rising = max(1, round(warmup * steps))
+    t = np.arange(1, steps + 1)
+    falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
+    return np.where(t <= rising, t / rising, falling)
+
+
+class AdamW:
+    """AdamW on the flat buffers of K models, each with its own learning rate, weight decay, epsilon and clip.
+
+    schedule: what the learning rates are multiplied by, step by step. Momenta (betas) are common. Nothing that changes
+    from step to step is a number of the host's: all of it lies in tensors, so that a step can be replayed on a device.
+    """
+
+    def __init__(
+        self,
+        model: Transformer | WrappedModule,
+        optimizers: Sequence[Optimizer],
+        schedule: Float[np.ndarray, "step"],
+    ) -> None:
+        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        optimizers = check_sequence("optimizers", optimizers, Optimizer, remedy="pass one Optimizer for each member")
+        schedule = check_array("schedule", schedule, dimensions=1, minimum=0)
+        betas = {(each.beta1, each.beta2) for each in optimizers}
+        if len(optimizers) != model.members or len(betas) > 1:
+            raise invalid("optimizers", f"{model.members} with the same betas", len(optimizers), "group them by betas")
+        (self.beta1, self.beta2), self.flat = betas.pop(), model.flat
+        self.momentum, self.square, self._scratch = (torch.zeros_like(self.flat.values) for _ in range(3))
+
+        def column(name: str) -> Float[np.ndarray, "K one"]:
+            return np.array([[getattr(each, name)] for each in optimizers])
+
+        def factors(name: str) -> Float[np.ndarray, "tensor one one"]:
+            return np.array([getattr(rule, name) for rule in model.rules])[:, None, None]
+
+        def on_device(values: np.ndarray) -> Tensor:
+            return torch.tensor(values, dtype=torch.float32, device=self.flat.values.device)
+
+        rates = factors("learning_rate_factor") * column("learning_rate")
+        self._rates = on_device(rates)  # [tensor, K, 1], as all that follow
+        self._decays = on_device(rates * factors("weight_decay_factor") * column("weight_decay"))
+        self._epsilons = on_device(factors("epsilon_factor") * column("epsilon"))
+        limits = column("clip")
+        self._clip = on_device(np.where(limits > 0, limits, np.inf)) if limits.any() else None
+        t = np.arange(1, len(schedule) + 1)
+        table = [schedule, -schedule / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5]
+        self._table = on_device(np.stack(table, axis=1))  # [step, 3]
+        self._step = torch.zeros(1, dtype=torch.int64, device=self.flat.values.device)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """What the next step depends on, besides the values."""
+        return {"momentum": self.momentum, "square": self.square, "step": self._step}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from the `state` of an optimizer like this one."""
+        check_mapping("state", state, remedy="pass the state of an optimizer")
+        for name, mine in self.state.items():
+            if name not in state or state[name].shape != mine.shape:
+                wanted = f"with {name} of shape {tuple(mine.shape)}"
+                raise invalid("state", wanted, list(state), "pass that of its like")
+            mine.copy_(state[name])
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update from the gradients in the buffer, which it then zeroes."""
+        flat, gradients, scratch = self.flat, self.flat.gradients, self._scratch
+        if self._clip is not None:
+            parts = flat.split(gradients)
+            norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in parts]).norm(dim=0)[:, None]
+            scale = (self._clip / (norms + 1e-6)).clamp(max=1.0)
+            for each in parts:
+                each.mul_(scale)
+        factor, size, root = self._table.index_select(0, self._step)[0]
+        self.momentum.lerp_(gradients, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(gradients, gradients, value=1 - self.beta2)
+        torch.sqrt(self.square, out=scratch).mul_(root)
+        rows = zip(
+            flat.split(flat.values),
+            flat.split(self.momentum),
+            flat.split(scratch),
+            self._epsilons,
+            self._rates * size,
+            1 - self._decays * factor,
+            strict=True,
+        )
+        for values, momentum, update, epsilon, rate, keep in rows:
+            torch.div(momentum, update.add_(epsilon), out=update)
+            values.mul_(keep).addcmul_(update, rate)
+        gradients.zero_()
+        self._step += 1
