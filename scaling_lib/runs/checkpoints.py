@@ -15,6 +15,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,7 +137,7 @@ class Checkpoint:
             "about": json.dumps(about),
             "sha256": _checksum(tensors),
         }
-        temporary = self.path.with_suffix(f".{os.getpid()}.part")
+        temporary = self.path.with_suffix(".part")  # nobody else trains this group: the store has one writer
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "wb") as file:
@@ -145,7 +146,8 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(temporary, self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise StoreError(
                 f"the checkpoint {self.path.name} could not be written ({error}): free space in {self.path.parent}, "
                 f"then run the same command again; what was finished is in the store."

@@ -1,0 +1,95 @@
+"""A sweep that kills itself: `python -m tests.runs.storm STORE FOLDER WHERE COUNT`.
+
+WHERE: "commit" or "checkpoint", in whose middle the process ends with SIGKILL at the COUNT-th time; "time", after COUNT
+milliseconds of training; "never".
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from scaling_lib.runs import checkpoints as kept
+from scaling_lib.runs.checkpoints import Checkpoint
+from scaling_lib.runs.experiments import Experiment, Grid
+from scaling_lib.runs.records import Evaluation
+from scaling_lib.runs.store import Store
+from scaling_lib.runs.sweeps import sweep
+
+STORM = Experiment(
+    name="storm",
+    question="Does a sweep survive?",
+    ensemble="erdos_renyi",
+    parameters={"nodes": 12, "edges": 30},
+    grids={"smoke": Grid((8, 16), (2000, 4000), (0.1, 1.0), seeds=2, batches=(4,))},
+    context=10,
+    evaluation=Evaluation(walks=4, curve_points=3),
+)
+RUNS = STORM.configurations("smoke")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(where: str, count: int) -> None:
+    """Have the process die in the middle of what `where` names."""
+    calls = [0]
+
+    def reached() -> bool:
+        calls[0] += 1
+        return calls[0] == count
+
+    if where == "time":
+        threading.Thread(target=lambda: (time.sleep(count / 1000), die()), daemon=True).start()
+    elif where == "checkpoint":
+        replace = os.replace
+
+        def dying_replace(source, target):
+            if str(target).endswith(".safetensors") and reached():
+                with open(source, "rb+") as file:  # torn in the middle, not yet renamed
+                    file.truncate(os.path.getsize(source) // 2)
+                die()
+            replace(source, target)
+
+        kept.os.replace = dying_replace
+    elif where == "commit":
+        add = Store.add
+
+        def dying_add(self, records):
+            if not reached():
+                return add(self, records)
+
+            class Dying:
+                """The connection, which dies when the rows are written and the transaction is still open."""
+
+                def __init__(self, real):
+                    self.real = real
+
+                def __enter__(self):
+                    return self.real.__enter__()
+
+                def __exit__(self, *details):
+                    return self.real.__exit__(*details)
+
+                def __getattr__(self, name):
+                    return getattr(self.real, name)
+
+                def executemany(self, *arguments):
+                    self.real.executemany(*arguments)
+                    die()
+
+            self._connection = Dying(self._connection)
+            return add(self, records)
+
+        Store.add = dying_add
+
+
+if __name__ == "__main__":
+    path, folder, where, count = sys.argv[1:]
+    begin = Checkpoint.__init__
+    Checkpoint.__init__ = lambda self, at, identities, every=0.0: begin(self, at, identities, 0.0)  # at every step
+    with Store(path) as store:
+        arm(where, int(count))
+        sweep(RUNS, store, checkpoints=folder, progress=False)
