@@ -3,18 +3,16 @@ standard output, nothing else there; messages and progress go to standard error.
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from scaling_lib import environment
+from scaling_lib._cli_runs import experiment_list, runs_app, sweep_experiment, train
+from scaling_lib._cli_words import AsJson, emit, one_line_errors, print_frame
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.errors import InvalidArgument, ScalingLabError, check_choice, check_integer, invalid
@@ -34,8 +32,8 @@ from scaling_lib.fits.tables import parse_columns, read_table
 from scaling_lib.pages import claims as ledger_of_claims
 from scaling_lib.pages.plots import plot_fit
 from scaling_lib.runs import experiments
+from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.store import Store
-from scaling_lib.runs.sweeps import expected_seconds, sweep
 from scaling_lib.runs.tables import load_recorded
 
 __all__ = ["app"]
@@ -49,38 +47,6 @@ app = typer.Typer(
 )
 chain_app = typer.Typer(help="A chain and what is known of it exactly: entropy rate, counting coefficient.")
 app.add_typer(chain_app, name="chain", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Our own errors end the command with their one sentence on standard error and exit status 2."""
-    try:
-        yield
-    except ScalingLabError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
-    if as_json:
-        print(json.dumps(payload, allow_nan=False))
-        return
-    table = Table(title=title, show_header=False)
-    for key, value in payload.items():
-        table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
-    Console().print(table)
-
-
-def _print_frame(frame: pd.DataFrame, title: str) -> None:
-    table = Table(title=title)
-    for column in frame:
-        table.add_column(str(column))
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
-    Console().print(table)
-
 
 def _describe(chain: Chain) -> dict[str, Any]:
     return {
@@ -100,9 +66,9 @@ def chain_er(
     as_json: AsJson = False,
 ) -> None:
     """An Erdos-Renyi graph with a given number of edges."""
-    with _one_line_errors():
+    with one_line_errors():
         chain = experiments.source_of("erdos_renyi", {"nodes": nodes, "edges": edges}, seed)[1]
-        _emit(_describe(chain), as_json, "Erdos-Renyi")
+        emit(_describe(chain), as_json, "Erdos-Renyi")
 
 
 @chain_app.command("ba")
@@ -113,9 +79,9 @@ def chain_ba(
     as_json: AsJson = False,
 ) -> None:
     """A Barabasi-Albert graph grown from a complete seed (the paper's is --nodes 8192 --m 6)."""
-    with _one_line_errors():
+    with one_line_errors():
         chain = experiments.source_of("barabasi_albert", {"nodes": nodes, "attachments": m}, seed)[1]
-        _emit(_describe(chain), as_json, "Barabasi-Albert")
+        emit(_describe(chain), as_json, "Barabasi-Albert")
 
 
 @chain_app.command("edges")
@@ -126,44 +92,15 @@ def chain_edges(
     as_json: AsJson = False,
 ) -> None:
     """A graph of your own, from a CSV of edges."""
-    with _one_line_errors():
+    with one_line_errors():
         chain = chains.from_edges(file, directed=directed, giant_component=giant_component)
-        _emit(_describe(chain), as_json, file.name)
+        emit(_describe(chain), as_json, file.name)
 
 
-@app.command()
-def train(
-    experiment: Annotated[str, typer.Argument(help="Name of an experiment.")],
-    profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
-    store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
-    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Train what the store still lacks of an experiment, and show L(N, D)."""
-    with _one_line_errors():
-        grid = experiments.experiment(experiment).configurations(profile)
-        session = environment.Session(profile, environment.device(), environment.home())
-        session.require_torch()
-        environment.single_thread()
-        with Store(store or session.store_path(experiment), mirror=mirror) as runs:
-            missing = runs.missing(grid)
-            if missing:
-                minutes = expected_seconds(missing, device=session.device) / 60
-                expected = f"about {minutes / workers:.1f} minutes"
-                typer.echo(f"{len(missing)} of {len(grid)} runs to train, {expected}.", err=True)
-            rules = ledger_of_claims.rules_hash()
-            report = sweep(grid, runs, device=session.device, workers=workers, rules=rules)
-            frame = runs.frame()
-        wanted = {configuration.identity for configuration in grid}
-        frame = frame[frame["identity"].isin(wanted)].sort_values(["N", "D", "learning_rate", "seed"])
-        columns = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
-        if as_json:
-            rows = json.loads(frame[columns].to_json(orient="records"))
-            print(json.dumps({"trained": len(report.trained), "already": report.already, "runs": rows}))
-            return
-        frame["identity"] = frame["identity"].str[:12]
-        _print_frame(frame[columns], f"{experiment}, profile {profile}")
+app.command("experiments")(experiment_list)
+app.command("train")(train)
+app.command("sweep")(sweep_experiment)
+app.add_typer(runs_app, name="runs", no_args_is_help=True)
 
 
 # The spellings of --law: laws in N and D, and one-dimensional ones with their variable appended ("power-D").
@@ -205,7 +142,7 @@ def fit_table(
     as_json: AsJson = False,
 ) -> None:
     """Fit a scaling law to a table of your own runs."""
-    with _one_line_errors():
+    with one_line_errors():
         runs = read_table(table, parse_columns(columns) if columns else None)
         fitted = fit(_law(law, pin or []), runs, objective=objective, delta=delta)
         payload: dict[str, Any] = {
@@ -227,7 +164,7 @@ def fit_table(
         if as_json:
             print(json.dumps(payload, allow_nan=False))
             return
-        _print_frame(_fit_frame(fitted, payload), f"{fitted.law.formula}, {objective}, {fitted.n} points")
+        print_frame(_fit_frame(fitted, payload), f"{fitted.law.formula}, {objective}, {fitted.n} points")
         for warning in fitted.warnings:
             typer.echo(f"warning: {warning}", err=True)
 
@@ -263,13 +200,13 @@ def allocate_budget(
     as_json: AsJson = False,
 ) -> None:
     """How large a model on how many tokens: the compute-optimal plan for a budget."""
-    with _one_line_errors():
+    with one_line_errors():
         if laws:
             known = planner.published_laws().reset_index()
             if as_json:
                 print(json.dumps({"laws": known.to_dict("records")}, default=str))
             else:
-                _print_frame(known.drop(columns=["note", "interval"], errors="ignore"), "Published laws")
+                print_frame(known.drop(columns=["note", "interval"], errors="ignore"), "Published laws")
             return
         budget = planner.budget_flops(
             flops=flops, gpu_hours=gpu_hours, money=money, energy=energy, hardware=hardware
@@ -290,7 +227,7 @@ def allocate_budget(
             }
             for name, value in payload.items()
         ]
-        _print_frame(pd.DataFrame(rows), "Compute-optimal plan")
+        print_frame(pd.DataFrame(rows), "Compute-optimal plan")
         for warning in warnings:
             typer.echo(f"warning: {warning}", err=True)
 
@@ -301,12 +238,12 @@ def claims(
     as_json: AsJson = False,
 ) -> None:
     """The ledger of claims with its verdicts."""
-    with _one_line_errors():
+    with one_line_errors():
         rows = ledger_of_claims.evaluate(_recorded_or_none if store is None else _from_store(store))
         if as_json:
             print(json.dumps({"claims": [row.as_dict() for row in rows]}, allow_nan=False))
             return
-        _print_frame(ledger_of_claims.ledger_frame(rows), "Claims")
+        print_frame(ledger_of_claims.ledger_frame(rows), "Claims")
 
 
 def _recorded_or_none(name: str) -> pd.DataFrame | None:
@@ -317,7 +254,8 @@ def _recorded_or_none(name: str) -> pd.DataFrame | None:
 
 
 def _from_store(path: Path) -> Any:
-    """An experiment's runs, whatever the profile they were made under, out of a store or a folder of stores."""
+    """An experiment's runs, whatever the profile they were made under, out of a store or a folder of stores; what is no
+    run of the reader's (results on published points) as recorded."""
     frames = []
     for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
         with Store(file, read_only=True) as runs:
@@ -325,11 +263,20 @@ def _from_store(path: Path) -> Any:
     if not frames:
         raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
     frame = pd.concat(frames).drop_duplicates("identity")
+    sources = [RunConfiguration.from_json(text).source for text in frame["configuration"]]
+    recipes = [(each.ensemble, each.parameters, each.seed) for each in sources]
+    made_of = pd.Series(recipes, index=frame.index, dtype=object)
 
-    def table(name: str) -> pd.DataFrame:
+    def table(name: str) -> pd.DataFrame | None:
+        if name not in experiments.EXPERIMENTS:
+            return _recorded_or_none(name)
         asked = experiments.experiment(name)
+        recipe = (asked.ensemble, tuple(sorted(asked.parameters.items())), asked.graph_seed)
+        own = frame[[each == recipe for each in made_of]]
+        if own.empty:  # and no graph of two million edges is made in vain
+            return own
         wanted = {c.identity for profile in asked.grids for c in asked.configurations(profile)}
-        return frame[frame["identity"].isin(wanted)].reset_index(drop=True)
+        return own[own["identity"].isin(wanted)].reset_index(drop=True)
 
     return table
 

@@ -31,7 +31,7 @@ def payload(*arguments):
 def test_help_names_the_verbs():
     done = run(app, ["--help"])
     assert done.exit_code == 0
-    for verb in ("chain", "train", "fit", "claims"):
+    for verb in ("chain", "experiments", "train", "sweep", "runs", "fit", "allocate", "claims"):
         assert verb in done.stdout
 
 
@@ -57,7 +57,7 @@ def test_chain_edges(tmp_path):
 
 
 def test_train_and_claims_on_the_readers_store(tmp_path, monkeypatch):
-    monkeypatch.setattr(experiments, "EXPERIMENTS", {"tiny": TINY, "er-100": experiments.EXPERIMENTS["er-100"]})
+    monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS | {"tiny": TINY})
     store = tmp_path / "runs.db"
     first = payload("train", "tiny", "--store", str(store), "--mirror", str(tmp_path / "drive"))
     assert first["trained"] == len(first["runs"]) == len(TINY.configurations("smoke"))
@@ -66,7 +66,121 @@ def test_train_and_claims_on_the_readers_store(tmp_path, monkeypatch):
     assert again["trained"] == 0
     assert again["runs"] == first["runs"]
     rows = payload("claims", "--store", str(store))["claims"]
-    assert {row["verdict"] for row in rows} == {"not run"}  # tiny is no claim's experiment
+    ours = [row for row in rows if row["id"] in ("counting.rate", "walks.counting_rate", "er-1k-k0.alpha")]
+    assert [row["verdict"] for row in ours] == ["not run"] * 3  # tiny is no claim's experiment
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS | {"tiny": TINY})
+
+
+def test_experiments_are_listed_with_what_they_cost():
+    listed = payload("experiments", "--profile", "smoke")["experiments"]
+    assert {row["name"] for row in listed} == set(experiments.EXPERIMENTS)
+    for row in listed:
+        grid = experiments.EXPERIMENTS[row["name"]].grids["smoke"]
+        expected = len(grid.widths) * len(grid.tokens) * len(grid.learning_rates) * grid.seeds
+        assert row["runs"] == expected * len(grid.batches) * len(grid.epochs)
+        assert row["minutes"] > 0
+        assert row["flops"] > 0
+    assert "er-1k-small" in run(app, ["experiments", "--profile", "smoke"], env={"COLUMNS": "200"}).stdout
+
+
+def test_the_work_of_an_experiment_is_that_of_its_configurations():
+    for name in ("er-100", "er-200-epochs", "er-1k-small-sp"):
+        asked = experiments.EXPERIMENTS[name]
+        runs = asked.configurations("smoke")
+        expected = [(c.architecture.parameters, c.schedule.tokens * c.schedule.epochs) for c in runs]
+        assert sorted(asked.work("smoke")) == sorted(expected)
+
+
+def test_a_sweep_in_shards_merged_is_the_whole(tmp_path, tiny):
+    stores = [tmp_path / f"{i}.db" for i in (1, 2)]
+    for i, path in enumerate(stores, 1):
+        done = payload("sweep", "tiny", "--store", str(path), "--shard", f"{i}/2", "--workers", "1")
+        assert done["trained"] > 0
+        assert done["missing"] == 0
+    merged = payload("runs", "merge", str(tmp_path / "all.db"), *map(str, stores))
+    assert merged["runs"] == sum(merged["added"].values()) == len(TINY.configurations("smoke"))
+    assert payload("sweep", "tiny", "--store", str(tmp_path / "all.db"))["trained"] == 0
+    assert payload("runs", "verify", str(tmp_path / "all.db")) == {"runs": merged["runs"], "problems": []}
+    assert len(payload("runs", "list", str(tmp_path / "all.db"))["runs"]) == merged["runs"]
+    assert payload("runs", "export", str(tmp_path / "all.db"), str(tmp_path / "all.csv"))["runs"] == merged["runs"]
+    assert len(pd.read_csv(tmp_path / "all.csv")) == merged["runs"]
+
+
+def test_a_sweep_over_its_budget_says_what_is_missing_and_how_to_go_on(tmp_path, tiny):
+    asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1"]
+    done = run(app, [*asked, "--time-budget", "0.001s"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "The same command again goes on" in done.stdout
+    told = payload(*asked, "--time-budget", "0.001s")
+    assert told["missing"] == sum(point["runs"] for point in told["missing_points"]) > 0
+    assert payload(*asked, "--time-budget", "10m")["missing"] == 0
+
+
+def test_an_optimum_at_the_edge_is_said_and_widened(tmp_path, tiny):
+    asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1"]
+    first = payload(*asked)
+    assert first["at_the_edge"]  # two rates only: the best one is always the last one
+    wider = payload(*asked, "--widen")
+    assert wider["trained"] > 0
+    with Store(tmp_path / "runs.db", read_only=True) as store:
+        rates = store.frame()["learning_rate"]
+    assert rates.max() > 1.0 or rates.min() < 0.1
+
+
+def test_runs_of_another_grid_are_said(tmp_path, tiny):
+    with Store(tmp_path / "runs.db") as store:
+        store.add([planted.record()])
+    done = run(app, ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1"])
+    assert "1 runs in runs.db are not of this grid" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--time-budget", "soon"], "--time-budget"),
+        (["--shard", "3/2"], "--shard"),
+        (["--shard", "one"], "--shard"),
+        (["--engine", "steam"], "--engine"),
+        (["--profile", "tiny"], "profile"),
+        (["--workers", "0"], "workers"),
+        (["--workers", "9999"], "workers"),
+    ],
+)
+def test_bad_options_of_a_sweep_are_one_line(tmp_path, tiny, arguments, word):
+    done = run(app, ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), *arguments])
+    assert done.exit_code == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_damaged_store_is_said_by_verify(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        store.add([planted.record()])
+        with store._connection:
+            store._connection.execute("UPDATE runs SET result = replace(result, '0.1', '0.2')")
+    done = run(app, ["runs", "verify", str(tmp_path / "runs.db")])
+    assert done.exit_code == 1
+    assert "does not match its checksum" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["verify", "no.db"], ["list", "no.db"], ["export", "no.db", "a.csv"]])
+def test_a_store_that_is_not_there_is_one_line(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    done = run(app, ["runs", *arguments])
+    assert done.exit_code == 2
+    assert "no.db" in done.stderr
+
+
+def test_an_export_needs_a_format(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        store.add([planted.record()])
+    done = run(app, ["runs", "export", str(tmp_path / "runs.db"), str(tmp_path / "runs.xls")])
+    assert done.exit_code == 2
+    assert ".parquet" in done.stderr
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ They are computed, not measured: the interval is a point, unless the graph is a 
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.stats import binom
@@ -74,7 +75,7 @@ def ba_edges() -> Measured:
 def ba_degree_exponent() -> Measured:
     """Maximum likelihood on the tail that fits best and holds a tenth of the nodes; interval from the curvature."""
     counts = _degree_counts("ba-8k")
-    data = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
+    data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
     begin = tails.best_minimum(share=0.1, **data)
     fitted = tails.fit_tail(family="power_law", minimum=begin, **data)
     return _with_fisher_error(fitted.parameters[0], begin, len(counts) - 1, counts[begin:].sum())
@@ -117,7 +118,7 @@ def er_power_law_ratio() -> Measured:
     """Log-likelihood ratio of the power law to the Poisson law of the degrees of ER 8K, per node, on the tail of a
     quarter of the nodes that suits the power law best: positive speaks for it. Interval from Vuong's statistic."""
     counts = _degree_counts("er-8k")
-    data = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
+    data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
     begin = tails.best_minimum(share=0.25, **data)
     (poisson,) = (each for each in tails.compare_tails(minimum=begin, **data) if each.alternative == "poisson")
     per_node = poisson.log_likelihood_ratio / poisson.observations
@@ -168,7 +169,7 @@ def _tokens_per_parameter(name: str) -> Callable[[], Measured]:
 def embeddings_exponent() -> Measured:
     """The exponent of N_opt without embeddings in C without embeddings, Besiroglu's law, Pearce and Song's embeddings,
     least squares over budgets from 10^12.95 to 10^20.7 FLOPs, evenly spaced in log C."""
-    law = dict(planner.published("besiroglu-huber").parameters)
+    law = planner.published("besiroglu-huber").parameters or {}
     frontier = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e11, 4000))
     budget, size = (np.log10(frontier[f"{name}_nonembedding"].to_numpy()) for name in "CN")
     even = np.linspace(12.95, 20.7, 500)

@@ -100,6 +100,17 @@ class Experiment:
         """The data: the same graph, bit for bit, on every machine."""
         return source_of(self.ensemble, self.parameters, self.graph_seed)[1]
 
+    def work(self, profile: str) -> list[tuple[int, int]]:
+        """(N, tokens read) of every run of the grid of `profile`, without making the graph."""
+        check_choice("profile", profile, tuple(self.grids))
+        grid, nodes = self.grids[profile], int(self.parameters["nodes"])
+        found = []
+        for tokens, batch, epochs, width in product(grid.tokens, grid.batches, grid.epochs, grid.widths):
+            shape = Architecture(nodes, width, depth=self.depth, context=self.context)
+            read = _schedule(tokens, batch, epochs, self.context).tokens * epochs
+            found += [(shape.parameters, read)] * (len(grid.learning_rates) * grid.seeds)
+        return found
+
     def configurations(self, profile: str) -> tuple[RunConfiguration, ...]:
         """Every run of the grid of `profile`, D outermost, so that early results already show a curve."""
         check_choice("profile", profile, tuple(self.grids))
@@ -368,9 +379,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 ensemble="erdos_renyi",
                 parameters=_ER_8K,
                 grids={
-                    "smoke": Grid((16,), (250_000,), (2.0,), seeds=1),
-                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (1.0, 2.0, 4.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (1.0, 2.0, 4.0), seeds=3),
+                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
+                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
         )

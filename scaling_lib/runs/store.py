@@ -41,8 +41,10 @@ CREATE TABLE runs (
 """
 
 # File systems on which SQLite's locks are not to be trusted; "fuse.drive" is Colab's mounted Drive.
-NETWORK = ("nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "davfs", "fuse.drive", "fuse.sshfs", "fuse.rclone")
-NETWORK += ("fuse.gcsfuse", "fuse.s3fs", "fuse.davfs2", "fuse.ceph", "ceph", "beegfs", "glusterfs", "fuse.glusterfs")
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smbfs", "smb3", "afs", "davfs", "ceph", "beegfs", "glusterfs"}
+    | {f"fuse.{name}" for name in ("drive", "sshfs", "rclone", "gcsfuse", "s3fs", "davfs2", "ceph", "glusterfs")}
+)
 
 # From schema version n to n + 1, inside one transaction. The first change of the schema adds the entry 1.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}

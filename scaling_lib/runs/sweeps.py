@@ -30,12 +30,32 @@ from scaling_lib.errors import (
     check_sequence,
     invalid,
 )
-from scaling_lib.runs.experiments import chain_of
-from scaling_lib.runs.records import Evaluation, Provenance, RunConfiguration, RunRecord, RunResult, Schedule
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.experiments import chain_of, source_of
+from scaling_lib.runs.records import (
+    Evaluation,
+    Optimizer,
+    Provenance,
+    RunConfiguration,
+    RunRecord,
+    RunResult,
+    Schedule,
+)
 from scaling_lib.runs.store import Store
 from scaling_lib.runs.tables import check_runs, lowest_losses
 
-__all__ = ["SweepReport", "at_the_edge", "ensembles_of", "expected_seconds", "shard_of", "sweep", "widened"]
+__all__ = [
+    "Calibration",
+    "SweepReport",
+    "at_the_edge",
+    "calibrate",
+    "ensembles_of",
+    "expected_seconds",
+    "shard_of",
+    "sweep",
+    "widened",
+]
 
 DEVICES = ("cpu", "cuda")
 _TICK = 0.5  # seconds between two looks at how far the workers are
@@ -88,32 +108,70 @@ def shard_of(configurations: Sequence[RunConfiguration], index: int, count: int)
     return shards[index - 1]
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """How fast this machine trains, on one device or in one process: a token of a model of N parameters takes
+    per_token + per_parameter * N seconds."""
+
+    per_token: float
+    per_parameter: float
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_real("per_token", self.per_token, minimum=0)
+        check_real("per_parameter", self.per_parameter, minimum=0)
+        check_choice("device", self.device, DEVICES)
+
+    def seconds(self, work: Sequence[tuple[int, int]]) -> float:
+        """How long runs of (N, tokens read) take one after the other. Good to a factor of about 2."""
+        pairs = check_sequence("work", work, tuple, remedy="take it from Experiment.work", minimum=0)
+        return sum(tokens * (self.per_token + self.per_parameter * N) for N, tokens in pairs)
+
+
+def calibrate(device: str = "cpu", *, steps: int = 12) -> Calibration:
+    """Train two small models for a few seconds and take the time: width 32 on 500 nodes, width 64 on 4000."""
+    check_choice("device", device, DEVICES)
+    check_integer("steps", steps, minimum=2)
+    probes = []
+    for nodes, width in ((500, 32), (4000, 64)):
+        source, chain = source_of("erdos_renyi", {"nodes": nodes, "edges": 5 * nodes})
+        shape = Architecture(chain.nodes, width)
+        one = RunConfiguration(source, shape, Parametrization(), Optimizer(0.1), Schedule(20 * shape.context, batch=20))
+        probes.append((shape.parameters, _seconds_per_token(one, device, steps)))
+    (small, fast), (large, slow) = probes
+    per_parameter = max(slow - fast, 0.0) / (large - small)
+    return Calibration(max(fast - per_parameter * small, 0.0), per_parameter, device)
+
+
+def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
+    from scaling_lib.runs.training import train_ensemble
+
+    probe = replace(
+        configuration,
+        schedule=Schedule(steps * configuration.tokens_per_step, batch=configuration.schedule.batch),
+        evaluation=Evaluation(walks=2, curve_points=1),
+    )
+    chain = chain_of(probe.source)
+    train_ensemble(chain, [probe], device=device)  # the first call pays for imports and allocations
+    start = time.monotonic()
+    train_ensemble(chain, [probe], device=device)
+    return (time.monotonic() - start) / probe.schedule.tokens
+
+
 def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str = "cpu", steps: int = 12) -> float:
     """How long training `configurations` one after the other takes on this machine, from a few measured steps.
 
     The largest and the smallest shape are timed for `steps` optimiser steps each; the others lie between them in
     proportion to their parameters. Good to a factor of about 1.5.
     """
-    from scaling_lib.runs.training import train_ensemble
-
     wanted = _checked(configurations)
     check_integer("steps", steps, minimum=2)
     check_choice("device", device, DEVICES)
     by_size = sorted(wanted, key=lambda c: c.architecture.parameters)
     per_token: dict[int, float] = {}
     for configuration in (by_size[0], by_size[-1]):
-        probe = replace(
-            configuration,
-            schedule=Schedule(steps * configuration.tokens_per_step, batch=configuration.schedule.batch),
-            evaluation=Evaluation(walks=2, curve_points=1),
-        )
-        chain = chain_of(probe.source)
         if configuration.architecture.parameters not in per_token:
-            train_ensemble(chain, [probe], device=device)  # the first call pays for imports and allocations
-            start = time.perf_counter()
-            train_ensemble(chain, [probe], device=device)
-            seconds = time.perf_counter() - start
-            per_token[configuration.architecture.parameters] = seconds / probe.schedule.tokens
+            per_token[configuration.architecture.parameters] = _seconds_per_token(configuration, device, steps)
     small, large = min(per_token), max(per_token)
     slope = (per_token[large] - per_token[small]) / max(large - small, 1)
     return sum(

@@ -214,3 +214,21 @@ def test_read_only_needs_a_file_and_refuses_to_add(tmp_path):
 def test_errors_of_the_store_are_ours(tmp_path):
     with pytest.raises(ScalingLabError, match="path must be a path"):
         Store(None)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "fuse.drive", "cifs"])
+def test_a_network_mount_is_refused_and_the_mirror_named(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(store_module, "file_system", lambda path: kind)
+    with pytest.raises(StoreError, match="--mirror"):
+        Store(tmp_path / "runs.db")
+
+
+def test_the_file_system_is_that_of_the_nearest_mount(tmp_path):
+    mounts = tmp_path / "mounts"
+    lines = ["/dev/vda / ext4 rw", "server:/home /home nfs4 rw", "drive /home/my\\040drive fuse.drive rw"]
+    mounts.write_text("\n".join(lines))
+    assert store_module.file_system("/tmp/runs.db", mounts) == "ext4"
+    assert store_module.file_system("/home/me/runs.db", mounts) == "nfs4"
+    assert store_module.file_system("/home/my drive/runs.db", mounts) == "fuse.drive"
+    assert store_module.file_system("/homes/runs.db", mounts) == "ext4"
+    assert store_module.file_system("/tmp/runs.db", tmp_path / "none") == ""

@@ -1,0 +1,46 @@
+"""How `scaling-lab` speaks: JSON alone on standard output, tables for people, our errors in one line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scaling_lib.errors import ScalingLabError
+
+__all__ = ["AsJson", "emit", "one_line_errors", "print_frame"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Our own errors end the command with their one sentence on standard error and exit status 2."""
+    try:
+        yield
+    except ScalingLabError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
+    if as_json:
+        print(json.dumps(payload, allow_nan=False))
+        return
+    table = Table(title=title, show_header=False)
+    for key, value in payload.items():
+        table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def print_frame(frame: pd.DataFrame, title: str) -> None:
+    table = Table(title=title)
+    for column in frame:
+        table.add_column(str(column))
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table)
