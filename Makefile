@@ -7,7 +7,7 @@ EXTRAS ?= book
 VENV := .venv
 RUN := $(VENV)/bin/python
 # What is installed, as a chain: each set holds the one before it. Only the last one tests everything.
-SETS := book book,train book,train,test
+SETS := book book,train book,train,test book,train,test,cluster
 EVERYTHING := $(lastword $(SETS))
 INSTALLED := $(VENV)/.installed-
 

@@ -12,7 +12,7 @@ import typer
 
 from scaling_lib import environment
 from scaling_lib._cli_words import AsJson, one_line_errors, print_frame
-from scaling_lib.errors import invalid
+from scaling_lib.errors import check_choice, check_integer, invalid
 from scaling_lib.pages import claims as ledger_of_claims
 from scaling_lib.runs import experiments, sweeps
 from scaling_lib.runs.records import RunConfiguration
@@ -31,14 +31,14 @@ def experiment_list(
     """The experiments of the book, with the runs, FLOPs and expected minutes of each profile on this machine."""
     with one_line_errors():
         if profile:
-            experiments.check_choice("--profile", profile, experiments.PROFILES[1:])
+            check_choice("--profile", profile, experiments.PROFILES[1:])
         at_work = environment.device()
         speed = None
         if at_work:
             environment.single_thread()
             typer.echo("Measuring this machine for a few seconds ...", err=True)
             speed = sweeps.calibrate(at_work)
-        many = 1 if at_work == "cuda" else _workers(workers, at_work)
+        many = 1 if at_work == "cuda" else _workers(workers)
         rows = []
         for each in experiments.EXPERIMENTS.values():
             for name in each.grids:
@@ -147,7 +147,7 @@ def _swept(
     options: dict[str, Any] = {"device": session.device, "rules": ledger_of_claims.rules_hash()}
     options |= {"checkpoints": path.with_suffix(".checkpoints")}
     if engine == "local":
-        options["workers"] = 1 if session.device == "cuda" else _workers(workers, session.device)
+        options["workers"] = 1 if session.device == "cuda" else _workers(workers)
     else:
         options["engine"] = _engine(engine, session.device, time_budget)
     with Store(path, mirror=mirror) as runs:
@@ -204,8 +204,9 @@ def _points(missing: list[RunConfiguration]) -> list[dict[str, int]]:
     return [{str(name): int(value) for name, value in row.items()} for row in counted.to_dict("records")]
 
 
-def _workers(asked: int | None, device: str) -> int:
-    return (os.cpu_count() or 1) if asked is None else asked
+def _workers(asked: int | None) -> int:
+    cores = os.cpu_count() or 1
+    return cores if asked is None else check_integer("--workers", asked, minimum=1, maximum=cores)
 
 
 def _engine(text: str, device: str, time_budget: float | None) -> Callable:

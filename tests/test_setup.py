@@ -28,12 +28,14 @@ PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().
 LEFT_OUT = {"bench", "all"}
 EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 
-FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "cli"]
+FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "_cli_words", "_cli_runs", "cli"]
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
 NEEDS_TORCH = {
     "models/generators.py",
     "models/transformer.py",
     "models/wrapped.py",
+    "runs/checkpoints.py",
+    "runs/optimizers.py",
     "runs/scoring.py",
     "runs/training.py",
 }

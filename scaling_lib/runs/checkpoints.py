@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from scaling_lib.errors import (
@@ -137,6 +135,8 @@ class Checkpoint:
             "about": json.dumps(about),
             "sha256": _checksum(tensors),
         }
+        from safetensors.torch import save
+
         temporary = self.path.with_suffix(".part")  # nobody else trains this group: the store has one writer
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +156,8 @@ class Checkpoint:
     def _read(self) -> tuple[dict[str, Tensor], dict] | None:
         if not self.path.is_file():
             return None
+        from safetensors import SafetensorError, safe_open
+
         try:
             with safe_open(self.path, framework="pt") as file:
                 described = file.metadata() or {}
@@ -177,6 +179,8 @@ class Checkpoint:
 
 
 def _described(path: Path) -> dict[str, str] | None:
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata()

@@ -68,7 +68,7 @@ def ray_engine(
 
 
 def _on_a_node(ensemble: Ensemble, device: str) -> Any:
-    from scaling_lib.environment import single_thread
+    import torch
 
-    single_thread()
+    torch.set_num_threads(1)
     return train_one(ensemble, device, None, None)

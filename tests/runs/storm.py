@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from scaling_lib.environment import single_thread
 from scaling_lib.runs import checkpoints as kept
 from scaling_lib.runs.checkpoints import Checkpoint
 from scaling_lib.runs.experiments import Experiment, Grid
@@ -87,6 +88,7 @@ def arm(where: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    single_thread()  # with more, sums come out otherwise
     path, folder, where, count = sys.argv[1:]
     begin = Checkpoint.__init__
     Checkpoint.__init__ = lambda self, at, identities, every=0.0: begin(self, at, identities, 0.0)  # at every step
