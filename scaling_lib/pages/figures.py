@@ -185,7 +185,7 @@ def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str])
         shown = " ".join(escape(run[:12]) for run in dict.fromkeys(runs))
         provenance = f"<p>Made from {len(set(runs))} runs: <code>{shown}</code></p>"
     else:
-        provenance = "<p>Computed exactly or by simulation in this cell; no trained run is behind it.</p>"
+        provenance = "<p>Computed exactly or by simulation; no trained run is behind it.</p>"
     summary = f"<summary>Data and runs behind {escape(name)}</summary>"
     return f'<details class="figure-data">{summary}{data}{provenance}</details>'
 
