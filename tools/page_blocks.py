@@ -20,10 +20,11 @@ from scaling_lib.pages.claims import VERDICTS, Row, expected_false_differences, 
 from scaling_lib.pages.figures import check_described, csv_link, details_html, png, table_html
 from scaling_lib.pages.plots import plot_claims
 from scaling_lib.pages.prose import texts
+from scaling_lib.pages.quantities import PAPER_RATE
 from scaling_lib.runs import tables as run_tables
 from scaling_lib.runs.experiments import experiment, source_of
 from scaling_lib.runs.tables import lowest_losses
-from tools.page_numbers import ABSENT
+from tools.page_numbers import ABSENT, brief
 
 if TYPE_CHECKING:
     from tools.pages import Book
@@ -48,6 +49,11 @@ def raw(html: str) -> str:
     return f"```{{raw}} html\n{html}\n```"
 
 
+def anchor(identifier: str) -> str:
+    """The id of a claim's row on its page, without the dots that a script of the theme takes for CSS classes."""
+    return f"claim-{identifier.replace('.', '-')}"
+
+
 def details(name: str, table: pd.DataFrame, runs: list[str]) -> str:
     """What stands below a figure, as in the chapters."""
     return raw(details_html(name, table, runs))
@@ -67,8 +73,10 @@ def kind_of(row: Row) -> str:
 def totals_table(book: "Book") -> str:
     counted = totals(list(book.rows.values()))
     exploratory = pd.Series([row.verdict for row in book.rows.values() if row.exploratory]).value_counts()
-    lines = ["| verdict | claims | of them exploratory | what it says |", "| --- | ---: | ---: | --- |"]
-    lines += [f"| {name} | {counted[name]} | {exploratory.get(name, 0)} | {MEANINGS[name]} |" for name in VERDICTS]
+    lines = ["| verdict | claims |", "| --- | ---: |"]
+    for name in VERDICTS:
+        older = f" ({exploratory[name]} exploratory)" if name in exploratory else ""
+        lines.append(f"| **{name}**: {MEANINGS[name]} | {counted[name]}{older} |")
     return "\n".join(lines)
 
 
@@ -76,8 +84,9 @@ def false_differences(book: "Book") -> str:
     exact, worst = expected_false_differences(list(book.rows.values()))
     found = totals(list(book.rows.values()))["differs"]
     return (
-        f"If every published value were exactly true, chance alone would be expected to give {exact:.2g} verdicts "
-        f"*differs* among ours. At the worst, if every truth lay on the edge of its band, it would give {worst:.2g}. "
+        f"If every published value were exactly true, chance alone would be expected to give {brief(exact)} verdicts "
+        f"*differs* among ours. At the worst, if every truth lay on the edge of its band, it would give "
+        f"{brief(worst)}. "
         f"There are {found}. (Values that are computed exactly have no interval, and take no part in this count.)"
     )
 
@@ -169,7 +178,7 @@ def _claim_row(row: Row, recorded: dict[str, str]) -> str:
     source = "" if claim.source == "the paper" else f"{claim.source}; "
     links = [f'<a href="../notebooks/{claim.chapter}.html">chapter</a>'] if claim.chapter else []
     first = (
-        f'<a class="claim-id" href="#{identifier}"><code>{identifier}</code></a> {escape(claim.claim)}'
+        f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a> {escape(claim.claim)}'
         f"<small>{escape(source)}{escape(claim.place)}{' · ' if links else ''}{' · '.join(links)}</small>"
     )
     if claim.note:
@@ -186,7 +195,9 @@ def _claim_row(row: Row, recorded: dict[str, str]) -> str:
         published += f"<small>{sense}margin {escape(words['margin'])}</small>"
     verdict = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
     cells = (first, published, _ours(row, recorded), verdict)
-    return f'<tr id="{identifier}" data-verdict="{row.verdict}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    return (
+        f'<tr id="{anchor(claim.id)}" data-verdict="{row.verdict}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+    )
 
 
 def _ours(row: Row, recorded: dict[str, str]) -> str:
@@ -255,13 +266,23 @@ def evaluation_errors(book: "Book") -> str:
         rows.append(
             {
                 "table": name,
-                "points L(N, D)": len(best),
-                "median standard error (nats)": f"{best['excess_loss_se'].median():.1e}",
-                "median, % of the excess": f"{relative.median():.2f}",
-                "largest, % of the excess": f"{relative.max():.2f}",
+                "points": len(best),
+                "median (nats)": brief(best["excess_loss_se"].median()),
+                "median (%)": f"{relative.median():.2f}",
+                "largest (%)": f"{relative.max():.2f}",
             }
         )
     return raw(table_html(pd.DataFrame(rows))) if rows else "*No runs are recorded in this build.*"
+
+
+def best_rates(book: "Book") -> str:
+    """How often the best learning rate lies above the paper's largest, where the grid could tell."""
+    runs = book.tables("er-1k-small")
+    if runs is None:
+        return "Our grid that reaches down to it is not recorded yet."
+    best = lowest_losses(runs)
+    above = int((best["learning_rate"] > PAPER_RATE).sum())
+    return f"Of the {len(best)} points $L(N, D)$ of `er-1k-small`, {above} have their best rate above that."
 
 
 # ---------------------------------------------------------------------- origin
@@ -275,13 +296,13 @@ def capacity(book: "Book") -> str:
     same = floors[floors["mean_degree"] == 2 * int(edges) / int(nodes)]
     narrow = lowest_losses(runs, by=("width",)).iloc[0]
     below = same[same["width"] <= narrow["width"]].sort_values("width").iloc[-1]
-    share = below["floor"] / narrow["excess_loss"]
-    verdict = "so capacity may have a share in it" if share > 0.1 else "so it is not what shapes $L(N)$ in these runs"
+    times = narrow["excess_loss"] / below["floor"]
+    verdict = "so capacity may have a share in it" if times < 10 else "so it is not what shapes $L(N)$ in these runs"
     return (
         f"On a graph of {nodes} nodes, no model of width {below['width']:.0f} can come below an excess of about "
-        f"{below['floor']:.1e} nats, however it is trained (as far as our search for the minimum goes). The narrowest "
-        f"that we trained, width {narrow['width']:.0f}, stands at {narrow['excess_loss']:.2f} nats. The floor is "
-        f"{100 * share:.2g} % of that, {verdict}."
+        f"{brief(below['floor'])} nats, however it is trained (as far as our search for the minimum goes). The "
+        f"narrowest that we trained, width {narrow['width']:.0f}, stands at {narrow['excess_loss']:.2f} nats. The floor "
+        f"lies lower by a factor of about {float(f'{times:.1g}'):,.0f}, {verdict}."
     )
 
 
@@ -397,6 +418,7 @@ BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "claims_table": claims_table,
     "entropy_of_weights": entropy_of_weights,
     "batches": batches,
+    "best_rates": best_rates,
     "evaluation_errors": evaluation_errors,
     "capacity": capacity,
     "devices": devices,

@@ -3,6 +3,7 @@
 Each is a function from a `Book` to text; "not recorded" where the table it needs does not ship.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 ABSENT = "not recorded"
 OPTIMIZER = Optimizer(1.0)
+
+
+def brief(number: float, digits: int = 2) -> str:
+    """1e-8 instead of 1e-08."""
+    return re.sub(r"e([+-])0*(\d)", lambda found: f"e{found[1].strip('+')}{found[2]}", f"{number:.{digits}g}")
 
 
 def _published(identifier: str) -> "Callable[[Book], float]":
@@ -70,7 +76,7 @@ NUMBERS: "Mapping[str, Callable[[Book], str]]" = {
     "paper.least_width": lambda book: f"{LEAST_WIDTH}",
     "optimizer.beta1": lambda book: f"{OPTIMIZER.beta1:g}",
     "optimizer.beta2": lambda book: f"{OPTIMIZER.beta2:g}",
-    "optimizer.epsilon": lambda book: f"{OPTIMIZER.epsilon:g}",
+    "optimizer.epsilon": lambda book: brief(OPTIMIZER.epsilon),
     "optimizer.clip": lambda book: f"{OPTIMIZER.clip:g}",
     "optimizer.weight_decay": lambda book: f"{OPTIMIZER.weight_decay:g}",
     "evaluation.walks": lambda book: f"{Evaluation().walks}",
@@ -91,6 +97,11 @@ NUMBERS: "Mapping[str, Callable[[Book], str]]" = {
     "chinchilla.one-over-two": _ratio("chinchilla.2d.mse", "chinchilla.1d.mse"),
     "text-sp-2l.a-plus-b": lambda book: (
         f"{_published('text-sp-2l.a_noemb')(book) + _published('text-sp-2l.b_noemb')(book):.2f}"
+    ),
+    "epoch.gap": lambda book: brief(
+        abs(_published("epoch.lad.alpha")(book) - _published("epoch.huber.alpha")(book))
+        / float(book.rows["epoch.huber.alpha"].claim.spread or 1),
+        1,
     ),
     "steps.batch.least": _factor("er-200-batches", "batch", "min"),
     "steps.batch.most": _factor("er-200-batches", "batch", "max"),

@@ -2,7 +2,8 @@
 
 A page types no result. It names it:
 
-    {{claim:ID.FIELD}}         of a row of the ledger: published, ours, interval, margin, verdict, power, place
+    {{claim:ID.FIELD}}         of a row of the ledger: published, ours, interval, margin, verdict, power, place,
+                               and result, which is ours, interval and verdict in one
     {{setting:NAME.FIELD}}     of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
     {{number:NAME}}            computed from recorded tables or from what is printed: tools/page_numbers.py
     {{block:NAME}}             a paragraph, table or figure: tools/page_blocks.py
@@ -31,10 +32,12 @@ from scaling_lib.pages.claims import VERDICTS, Row, evaluate
 from scaling_lib.pages.prose import texts
 from scaling_lib.runs.experiments import EXPERIMENTS
 from scaling_lib.runs.tables import load_recorded
+from tools.page_blocks import BLOCKS, anchor
+from tools.page_numbers import NUMBERS
 
 FIELD = re.compile(r"\{\{(\w+):([^{}]+)\}\}")
 CHOICE = re.compile(r"(?ms)^:::\{by-verdict\} (\S+)\n(.*?)^:::$")
-FIELDS = ("published", "ours", "interval", "margin", "verdict", "power", "place")
+FIELDS = ("published", "ours", "interval", "margin", "verdict", "power", "place", "result")
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,6 @@ def fill(text: str, book: Book) -> str:
 
 
 def _field(kind: str, name: str, book: Book) -> str:
-    from tools.page_blocks import BLOCKS
-    from tools.page_numbers import NUMBERS
-
     if kind == "claim":
         return _of_claim(name, book)
     if kind == "setting":
@@ -117,10 +117,14 @@ def _of_claim(name: str, book: Book) -> str:
     row = _row(identifier, book)
     if field not in FIELDS:
         raise invalid("field", f"one of {list(FIELDS)}", field, f"correct the field of claim {identifier}")
-    text = escape(texts(row)[field])
-    if field == "verdict":
-        return f'<a class="verdict" href="claims.html#{identifier}">{text}</a>'
-    return text
+    words = texts(row)
+    verdict = f'<a class="verdict" href="claims.html#{anchor(identifier)}">{words["verdict"]}</a>'
+    if field == "verdict" or (field == "result" and row.measured is None):
+        return verdict
+    if field == "result":
+        interval = "" if words["interval"] == words["ours"] else f"{words['interval']}; "
+        return f"{words['ours']} ({interval}{verdict})"
+    return escape(words[field])
 
 
 def _words(identifier: str, body: str, book: Book) -> str:

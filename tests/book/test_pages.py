@@ -70,7 +70,7 @@ def test_a_field_is_the_value_of_its_row(shipped):
     assert pages.fill("{{claim:counting.second_order.ours}}", shipped) == f"{row.measured.value:.3f}"
     assert pages.fill("{{claim:counting.second_order.published}}", shipped) == "-24"
     linked = pages.fill("{{claim:counting.second_order.verdict}}", shipped)
-    assert linked == f'<a class="verdict" href="claims.html#counting.second_order">{row.verdict}</a>'
+    assert linked == f'<a class="verdict" href="claims.html#claim-counting-second_order">{row.verdict}</a>'
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_typed_decimal_is_found():
 def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
     html = page_blocks.claims_table(shipped)
     for identifier, row in shipped.rows.items():
-        assert html.count(f'<tr id="{identifier}" data-verdict="{row.verdict}">') == 1
+        assert html.count(f'<tr id="{page_blocks.anchor(identifier)}" data-verdict="{row.verdict}">') == 1
 
 
 def test_rows_are_grouped_by_verdict_and_all_there(shipped):
