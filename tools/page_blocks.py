@@ -176,7 +176,9 @@ def _claim_row(row: Row, recorded: dict[str, str]) -> str:
     claim, words = row.claim, texts(row)
     identifier = escape(claim.id, quote=True)
     source = "" if claim.source == "the paper" else f"{claim.source}; "
-    links = [f'<a href="../notebooks/{claim.chapter}.html">chapter</a>'] if claim.chapter else []
+    links = (
+        [f'<a href="../notebooks/{claim.chapter}.html">chapter {int(claim.chapter[:2])}</a>'] if claim.chapter else []
+    )
     first = (
         f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a> {escape(claim.claim)}'
         f"<small>{escape(source)}{escape(claim.place)}{' · ' if links else ''}{' · '.join(links)}</small>"
@@ -252,9 +254,9 @@ def batches(book: "Book") -> str:
     slope = -(ends.iloc[1] - ends.iloc[0]) / np.log(best.index[-1] / best.index[0])
     shown = best.map(lambda loss: f"{loss:.3f}")
     shown.index = [f"{tokens:,}" for tokens in best.index]
-    shown.loc["exponent in D, first to last"] = [f"{each:.2f}" for each in slope]
-    shown.columns = [f"batch {batch}" for batch in best.columns]
-    return raw(table_html(shown.reset_index(names="D")))
+    shown.loc["exponent"] = [f"{each:.2f}" for each in slope]
+    shown.columns = [str(batch) for batch in best.columns]
+    return raw(table_html(shown.reset_index(names="D | batch")))
 
 
 def evaluation_errors(book: "Book") -> str:
@@ -301,8 +303,8 @@ def capacity(book: "Book") -> str:
     return (
         f"On a graph of {nodes} nodes, no model of width {below['width']:.0f} can come below an excess of about "
         f"{brief(below['floor'])} nats, however it is trained (as far as our search for the minimum goes). The "
-        f"narrowest that we trained, width {narrow['width']:.0f}, stands at {narrow['excess_loss']:.2f} nats. The floor "
-        f"lies lower by a factor of about {float(f'{times:.1g}'):,.0f}, {verdict}."
+        f"narrowest that we trained, width {narrow['width']:.0f}, stands at {narrow['excess_loss']:.2f} nats. The "
+        f"floor lies lower by a factor of about {float(f'{times:.1g}'):,.0f}, {verdict}."
     )
 
 

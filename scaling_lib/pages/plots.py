@@ -101,7 +101,7 @@ def plot_claims(rows: Sequence[Row]) -> "Figure":
     import matplotlib.pyplot as plt
 
     with style():
-        figure, axes = plt.subplots(figsize=(4.8, 1.2 + 0.5 * len(checked)))
+        figure, axes = plt.subplots(figsize=(4.2, 1.2 + 0.5 * len(checked)))
         for place, row in enumerate(checked):
             _claim_line(axes, -place, row)
         axes.axvline(0, color=COLOURS["grey"], linewidth=0.8)
@@ -112,15 +112,15 @@ def plot_claims(rows: Sequence[Row]) -> "Figure":
         for verdict, (colour, marker) in VERDICT_MARKS.items():
             if any(row.verdict == verdict for row in checked):
                 axes.plot([], [], marker, color=COLOURS[colour], label=verdict)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=9.5)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=10)
     return figure
 
 
 def _claim_line(axes: "Axes", height: float, row: Row) -> None:
     """Name and numbers of one claim; below them band, interval and mark."""
     words, line = texts(row), height - 0.12
-    axes.text(-_EDGE, height + 0.12, row.claim.id, fontsize=9, va="bottom")
-    axes.text(_EDGE, height + 0.12, f"{words['published']}, ours {words['ours']}", fontsize=9, va="bottom", ha="right")
+    axes.text(-_EDGE, height + 0.12, row.claim.id, fontsize=10, va="bottom")
+    axes.text(_EDGE, height + 0.12, f"{words['published']}, ours {words['ours']}", fontsize=10, va="bottom", ha="right")
     band, (low, middle, high) = _in_margins(row)
     left, right = np.clip(band, -_EDGE, _EDGE)
     axes.barh(line, right - left, left=left, height=0.3, color=COLOURS["grey"], alpha=0.25)
@@ -135,7 +135,7 @@ def _claim_line(axes: "Axes", height: float, row: Row) -> None:
         axes.plot(middle, line, marker, fillstyle="none" if row.exploratory else "full", **colour)
         return
     side, align = (-1, "left") if middle < 0 else (1, "right")
-    axes.text(side * (REACH - 0.25), line, f"{middle:+,.0f} margins", fontsize=8, va="center", ha=align)
+    axes.text(side * (REACH - 0.25), line, f"{middle:+,.0f} margins", fontsize=9, va="center", ha=align)
 
 
 def _in_margins(row: Row) -> tuple[list[float], list[float]]:
