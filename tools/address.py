@@ -23,7 +23,7 @@ PLACES = {
 
 
 def wanted(root: Path = ROOT) -> str:
-    """"owner/name" of the repository, from `_config.yml`."""
+    """ "owner/name" of the repository, from `_config.yml`."""
     url = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
     found = re.fullmatch(ADDRESS, url.rstrip("/"))
     if not found:

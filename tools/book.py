@@ -21,6 +21,7 @@ import yaml
 from nbformat import NotebookNode
 
 from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
+from tools.pages import fill_pages
 
 PROFILES = ("recorded", "smoke", "colab", "full")
 SECONDS = {"recorded": 15, "smoke": 90}  # expected for a chapter, on one core
@@ -65,9 +66,10 @@ def _outputs_only(cell: NotebookNode, index: int) -> NotebookNode:
 
 
 def stage(executed: list[Path], folder: Path) -> None:
-    """Copy what Jupyter Book reads into `folder`."""
+    """Copy what Jupyter Book reads into `folder`, the ledger's pages filled."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    fill_pages(folder / "book", executed)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, folder)
     (folder / "notebooks").mkdir()

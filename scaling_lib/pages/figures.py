@@ -33,8 +33,10 @@ __all__ = [
     "MARKERS",
     "Withheld",
     "check_described",
+    "csv_link",
     "details_html",
     "logarithmic",
+    "png",
     "show",
     "style",
     "table_html",
@@ -135,18 +137,23 @@ def show(
     except ImportError:
         raise MissingDependency("figures.show needs IPython: run it in a notebook, or `pip install ipython`.") from None
     display(
-        {"image/png": base64.b64encode(_png(figure)).decode(), "text/plain": f"Figure {name}"},
+        {"image/png": base64.b64encode(png(figure)).decode(), "text/plain": f"Figure {name}"},
         raw=True,
         metadata={"scaling_lib": {"name": name, "caption": caption, "alt": alt}, "image/png": {"alt": alt}},
     )
     display(HTML(details))
 
 
-def _png(figure: "Figure") -> bytes:
-    """The picture in a palette of 128 colours, a third of the size; without a date, so that it is the same bytes."""
+def png(figure: "Figure") -> bytes:
+    """The picture in a palette of 128 colours, a third of the size; without a date, so that it is the same bytes.
+
+    Closes the figure.
+    """
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
     from PIL import Image
 
+    check_instance("figure", figure, Figure, remedy="make it with matplotlib.pyplot.subplots()")
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=144, transparent=True, metadata={"Software": None})
     plt.close(figure)
@@ -173,16 +180,22 @@ def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str])
             f"SHA-256 <code>{escape(table.sha256)}</code>.</p>"
         )
     else:
-        csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
-        link = f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
-        data = f"{table_html(table)}<p>{link}</p>"
+        data = f"{table_html(table)}<p>{csv_link(name, table)}</p>"
     if runs:
         shown = " ".join(escape(run[:12]) for run in dict.fromkeys(runs))
         provenance = f"<p>Made from {len(set(runs))} runs: <code>{shown}</code></p>"
     else:
-        provenance = "<p>Computed exactly or by simulation in this cell; no trained run is behind it.</p>"
+        provenance = "<p>Computed exactly or by simulation; no trained run is behind it.</p>"
     summary = f"<summary>Data and runs behind {escape(name)}</summary>"
     return f'<details class="figure-data">{summary}{data}{provenance}</details>'
+
+
+def csv_link(name: str, table: pd.DataFrame) -> str:
+    """A link, as HTML, that downloads `table` as the file NAME.csv; the data is in the link."""
+    check_text("name", name)
+    check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
+    csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
+    return f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
 
 
 def table_html(table: pd.DataFrame, digits: int = 4) -> str:

@@ -1,5 +1,7 @@
 """Numbers reach the prose from code, and glue takes no literal."""
 
+from dataclasses import replace
+
 import pytest
 
 from scaling_lib.errors import InvalidArgument
@@ -25,6 +27,8 @@ def test_a_row_is_glued_with_its_verdict(glued):
         "beta.published": "1",
         "beta.margin": "0.1",
         "beta.verdict": "differs (exploratory)",
+        "beta.power": "0.98",
+        "beta.place": "nowhere",
     }
 
 
@@ -36,6 +40,28 @@ def test_a_run_table_is_glued_with_its_size(glued):
 def test_a_row_without_runs_says_so(glued):
     prose.glue("beta", Row(CLAIM, None, "not run", exploratory=False))
     assert glued["beta.ours"] == "not run"
+
+
+@pytest.mark.parametrize(
+    ("published", "margin", "measured", "expected"),
+    [
+        (0.34731, 0.00035, Measured(0.347312, 0.347312, 0.347312), ("0.34731", "0.00035", "0.34731", "0.34731")),
+        (4.77e-4, 5e-6, Measured(4.76e-4, 4.7e-4, 4.8e-4), ("0.000477", "5e-6", "0.0004760", "0.0004700 to 0.0004800")),
+        (49131, 0.5, Measured(49131, 49131, 49131), ("49,131", "0.5", "49,131", "49,131")),
+        (-24, 1, Measured(36.8, 36.8, 36.8), ("-24", "1", "36.800", "36.800")),
+        (1e13, 1, None, ("1e13", "1", "not run", "not run")),
+    ],
+)
+def test_digits_follow_the_margin(published, margin, measured, expected):
+    claim = replace(CLAIM, published=published, margin=margin)
+    found = prose.texts(Row(claim, measured, claims.judge(claim, measured), exploratory=False))
+    assert tuple(found[name] for name in ("published", "margin", "ours", "interval")) == expected
+
+
+def test_words_are_published_as_they_stand():
+    claim = replace(CLAIM, published="almost 2", quantity="", margin=None, scope="")
+    found = prose.texts(Row(claim, None, "not run", exploratory=False))
+    assert (found["published"], found["margin"], found["power"]) == ("almost 2", "none", "not run")
 
 
 @pytest.mark.parametrize("literal", [0.75, "0.75", None, [0.75]])

@@ -1,0 +1,157 @@
+"""The ledger's pages: every field is known, every verdict has words, and no number is typed in their prose."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import yaml
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.pages.claims import VERDICTS, Measured, Row, evaluate
+from tests.pages.planted import power_law_runs, surface_runs
+from tools import page_blocks, pages
+from tools.chapters import ROOT
+
+TEMPLATES = [path for path in sorted((ROOT / "book").glob("*.md")) if pages.is_template(path.read_text())]
+PLANTED = {name: surface_runs(name) for name in ("er-1k-small", "er-8k-small")} | {"er-100": power_law_runs(1.0)}
+
+
+def book(tmp_path, tables, verdict=None):
+    """With verdict: every row of a rule is given it, whatever was measured."""
+    rows = evaluate(tables)
+    if verdict is not None:
+        shown = {"differs": Measured(9.0, 8.0, 10.0)}.get(verdict, Measured(1.0, 0.9, 1.1))
+        measured = None if verdict == "not run" else shown
+        rows = [Row(row.claim, measured, verdict, True) if row.claim.judged else row for row in rows]
+    pictures = tmp_path / "drawn"
+    pictures.mkdir()
+    return pages.Book({row.claim.id: row for row in rows}, tables, (), pictures)
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    return book(tmp_path_factory.mktemp("shipped"), pages.recorded_or_none)
+
+
+def test_the_pages_of_the_ledger_are_templates_and_in_the_contents():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    (part,) = [part for part in toc["parts"] if part["caption"] == "The claims"]
+    listed = {entry["file"].removeprefix("book/") for entry in part["chapters"]}
+    assert listed == {path.stem for path in TEMPLATES}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_every_page_fills(shipped, template):
+    filled = pages.fill(template.read_text(), shipped)
+    assert not pages.is_template(filled)
+    assert not re.search(r"\bnan\b|>None<", re.sub(r"base64,[\w+/=]+", "", filled))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_page_fills_whatever_the_verdicts(tmp_path, verdict):
+    """Nothing depends on today's outcomes, nor on any table being there."""
+    none = book(tmp_path, lambda name: None, verdict)
+    for template in TEMPLATES:
+        pages.fill(template.read_text(), none)
+
+
+def test_words_follow_the_verdict(tmp_path):
+    choice = ":::{by-verdict} counting.rate\n" + "\n".join(f"{each}: It is {each}\n  indeed." for each in VERDICTS)
+    for verdict in VERDICTS:
+        folder = tmp_path / verdict.replace(" ", "-")
+        folder.mkdir()
+        filled = pages.fill(f"{choice}\n:::\n", book(folder, lambda name: None, verdict))
+        assert filled == f"It is {verdict}\nindeed.\n"
+
+
+def test_a_field_is_the_value_of_its_row(shipped):
+    row = shipped.rows["counting.second_order"]
+    assert pages.fill("{{claim:counting.second_order.ours}}", shipped) == f"{row.measured.value:.3f}"
+    assert pages.fill("{{claim:counting.second_order.published}}", shipped) == "-24"
+    linked = pages.fill("{{claim:counting.second_order.verdict}}", shipped)
+    assert linked == f'<a class="verdict" href="claims.html#claim-counting-second_order">{row.verdict}</a>'
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{{claim:no.such.ours}}", "no.such"),
+        ("{{claim:counting.rate.opinion}}", "opinion"),
+        ("{{number:no-such}}", "no-such"),
+        ("{{block:no-such}}", "no-such"),
+        ("{{setting:er-100.colour}}", "colour"),
+        ("{{setting:no-such.widths}}", "no-such"),
+        ("{{verdict:counting.rate}}", "verdict"),
+        ("{{counting.rate}}", "counting.rate"),
+        ("{{claim:counting.rate.ours}", "counting.rate"),
+        (":::{by-verdict} no.such\nreproduced: yes\n:::\n", "no.such"),
+        (":::{by-verdict} counting.rate\nreproduced: yes\n:::\n", "'differs'"),
+        (":::{by-verdict} counting.rate\nperhaps: yes\n:::\n", "perhaps"),
+    ],
+)
+def test_an_unknown_field_is_refused_by_name(shipped, text, named):
+    with pytest.raises(InvalidArgument, match=re.escape(named)):
+        pages.fill(text, shipped)
+
+
+# Where decimals may stand: fields, code, math, directives' arguments, citations, links, identifiers of papers.
+ALLOWED = re.compile(
+    r"\{\{.*?\}\}|```.*?```|`[^`]*`|\$[^$]*\$|\{cite[:\w]*\}`[^`]*`|\]\([^)]*\)|arXiv:?\s*\d{4}\.\d{4,5}(v\d+)?",
+    re.DOTALL,
+)
+DECIMAL = re.compile(r"(?<![\w.])[−+-]?\d*\.\d+")
+
+
+def bare_decimals(text):
+    return DECIMAL.findall(ALLOWED.sub(" ", text))
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_no_decimal_is_typed_in_prose(template):
+    assert bare_decimals(template.read_text()) == []
+
+
+def test_a_typed_decimal_is_found():
+    text = "is 0.74, not .5 or -1.25 but $0.1$, `0.2`, {{claim:a.0.3}}, arXiv 2601.10684v1, [x](y-0.4.md) and v1."
+    assert bare_decimals(text) == ["0.74", ".5", "-1.25"]
+
+
+def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
+    html = page_blocks.claims_table(shipped)
+    for identifier, row in shipped.rows.items():
+        assert html.count(f'<tr id="{page_blocks.anchor(identifier)}" data-verdict="{row.verdict}">') == 1
+
+
+def test_rows_are_grouped_by_verdict_and_all_there(shipped):
+    grouped = page_blocks.groups(list(shipped.rows.values()))
+    assert sum(map(len, grouped.values())) == len(shipped.rows)
+    assert all(len({row.verdict for row in rows}) == 1 for rows in grouped.values())
+
+
+def test_runs_lead_to_their_table(tmp_path):
+    trained = book(tmp_path, {"er-100": power_law_runs(1.0)}.get)
+    row = trained.rows["counting.rate"]
+    recorded = dict.fromkeys(row.measured.runs, "er-100")
+    assert '24 runs: <a href="status.html#table-er-100">er-100</a>' in page_blocks._ours(row, recorded)
+
+
+def test_a_figure_for_each_kind_that_has_values(tmp_path):
+    planted = book(tmp_path, PLANTED.get)
+    text = page_blocks.forest(planted)
+    assert {path.stem for path in planted.pictures.iterdir()} == set(re.findall(r":name: (\S+)", text))
+    assert ":name: fig-claims-trained" in text
+
+
+def test_minutes_count_an_ensemble_once():
+    alone = pd.DataFrame({"wall_seconds": [60.0, 120.0], "ensemble_size": [1, 1]})
+    together = pd.DataFrame({"wall_seconds": [60.0, 60.0], "ensemble_size": [2, 2]})
+    assert (page_blocks.minutes(alone), page_blocks.minutes(together)) == (3, 1)
+
+
+@pytest.mark.parametrize(("device", "says"), [("cpu", "ever run on a GPU"), ("cuda: H100", "cuda: H100")])
+def test_what_was_trained_on_is_read_from_the_runs(shipped, device, says):
+    runs = power_law_runs(1.0).assign(device=device)
+    text = page_blocks.devices(replace(shipped, tables=lambda name: runs if name == "er-100" else None))
+    assert says in text
+    assert ("GPU" in text) == (device == "cpu")
