@@ -296,8 +296,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 parameters=_ER_200 | {"edges": 2000},
                 grids={
                     "smoke": Grid((8, 24), (100_000,), (1.0,), seeds=1),
-                    "colab": Grid(_DENSE, (100_000, 400_000, 1_600_000), (0.5, 1.0, 2.0), seeds=2),
-                    "full": Grid(_DENSE, (100_000, 400_000), (0.5, 1.0, 2.0, 4.0), seeds=2),
+                    "colab": Grid(_DENSE, (100_000, 400_000, 1_600_000), (0.25, 0.5, 1.0, 2.0), seeds=2),
+                    "full": Grid(_DENSE, (100_000, 400_000), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=2),
                 },
             ),
             # The paper's figures, at its batch: for a GPU.
