@@ -668,6 +668,20 @@ say(
 )
 
 # %% tags=["remove-input"]
+rates = optima(dense[dense["D"] == more])["optimum"]
+say(
+    "A second thing to see: at D = {more:,} the best learning rate under muP is {narrow:g} at width {first} and {wide:g} at width {last}{verdict}",
+    more=more,
+    narrow=rates.iloc[0],
+    first=rates.index[0],
+    wide=rates.iloc[-1],
+    last=rates.index[-1],
+    verdict=". The transfer that muP promises is a promise for wide models; on the cliff, where models cannot represent the graph, it is not kept."
+    if rates.max() / rates.min() > 2
+    else ", within the factor of 2 that test 2 allows.",
+)
+
+# %% tags=["remove-input"]
 if more > less:
     left = cliff["left above the floor"]
     stuck = cliff.index[cliff["limited by"] == "neither shown"]

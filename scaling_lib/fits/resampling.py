@@ -198,12 +198,12 @@ def jackknife(fit: Fit) -> Resamples:
     ahead = iter(left_out)
 
     def without(size: int) -> dict[str, np.ndarray]:
-        return {"weights": _leaving_out(weights, [next(ahead) for _ in range(size)])}
+        return {"weights": _leaving_out(weights, np.array([next(ahead) for _ in range(size)]))}
 
     return _refits(fit, "jackknife", without, len(left_out), progress=False)
 
 
-def _leaving_out(weights: np.ndarray, places: Sequence[int] | np.ndarray) -> np.ndarray:
+def _leaving_out(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The weights (places, points) with one place at a time set to zero."""
     rows = np.tile(weights, (len(places), 1))
     rows[np.arange(len(places)), places] = 0.0
