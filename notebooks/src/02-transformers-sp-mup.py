@@ -642,26 +642,31 @@ far = cliff[cliff.index > degree]
 half = {name: values[values < 0.5].index.min() for name, values in (("floor", dense_floors.set_index("width")["floor"]), ("loss", losses[more]))}
 labels = cliff.groupby("limited by", sort=False).apply(lambda part: ", ".join(map(str, part.index)), include_groups=False)
 edge = [f"{n} at D = {D:,}" for D, part in dense.groupby("D") for n in optima(part).index[~optima(part)["bracketed"]]]
+drop = (
+    "The trained losses do not come below half a nat here, so that the place of their drop is not seen."
+    if np.isnan(half["loss"])
+    else f"The floor is below half a nat from width {half['floor']} on, the trained models from {half['loss']}, at {half['loss'] / degree:.1f} times the "
+    "mean degree. "
+    + (
+        "**The floor accounts for the narrowest models, and not for the drop that one sees in $L(N)$**, which stands to the right of the floor's cliff, "
+        "where the readout is no hindrance."
+        if half["loss"] > 1.2 * half["floor"]
+        else "**The drop of the trained losses is the cliff of the floor.**"
+    )
+)
 say(
-    "The floor was computed for this very chain (the entropy rates agree to {same:.0e}). By the rule: {labels}. **The floor {verdict}.** At the "
-    "narrowest model, width {narrow}, it makes up {share:.0%} of the excess loss at D = {more:,}; at width {next_} {share_next:.0%}; to the right of "
-    "the mean degree at most {share_far:.1%}. The floor is below half a nat from width {half_floor} on, the trained models from {half_loss}. The drop "
-    "that one sees in $L(N)$ thus stands to the right of the cliff of the floor, at {times:.1f} times the mean degree. There the readout is no "
-    "hindrance.{edge}",
+    "The floor was computed for this very chain (the entropy rates agree to {same:.0e}). By the rule: {labels}. At the narrowest model, width "
+    "{narrow}, the floor makes up {share:.0%} of the excess loss at D = {more:,}; at width {next_} {share_next:.0%}; to the right of the mean degree at "
+    "most {share_far:.1%}. {drop}{edge}",
     same=max(abs(dense_floors["entropy_rate"] - dense_chain.entropy_rate).max(), 1e-16),
     labels="; ".join(f"*{name}*: {widths}" for name, widths in labels.items()),
-    verdict="accounts for the narrowest models only, and not for the cliff in the trained losses"
-    if (cliff["floor ÷ loss"] < 0.5).sum() > 1
-    else "lies close below the trained models",
     narrow=cliff.index[0],
     share=cliff["floor ÷ loss"].iloc[0],
     more=more,
     next_=cliff.index[1],
     share_next=cliff["floor ÷ loss"].iloc[1],
     share_far=far["floor ÷ loss"].max(),
-    half_floor=half["floor"],
-    half_loss=half["loss"],
-    times=half["loss"] / degree,
+    drop=drop,
     edge=f" Widths whose best learning rate is at the edge of its grid (their losses may be too high): {'; '.join(edge)}."
     if edge
     else " Every best learning rate is bracketed.",
@@ -669,24 +674,25 @@ say(
 
 # %% tags=["remove-input"]
 rates = optima(dense[dense["D"] == more])["optimum"]
-say(
-    "A second thing to see: at D = {more:,} the best learning rate under muP is {narrow:g} at width {first} and {wide:g} at width {last}{verdict}",
-    more=more,
-    narrow=rates.iloc[0],
-    first=rates.index[0],
-    wide=rates.iloc[-1],
-    last=rates.index[-1],
-    verdict=". The transfer that muP promises is a promise for wide models; on the cliff, where models cannot represent the graph, it is not kept."
-    if rates.max() / rates.min() > 2
-    else ", within the factor of 2 that test 2 allows.",
-)
+if dense["learning_rate"].nunique() > 1:
+    say(
+        "A second thing to see: at D = {more:,} the best learning rate under muP is {narrow:g} at width {first} and {wide:g} at width {last}{verdict}",
+        more=more,
+        narrow=rates.iloc[0],
+        first=rates.index[0],
+        wide=rates.iloc[-1],
+        last=rates.index[-1],
+        verdict=". The transfer that muP promises is a promise for wide models; over these narrow widths it is not kept."
+        if rates.max() / rates.min() > 2
+        else ", within the factor of 2 that test 2 allows.",
+    )
 
 # %% tags=["remove-input"]
 if more > less:
     left = cliff["left above the floor"]
     stuck = cliff.index[cliff["limited by"] == "neither shown"]
     why = (
-        "Widths {names} are held back by something that is neither their readout nor, over this factor, their data: the floor lets every node have "
+        "Widths {names} are held back mostly by something that is neither their readout nor, over this factor, their data: the floor lets every node have "
         "its perfect vector, while a model has to *compute* these vectors with layers as narrow as its readout, from an embedding that is the "
         "readout itself, and the optimiser has to find them. Which of these it is, these runs do not tell. More tokens may yet move the drop to the "
         "left."
