@@ -146,6 +146,11 @@ def bootstrap(
     resamples = check_integer("resamples", resamples, minimum=2, maximum=10**7)
     check_choice("kind", kind, ("pairs", "wild", "inflated"))
     progress = check_flag("progress", progress)
+    return _refits(fit, kind, _rows(fit, generator, kind), resamples, progress)
+
+
+def _rows(fit: Fit, generator: np.random.Generator, kind: str) -> Callable[[int], dict[str, np.ndarray]]:
+    """What draws the next resamples of a fit: their weights ("pairs") or their y ("wild", "inflated")."""
     problem, points = fit.problem, len(fit.problem.loss)
 
     def pairs(size: int) -> dict[str, np.ndarray]:
@@ -162,7 +167,21 @@ def bootstrap(
             raise invalid("fit", "one whose residuals are smaller than its losses", fit, 'use kind="pairs"')
         return {"y": y}
 
-    return _refits(fit, kind, pairs if kind == "pairs" else wild, resamples, progress)
+    return pairs if kind == "pairs" else wild
+
+
+def _refits_of_each(fits: Sequence[Fit], rows: Sequence[dict[str, np.ndarray]]) -> list[np.ndarray]:
+    """Draws (resamples, parameters) of several fits that differ in their losses only: one batch, so that the cost of a
+    step of the solver is shared by all. rows: the resamples of each fit. Refits that fail are left out."""
+    problem, counts = fits[0].problem, [len(next(iter(each.values()))) for each in rows]
+    start = np.repeat(np.array([each.theta for each in fits]), counts, axis=0)
+    own = np.repeat(np.array([each.problem.y for each in fits]), counts, axis=0)
+    y = np.concatenate([each["y"] for each in rows]) if "y" in rows[0] else own
+    weights = np.concatenate([each["weights"] for each in rows]) if "weights" in rows[0] else None
+    solution = problem.solve(start, weights=weights, y=y)
+    good = solution.converged & (_distinct(fits[0], weights) >= len(fits[0].law.free))
+    draws, ends = problem.natural(solution.theta), np.cumsum(counts)[:-1]
+    return [one[kept] for one, kept in zip(np.split(draws, ends), np.split(good, ends), strict=True)]
 
 
 def jackknife(fit: Fit) -> Resamples:
@@ -179,11 +198,16 @@ def jackknife(fit: Fit) -> Resamples:
     ahead = iter(left_out)
 
     def without(size: int) -> dict[str, np.ndarray]:
-        rows = np.tile(weights, (size, 1))
-        rows[np.arange(size), [next(ahead) for _ in range(size)]] = 0.0
-        return {"weights": rows}
+        return {"weights": _leaving_out(weights, np.array([next(ahead) for _ in range(size)]))}
 
     return _refits(fit, "jackknife", without, len(left_out), progress=False)
+
+
+def _leaving_out(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The weights (places, points) with one place at a time set to zero."""
+    rows = np.tile(weights, (len(places), 1))
+    rows[np.arange(len(places)), places] = 0.0
+    return rows
 
 
 def best_losses(law: Law, runs: pd.DataFrame) -> pd.DataFrame:

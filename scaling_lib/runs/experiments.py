@@ -207,6 +207,8 @@ def _spaced(first: int, ratio: float, count: int) -> tuple[int, ...]:
 
 _ER_200 = MappingProxyType({"nodes": 200, "edges": 1000})
 _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+# Four heads of an even dimension: multiples of 8.
+_DENSE = (8, 16, 24, 32, 40, 48, 64)
 _SP_RATES = tuple(2.0**power for power in range(-9, -2))
 _SMALL = (24, 32, 48, 64, 96)
 _LIMITS = (50_000, 100_000, 200_000)
@@ -296,6 +298,17 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "smoke": Grid((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2, 4)),
                     "colab": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
                     "full": Grid((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=1, epochs=(1, 2, 4, 8)),
+                },
+            ),
+            Experiment(
+                name="er-200-dense",
+                question="Does the capacity floor account for the cliff in L(N)? Mean degree 20, widths on both sides.",
+                ensemble="erdos_renyi",
+                parameters=_ER_200 | {"edges": 2000},
+                grids={
+                    "smoke": Grid((8, 24), (100_000,), (1.0,), seeds=1),
+                    "colab": Grid(_DENSE, (100_000, 400_000, 1_600_000), (0.25, 0.5, 1.0, 2.0), seeds=2),
+                    "full": Grid(_DENSE, (100_000, 400_000), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=2),
                 },
             ),
             # The paper's figures, at its batch: for a GPU.
