@@ -222,8 +222,8 @@ say(
 # *this* model could learn the graph perfectly. A free offset lets the data say so.
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
-smallest = experiment("er-100").configurations("smoke")[:4]  # under smoke: enough to see that everything works
 recorded = lab.recorded("er-100")
+smallest = experiment("er-100").configurations("smoke")[: 4 if recorded.empty else 3]  # enough to see that all works
 own = lab.train("er-100", smallest) if lab.profile == "smoke" else lab.own("er-100")
 runs = recorded if len(recorded) else own
 best = lowest_losses(runs)
