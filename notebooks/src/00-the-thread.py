@@ -241,7 +241,9 @@ else:
 #
 # The ledger of this book holds one row for every quantitative claim. A row's rule is fixed before the runs that it
 # judges: our value is *reproduced* if the whole 95 % interval of the difference lies within the margin, *differs* if it
-# lies outside altogether, and is *inconclusive* otherwise. Runs older than their rule make a verdict *exploratory*.
+# lies outside altogether, and is *inconclusive* otherwise; or *not testable* at this size, if the interval is so wide that
+# the rule could hardly have said *differs* even of a truth two margins away. Runs older than their rule make a verdict
+# *exploratory*.
 
 # %%
 rows = claims.evaluate({"er-100": runs}.get)
