@@ -30,6 +30,7 @@ EXAMPLES = [
     (tables.record_result, {"frame": FRAME[["N", "loss"]], "name": "small", "how": "by hand", "folder": FOLDER}),
     (tables.manifest, {"folder": FOLDER}),
     (store.Store, {"path": FOLDER / "other.db", "mirror": None, "read_only": True}),
+    (store.file_system, {"path": FOLDER / "runs.db", "mounts": FOLDER / "mounts"}),
     (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),
     (STORE.missing, {"configurations": [planted.configuration()]}),
     (STORE.add, {"records": RECORDS}),

@@ -1,0 +1,106 @@
+"""Models per hour of a grid, beside the eager loop that a user would write; and what a second worker is worth.
+
+    python -m benchmarks.sweep [--json] [--rounds 5] [--experiments er-200 er-1k-small] [--profiles smoke colab]
+
+Per shape of a grid (width, vocabulary, batch), steps per second of ours and of `PlainDecoder` (benchmarks/training.py)
+are measured in the same rounds, one after the other; a grid's models per hour follow from the steps of its runs. That
+is training alone, in one process. The second measurement is a sweep itself, store and checkpoints included: the same
+16 small runs with one worker and with two, interleaved, wall seconds. On a machine with something else to do its ratio
+says nothing.
+
+    models_per_hour   experiment and profile -> ours, eager, ratio
+    two_workers       median, least, greatest of (seconds with one) / (seconds with two)
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+
+from benchmarks.training import measure
+from scaling_lib.runs.experiments import EXPERIMENTS, Experiment, Grid
+from scaling_lib.runs.store import Store
+from scaling_lib.runs.sweeps import sweep
+
+WORKLOAD = Experiment(
+    name="workload",
+    question="Is a second worker worth a second core?",
+    ensemble="erdos_renyi",
+    parameters={"nodes": 200, "edges": 1000},
+    grids={"smoke": Grid((32, 48, 64, 96), (60_000,), (0.5, 1.0), seeds=2)},
+)
+
+
+def models_per_hour(name: str, profile: str, rounds: int, speeds: dict[tuple[int, int, int], dict]) -> dict[str, float]:
+    """Of the whole grid, from the steps per second of each of its shapes; `speeds` keeps what was measured."""
+    asked = EXPERIMENTS[name]
+    grid, nodes = asked.grids[profile], int(asked.parameters["nodes"])
+    models, seconds = 0, {"ours": 0.0, "plain": 0.0}
+    for width in grid.widths:
+        for batch in grid.batches:
+            shape = (nodes, width, batch)
+            if shape not in speeds:
+                speeds[shape] = measure(nodes, width, rounds, batch, gpt2=False)["steps_per_s"]
+            for tokens in grid.tokens:
+                for epochs in grid.epochs:
+                    runs = len(grid.learning_rates) * grid.seeds
+                    models += runs
+                    for who in seconds:
+                        seconds[who] += runs * epochs * tokens / (batch * asked.context) / speeds[shape][who]
+    return {
+        "models": models,
+        "ours": 3600 * models / seconds["ours"],
+        "eager": 3600 * models / seconds["plain"],
+        "ratio": seconds["plain"] / seconds["ours"],
+    }
+
+
+def two_workers(rounds: int) -> dict[str, float]:
+    runs = WORKLOAD.configurations("smoke")
+    ratios = []
+    for _ in range(rounds):
+        seconds = {}
+        for workers in (1, 2):
+            with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "runs.db") as store:
+                begin = time.perf_counter()
+                sweep(runs, store, workers=workers, checkpoints=Path(folder) / "kept", progress=False)
+                seconds[workers] = time.perf_counter() - begin
+        ratios.append(seconds[1] / seconds[2])
+    return {"median": statistics.median(ratios), "least": min(ratios), "greatest": max(ratios)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--experiments", nargs="+", choices=list(EXPERIMENTS), default=["er-200", "er-1k-small"])
+    parser.add_argument("--profiles", nargs="+", choices=["smoke", "colab", "full"], default=["smoke", "colab"])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    speeds: dict[tuple[int, int, int], dict] = {}
+    result: dict[str, Any] = {"models_per_hour": {}, "torch": torch.__version__}
+    for name in arguments.experiments:
+        for profile in arguments.profiles:
+            found = models_per_hour(name, profile, arguments.rounds, speeds)
+            result["models_per_hour"][f"{name} {profile}"] = found
+            if not arguments.json:
+                told = f"{found['models']:4.0f} models: {found['ours']:8.0f} an hour, {found['eager']:8.0f} by the eager loop"
+                print(f"{name:14s} {profile:6s} {told}, {found['ratio']:.2f}x", flush=True)
+    result["two_workers"] = two_workers(arguments.rounds)
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        spread = result["two_workers"]
+        print(f"two workers: {spread['median']:.2f}x one ({spread['least']:.2f} to {spread['greatest']:.2f})")
+
+
+if __name__ == "__main__":
+    main()
