@@ -92,7 +92,7 @@ def main() -> None:
             found = models_per_hour(name, profile, arguments.rounds, speeds)
             result["models_per_hour"][f"{name} {profile}"] = found
             if not arguments.json:
-                told = f"{found['models']:4.0f} models: {found['ours']:8.0f} an hour, {found['eager']:8.0f} by the eager loop"
+                told = f"{found['models']:4.0f} models: {found['ours']:8.0f} an hour, eager {found['eager']:8.0f}"
                 print(f"{name:14s} {profile:6s} {told}, {found['ratio']:.2f}x", flush=True)
     result["two_workers"] = two_workers(arguments.rounds)
     if arguments.json:
