@@ -338,7 +338,8 @@ if len(best):
     )
 
 # %% [markdown]
-# Now the four routes again, on runs this time, with nobody to say which is right. The envelope needs learning curves, which the runs carry; they are cosine curves.
+# Now the routes again, on runs this time, with nobody to say which is right: the law with the floor known, the law with the floor fitted, as everybody else must, and the paper's grid on a
+# kernel surface. (Approach 2 would need its own design, several sizes at equal $C$; approach 1 learning curves whose schedule does not end, and ours are cosines.)
 
 # %% tags=["hide-input"]
 if len(best):
@@ -368,8 +369,10 @@ if len(best):
     )
 
 # %% [markdown]
-# **What it means.** At this size an allocation can be computed, and its routes can be seen to disagree by more than their bands. What it does not mean: that these exponents hold further out.
-# A third of these cells lies where steps, not tokens, are scarce (chapter 2), and there $D$ counts optimiser steps in disguise.
+# **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at the figure again before you believe any of them: the two narrowest widths
+# hardly gain from more tokens, and the narrowest even loses by some. They lie on the cliff of chapter 2, where a model has too few dimensions for the graph or is too narrow to be trained in so few
+# steps. A sum of two powers has no cliff. Whoever fits it across one gets an $\alpha$ that is large because of the cliff and says nothing about wider models. What it does *not* mean: that
+# these exponents hold for the paper's models, which all lie to the right of it.
 
 # %% [markdown]
 # ## The Chinchilla points
