@@ -142,8 +142,11 @@ class Session:
             check_instance(f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)")
             for i, c in enumerate(configurations)
         ]
-        with Store(self.store_path(name), wait=_PATIENCE) as store:
-            sweep(wanted, store, device=self.device, rules=claims.rules_hash())
+        path = self.store_path(name)
+        # A runtime that ends in the middle goes on there; what Colab lacks is at worst this.
+        kept = path.with_suffix(".checkpoints") if importlib.util.find_spec("safetensors") is not None else None
+        with Store(path, wait=_PATIENCE) as store:
+            sweep(wanted, store, device=self.device, rules=claims.rules_hash(), checkpoints=kept)
             frame = store.frame().set_index("identity", drop=False)
         order = list(dict.fromkeys(configuration.identity for configuration in wanted))
         return frame.loc[order].reset_index(drop=True)
