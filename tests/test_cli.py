@@ -14,7 +14,7 @@ from scaling_lib.cli import app
 from scaling_lib.runs import experiments
 from scaling_lib.runs.store import Store
 from tests.runs import planted
-from tests.runs.test_sweeps import TINY
+from tests.runs.tiny import TINY
 
 run = CliRunner().invoke
 

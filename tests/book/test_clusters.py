@@ -17,7 +17,7 @@ SCRIPTS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 STUB = f"""#!{sys.executable}
 from dataclasses import replace
 from scaling_lib.runs import experiments
-from tests.runs.test_sweeps import TINY
+from tests.runs.tiny import TINY
 tiny = replace(TINY, name="er-1k-small", grids={{"full": TINY.grids["smoke"]}})
 experiments.EXPERIMENTS = experiments.EXPERIMENTS | {{"er-1k-small": tiny}}
 from scaling_lib.cli import app

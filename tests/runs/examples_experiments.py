@@ -6,7 +6,7 @@ from pathlib import Path
 from scaling_lib.runs import experiments, sweeps
 from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.store import Store
-from tests.runs.test_sweeps import TINY
+from tests.runs.tiny import TINY
 
 GRID = {"widths": (8,), "tokens": (1000,), "learning_rates": (1.0,), "seeds": 1, "batches": (4,), "epochs": (1,)}
 RECIPE = {"nodes": 12, "edges": 30}

@@ -9,24 +9,17 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 
 from scaling_lib.environment import single_thread
 from scaling_lib.runs import checkpoints as kept
 from scaling_lib.runs.checkpoints import Checkpoint
-from scaling_lib.runs.experiments import Experiment, Grid
-from scaling_lib.runs.records import Evaluation
+from scaling_lib.runs.experiments import Grid
 from scaling_lib.runs.store import Store
 from scaling_lib.runs.sweeps import sweep
+from tests.runs.tiny import TINY
 
-STORM = Experiment(
-    name="storm",
-    question="Does a sweep survive?",
-    ensemble="erdos_renyi",
-    parameters={"nodes": 12, "edges": 30},
-    grids={"smoke": Grid((8, 16), (2000, 4000), (0.1, 1.0), seeds=2, batches=(4,))},
-    context=10,
-    evaluation=Evaluation(walks=4, curve_points=3),
-)
+STORM = replace(TINY, name="storm", grids={"smoke": Grid((8, 16), (2000, 4000), (0.1, 1.0), seeds=2, batches=(4,))})
 RUNS = STORM.configurations("smoke")
 
 

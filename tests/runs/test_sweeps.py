@@ -5,20 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.runs.experiments import Experiment, Grid
-from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.store import Store
 from scaling_lib.runs.sweeps import ensembles_of, expected_seconds, shard_of, sweep
+from tests.runs.tiny import TINY
 
-TINY = Experiment(
-    name="tiny",
-    question="Does a sweep work?",
-    ensemble="erdos_renyi",
-    parameters={"nodes": 12, "edges": 30},
-    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batches=(4,))},
-    context=10,
-    evaluation=Evaluation(walks=4, curve_points=2),
-)
 RUNS = TINY.configurations("smoke")
 
 

@@ -4,8 +4,19 @@ from dataclasses import replace
 
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.experiments import source_of
+from scaling_lib.runs.experiments import Experiment, Grid, source_of
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+
+# Sixteen runs in four ensembles, less than a second in all.
+TINY = Experiment(
+    name="tiny",
+    question="Does a sweep work?",
+    ensemble="erdos_renyi",
+    parameters={"nodes": 12, "edges": 30},
+    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batches=(4,))},
+    context=10,
+    evaluation=Evaluation(walks=4, curve_points=2),
+)
 
 SOURCE, CHAIN = source_of("erdos_renyi", {"nodes": 12, "edges": 30}, 0)
 
