@@ -859,8 +859,8 @@ if len(wide_grid):
         name="fig-early-grid",
         caption="Excess loss on ER 1000/5000 against tokens at three widths: the minimum over all learning rates (solid) and over 0.1 only, the largest that the paper tried (dashed).",
         alt="Log-log plot. Three solid curves fall and flatten; three dashed ones lie above them, nearly level at first, then falling steeply.",
-        table=pd.concat([best.assign(rates=label) for label, best in minima.items()])[["rates", "width", "D", "learning_rate", "excess_loss"]],
-        runs=list(wide_grid["identity"]),
+        table=pd.concat([best[best["width"].isin(shown_widths)].assign(rates=label) for label, best in minima.items()])[["rates", "width", "D", "learning_rate", "excess_loss"]],
+        runs=list(dict.fromkeys(identity for best in minima.values() for identity in best["identity"])),
     )
 
 # %% tags=["remove-input"]
