@@ -68,6 +68,19 @@ def _factor(name: str, knob: str, which: str) -> "Callable[[Book], str]":
     return number
 
 
+def _scatter(which: str) -> "Callable[[Book], str]":
+    """Of the excess loss over the seeds of er-100 at one D, per cent of its mean: the least or largest over D."""
+
+    def number(book: "Book") -> str:
+        runs = book.tables("er-100")
+        if runs is None:
+            return ABSENT
+        over_seeds = lowest_losses(runs, by=("D", "seed")).groupby("D")["excess_loss"]
+        return f"{100 * getattr(over_seeds.std() / over_seeds.mean(), which)():.0f}"
+
+    return number
+
+
 NUMBERS: "Mapping[str, Callable[[Book], str]]" = {
     "claims": lambda book: f"{len(book.rows)}",
     "judged": lambda book: f"{sum(row.claim.judged for row in book.rows.values())}",
@@ -106,5 +119,7 @@ NUMBERS: "Mapping[str, Callable[[Book], str]]" = {
     "steps.batch.least": _factor("er-200-batches", "batch", "min"),
     "steps.batch.most": _factor("er-200-batches", "batch", "max"),
     "steps.epochs.least": _factor("er-200-epochs", "epochs", "min"),
+    "fitters.scatter.least": _scatter("min"),
+    "fitters.scatter.most": _scatter("max"),
     "steps.epochs.most": _factor("er-200-epochs", "epochs", "max"),
 }
