@@ -14,7 +14,8 @@ FOLDER = Path(scaling_lib.__file__).parent / "recorded"
 RUN_TABLES = [name for name, entry in manifest(FOLDER).items() if "runs" in entry]
 
 # The same configuration on another CPU: float32 sums in another order, grown by 100 steps of training. Written before
-# the first comparison; facts of the tool chain put code paths at 1e-5 after 60 steps, growing with training.
+# the first comparison; facts of the tool chain put code paths at 1e-5 after 60 steps, growing with training (and with
+# the learning rate: at 4, the largest, 3e-4 after 100 steps with two threads in place of one).
 TOLERANCE = 0.05
 
 
@@ -46,7 +47,8 @@ def test_a_random_row_can_be_made_again(name):
     from scaling_lib.runs.training import train_ensemble
 
     frame = load_recorded(name)
-    cheap = frame[(frame["status"] == "ok") & (frame["N"] * frame["D"] * frame["epochs"] < 2e10)]
+    short = (frame["N"] * frame["D"] * frame["epochs"] < 2e10) & (frame["optimizer_steps"] <= 200)  # see TOLERANCE
+    cheap = frame[(frame["status"] == "ok") & short]
     row = cheap.iloc[np.random.default_rng().integers(len(cheap))]  # another row every time: all must hold
     (record,) = records_of(frame[frame["identity"] == row["identity"]])
     (result,) = train_ensemble(chain_of(record.configuration.source), [record.configuration])
