@@ -65,6 +65,18 @@ def test_a_planted_truth_gives_its_verdict(identifier):
     assert wrong.count("differs") >= 0.8 * SIMULATIONS, wrong
 
 
+def test_a_forecast_can_fail():
+    """The largest width's loss two margins from what was forecast; a narrower width does not count."""
+    claim = next(each for each in claims.ledger() if each.id == "forecast.er-8k")
+    runs = surface_runs("er-8k-small")
+    for truth, verdict in ((claim.published, "reproduced"), (claim.published - 2 * claim.margin, "differs")):
+        widest = runs[runs["width"] == runs["width"].max()]
+        scaled = widest.assign(excess_loss=truth * widest["excess_loss"] / widest["excess_loss"].min())
+        scaled["loss"] = scaled["entropy_rate"] + scaled["excess_loss"]
+        assert row_of(claim.id, {"er-8k-small": scaled}.get)[2] == verdict
+    assert row_of(claim.id, {"er-8k-small": runs[runs["width"] < runs["width"].max()]}.get)[2] == "not run"
+
+
 def test_every_rule_on_runs_of_our_own_is_planted():
     """The exponents of the paper's other graphs are the same code as the two that are planted."""
     ours = {c.id for c in claims.ledger() if c.quantity.startswith(("er-100", "er-1k-small", "er-8k-small"))}

@@ -48,7 +48,7 @@ def test_a_random_row_can_be_made_again(name):
 
     frame = load_recorded(name)
     short = (frame["N"] * frame["D"] * frame["epochs"] < 2e10) & (frame["optimizer_steps"] <= 200)  # see TOLERANCE
-    cheap = frame[(frame["status"] == "ok") & short]
+    cheap = frame[(frame["status"] == "ok") & (short if short.any() else frame["N"] == frame["N"].min())]
     row = cheap.iloc[np.random.default_rng().integers(len(cheap))]  # another row every time: all must hold
     (record,) = records_of(frame[frame["identity"] == row["identity"]])
     (result,) = train_ensemble(chain_of(record.configuration.source), [record.configuration])
