@@ -338,6 +338,15 @@ if len(best):
     )
 
 # %% [markdown]
+# The same 25 points with a model's size counted in three ways: all parameters (the paper's $N$), those without embeddings (Kaplan's), and the width. Here the floor is fitted, as it would have to be
+# on other data; *growth* is how fast $N$ grows with that size over the grid, and $a$ is the exponent of *that* size in $C = 6ND$.
+
+# %%
+if len(best):
+    by_size = reconciliation.exponents_by_size(best.assign(loss=best["loss"].astype(float)), objective="log-ols")
+    display(by_size[["alpha", "alpha_se", "beta", "beta_se", "growth", "a", "b"]].round(2))
+
+# %% [markdown]
 # Now the routes again, on runs this time, with nobody to say which is right: the law with the floor known, the law with the floor fitted, as everybody else must, and the paper's grid on a
 # kernel surface. (Approach 2 would need its own design, several sizes at equal $C$; approach 1 learning curves whose schedule does not end, and ours are cosines.)
 

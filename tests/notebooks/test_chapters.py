@@ -112,6 +112,35 @@ def test_one_figure_a_cell_and_no_long_function(source):
                 assert length <= LONGEST_FUNCTION, f"{cell.id}: {node.name} belongs in scaling_lib"
 
 
+# Decimals that stand in the prose of a chapter because nobody computes them: quoted from a paper or numbers of its
+# sections, part of a rule or of what an exercise asks, or known from a table. All others come from code.
+GIVEN = {
+    "01-graph-walks-entropy": {"3.1", "0.01"},
+    "02-transformers-sp-mup": {"0.01", "0.02", "0.6", "0.4", "0.1", "0.5", "0.35", "5.3", "5.4", "0.85"},
+    "03-power-laws-bias": {"1.85", "2.1", "0.01"},
+    "04-chinchilla-allocation": {"0.7", "1.70", "1.90", "1.817", "0.94", "0.2849", "0.28", "0.3"},
+}
+ELSEWHERE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\(http[^)]*\)|arXiv \d{4}\.\d{5}(v\d)?", re.DOTALL)
+DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\w)")
+
+
+def typed_decimals(text: str) -> set[str]:
+    """Decimals outside of formulas, code, links and identifiers of papers."""
+    return set(DECIMAL.findall(ELSEWHERE.sub(" ", text)))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=stem)
+def test_no_number_of_ours_is_typed_in_the_prose(source):
+    cells = [cell for cell in chapters.from_source(source).cells if cell.cell_type == "markdown"]
+    typed = {number for cell in cells for number in typed_decimals(cell.source)}
+    assert typed == GIVEN.get(source.stem, set()), "display it with say(), or say in GIVEN that it is quoted"
+
+
+def test_a_typed_number_is_found():
+    text = "is 0.74, not $0.1$ or `0.2` ([x](https://a.b/0.3.html), arXiv 2601.10684v1, v1.2): 0.5."
+    assert typed_decimals(text) == {"0.74", "0.5"}
+
+
 def glued_literals(tree: ast.AST) -> list[str]:
     """The calls of `glue` whose argument is no object's name: numbers, texts, formulas, lists, or names of such."""
     assigned = {
