@@ -20,7 +20,7 @@ from scaling_lib.runs.experiments import experiment
 __all__ = ["KNOWN"]
 
 
-def _exactly(value: float) -> Measured:
+def _exactly(value: float | np.number) -> Measured:
     return Measured(float(value), float(value), float(value))
 
 
@@ -78,7 +78,7 @@ def ba_degree_exponent() -> Measured:
     data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
     begin = tails.best_minimum(share=0.1, **data)
     fitted = tails.fit_tail(family="power_law", minimum=begin, **data)
-    return _with_fisher_error(fitted.parameters[0], begin, len(counts) - 1, counts[begin:].sum())
+    return _with_fisher_error(float(fitted.parameters[0]), begin, len(counts) - 1, float(counts[begin:].sum()))
 
 
 def _with_fisher_error(exponent: float, begin: int, end: int, observations: float) -> Measured:
