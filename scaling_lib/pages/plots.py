@@ -135,7 +135,7 @@ def _claim_line(axes: "Axes", height: float, row: Row) -> None:
         axes.plot(middle, line, marker, fillstyle="none" if row.exploratory else "full", **colour)
         return
     side, align = (-1, "left") if middle < 0 else (1, "right")
-    axes.text(side * (REACH - 0.25), line, f"{middle:+,.0f} margins", fontsize=9, va="center", ha=align)
+    axes.text(side * REACH, line - 0.17, f"{middle:+,.0f} margins", fontsize=9, va="top", ha=align)
 
 
 def _in_margins(row: Row) -> tuple[list[float], list[float]]:
