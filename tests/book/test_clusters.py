@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from scaling_lib.cli import app
 from scaling_lib.runs.store import Store
 from tests.runs.test_sweeps import RUNS
 
@@ -40,6 +44,7 @@ def shell(script: str, folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow  # five processes that import torch: half a minute
 def test_the_array_of_shards_merges_to_the_whole_grid(tmp_path):
     (job,) = (script for script in SCRIPTS if script.startswith("#!/bin/bash"))
     (merge,) = (script for script in SCRIPTS if "runs merge" in script)
@@ -62,11 +67,5 @@ def test_the_pages_options_are_those_of_the_commands():
     for script in SCRIPTS:
         for line in re.findall(r"scaling-lab (?:sweep|runs \w+)[^\n#]*", script.replace("\\\n", " ")):
             verb = line.split()[1:3] if line.split()[1] == "runs" else line.split()[1:2]
-            done = subprocess.run(
-                [sys.executable, "-m", "scaling_lib.cli", *verb, "--help"],
-                capture_output=True,
-                text=True,
-                check=False,
-                env=os.environ | {"COLUMNS": "200"},
-            )
+            done = CliRunner().invoke(app, [*verb, "--help"], env={"COLUMNS": "200"})
             assert set(re.findall(r"--[\w-]+", line)) <= set(re.findall(r"--[\w-]+", done.stdout)), line
