@@ -15,7 +15,7 @@ from scaling_lib._cli_runs import experiment_list, runs_app, sweep_experiment, t
 from scaling_lib._cli_words import AsJson, emit, one_line_errors, print_frame
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import InvalidArgument, ScalingLabError, check_choice, check_integer, invalid
+from scaling_lib.errors import ScalingLabError, check_choice, check_integer, invalid
 from scaling_lib.fits import intervals, planner, resampling
 from scaling_lib.fits.fitting import OBJECTIVES, Fit, fit
 from scaling_lib.fits.laws import (
@@ -34,7 +34,7 @@ from scaling_lib.pages.plots import plot_fit
 from scaling_lib.runs import experiments
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.store import Store
-from scaling_lib.runs.tables import load_recorded
+from scaling_lib.runs.tables import recorded_or_none
 
 __all__ = ["app"]
 
@@ -239,18 +239,11 @@ def claims(
 ) -> None:
     """The ledger of claims with its verdicts."""
     with one_line_errors():
-        rows = ledger_of_claims.evaluate(_recorded_or_none if store is None else _from_store(store))
+        rows = ledger_of_claims.evaluate(recorded_or_none if store is None else _from_store(store))
         if as_json:
             print(json.dumps({"claims": [row.as_dict() for row in rows]}, allow_nan=False))
             return
         print_frame(ledger_of_claims.ledger_frame(rows), "Claims")
-
-
-def _recorded_or_none(name: str) -> pd.DataFrame | None:
-    try:
-        return load_recorded(name)
-    except InvalidArgument:
-        return None
 
 
 def _from_store(path: Path) -> Any:
@@ -269,7 +262,7 @@ def _from_store(path: Path) -> Any:
 
     def table(name: str) -> pd.DataFrame | None:
         if name not in experiments.EXPERIMENTS:
-            return _recorded_or_none(name)
+            return recorded_or_none(name)
         asked = experiments.experiment(name)
         recipe = (asked.ensemble, tuple(sorted(asked.parameters.items())), asked.graph_seed)
         own = frame[[each == recipe for each in made_of]]

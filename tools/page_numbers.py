@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from scaling_lib.fits.public_tables import published_exponents
+from scaling_lib.pages._known import caption_ratios
 from scaling_lib.pages.quantities import LEAST_WIDTH, PAPER_RATE
 from scaling_lib.runs.records import Evaluation, Optimizer
 from scaling_lib.runs.tables import lowest_losses
@@ -37,18 +38,12 @@ def _ratio(above: str, below: str, form: str = ".1f") -> "Callable[[Book], str]"
 
 def _caption(figure: int, variable: str) -> "Callable[[Book], str]":
     """MSE of the exponential over that of the power law, from the caption of a figure."""
-
-    def number(book: "Book") -> str:
-        row = published_exponents().set_index("figure").loc[figure]
-        return f"{row[f'mse_{variable}_exponential'] / row[f'mse_{variable}_power']:.2g}"
-
-    return number
+    return lambda book: f"{caption_ratios(variable)[figure]:.2g}"
 
 
 def _captions(variable: str, which: str) -> "Callable[[Book], str]":
     def number(book: "Book") -> str:
-        table = published_exponents()
-        ratios = table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]
+        ratios = caption_ratios(variable)
         return f"{getattr(ratios, which)():.2g}" if ratios.max() < 100 else f"{getattr(ratios, which)():.3g}"
 
     return number

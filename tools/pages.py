@@ -27,11 +27,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, invalid
+from scaling_lib.errors import invalid
 from scaling_lib.pages.claims import VERDICTS, Row, evaluate
 from scaling_lib.pages.prose import texts
 from scaling_lib.runs.experiments import EXPERIMENTS
-from scaling_lib.runs.tables import load_recorded
+from scaling_lib.runs.tables import recorded_or_none
 from tools.fitter_blocks import FITTER_BLOCKS
 from tools.page_blocks import BLOCKS, anchor
 from tools.page_numbers import NUMBERS
@@ -53,14 +53,6 @@ class Book:
     tables: Callable[[str], pd.DataFrame | None]
     executed: tuple[Path, ...]
     pictures: Path
-
-
-def recorded_or_none(name: str) -> pd.DataFrame | None:
-    """A table that ships with the library, None where it does not."""
-    try:
-        return load_recorded(name)
-    except InvalidArgument:
-        return None
 
 
 def fill_pages(folder: Path, executed: list[Path]) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from scaling_lib.environment import single_thread
 from scaling_lib.fits import allocation
 from scaling_lib.fits.datasets import ChinchillaPoints, chinchilla_points
 from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.intervals import student_mean
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
 from scaling_lib.fits.resampling import bootstrap
 from scaling_lib.fits.surfaces import kernel_ridge, neural_regression, resampled_surfaces
@@ -61,8 +61,7 @@ def one_dimensional(points: ChinchillaPoints) -> Iterator[Result]:
     curves = fit_each(PowerLaw(variable="D"), points.table, by="N", within=0.01, smallest=4, objective="huber")
     exponents = np.sort(curves["beta"].to_numpy())[1:-1]
     for name, values in (("1d.mse", curves["mse"].to_numpy()), ("1d.beta", exponents)):
-        half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-        yield name, float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+        yield name, *student_mean(values)
 
 
 def windows(points: ChinchillaPoints) -> Iterator[Result]:

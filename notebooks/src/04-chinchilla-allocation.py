@@ -43,7 +43,6 @@ import pandas as pd
 from numpy.random import default_rng
 
 from scaling_lib import environment
-from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits import allocation, planner, reconciliation
 from scaling_lib.fits.datasets import chinchilla_points
 from scaling_lib.fits.fitting import fit
@@ -54,14 +53,9 @@ from scaling_lib.pages.figures import COLOURS, MARKERS, Withheld, logarithmic, s
 from scaling_lib.pages.live import Mark, Panel, curve_panel, show_live
 from scaling_lib.pages.prose import say
 from scaling_lib.pages.quantities import excess_surface
-from scaling_lib.runs.tables import load_recorded, lowest_losses
+from scaling_lib.runs.tables import lowest_losses, recorded_or_none
 
 lab = environment.begin(profile)
-has_results = True
-try:
-    load_recorded("chinchilla-results")
-except InvalidArgument:  # a library without its recorded tables
-    has_results = False
 
 # %% [markdown]
 # ## A budget
@@ -457,8 +451,9 @@ say(
 spread.loc[["E", "alpha", "beta", "gamma", "a"]].round(3)
 
 # %% tags=["remove-input"]
-ours = load_recorded("chinchilla-results").set_index("quantity") if has_results else None
+ours = recorded_or_none("chinchilla-results")  # None: a library without its recorded tables
 if ours is not None:
+    ours = ours.set_index("quantity")
     say(
         "So $a$ is robust *to the floor*. It is not robust to everything: on the real points $a$ = {none:.3f} with none of the largest losses left out, {five:.3f} with five, {eighty:.3f} with eighty. "
         "The choice of window moves it by several of the standard errors in the table, and no bootstrap knows. (Computed once on the real points, whose file has the sha256 {sha}, and recorded; "

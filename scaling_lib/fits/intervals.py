@@ -41,6 +41,7 @@ __all__ = [
     "percentile",
     "profile",
     "stretched",
+    "student_mean",
     "wald",
 ]
 
@@ -203,6 +204,14 @@ def _profile_search(fit: Fit, parameter: str, quantile: float) -> tuple[float, f
     if not np.isfinite(step) or step <= 0:
         step = 0.05 * float(fit.problem.loss.min()) if parameter == "E" else 0.1
     return threshold, step
+
+
+def student_mean(values: Float[np.ndarray, " values"]) -> tuple[float, float, float]:
+    """The mean of a few independent values and the ends of its 95 % interval by Student's t. Raises InvalidArgument."""
+    values = check_array("values", values, dimensions=1, least=2)
+    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    middle = float(values.mean())
+    return middle, middle - half, middle + half
 
 
 def interval_table(

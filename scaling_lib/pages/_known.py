@@ -8,14 +8,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binom
 
 from scaling_lib.data import counting, tails
 from scaling_lib.data.markov import Chain
 from scaling_lib.fits import planner, reconciliation
+from scaling_lib.fits.allocation import Allocation, closed_form
+from scaling_lib.fits.intervals import student_mean
 from scaling_lib.fits.public_tables import published_exponents
 from scaling_lib.pages.claims import Measured
-from scaling_lib.runs.experiments import experiment
+from scaling_lib.runs.experiments import experiment, source_of
 
 __all__ = ["KNOWN"]
 
@@ -94,24 +97,13 @@ def _with_fisher_error(exponent: float, begin: int, end: int, observations: floa
 def ba_rank_exponent() -> Measured:
     """Minus the slope of ln(stationary probability) against ln(rank), ranks 10 to 1000, least squares; spread over five
     graphs."""
-    from scaling_lib.runs.experiments import source_of
-
     ranks = np.geomspace(10, 1000, 40).astype(int)
     slopes = []
     for seed in range(5):
         chain = source_of("barabasi_albert", {"nodes": 8192, "attachments": 6}, seed)[1]
         law = np.sort(chain.stationary)[::-1]
         slopes.append(-np.polyfit(np.log(ranks), np.log(law[ranks - 1]), 1)[0])
-    return _mean_with_t(np.array(slopes))
-
-
-def _mean_with_t(values: np.ndarray) -> Measured:
-    """The mean of a few values with Student's interval."""
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    middle = float(values.mean())
-    return Measured(middle, middle - half, middle + half)
+    return Measured(*student_mean(np.array(slopes)))
 
 
 def er_power_law_ratio() -> Measured:
@@ -129,10 +121,11 @@ def er_power_law_ratio() -> Measured:
 # ---------------------------------------------------------------------- arithmetic on what is published
 
 
-def caption_ratios(variable: str) -> np.ndarray:
-    """MSE of the exponential over that of the power law, for each of the paper's 13 experiments, from its captions."""
-    table = published_exponents()
-    return (table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]).to_numpy()
+def caption_ratios(variable: str) -> pd.Series:
+    """MSE of the exponential over that of the power law, for each of the paper's 13 experiments, from its captions, by
+    figure. variable: "n" or "d"."""
+    table = published_exponents().set_index("figure")
+    return table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]
 
 
 def captions_beating_fifty() -> Measured:
@@ -148,13 +141,9 @@ def captions_alpha_at_least_beta() -> Measured:
     return _exactly((table["alpha"] >= table["beta"]).sum())
 
 
-def _allocation(alpha: float, beta: float) -> dict[str, float]:
-    return {"a": beta / (alpha + beta), "b": alpha / (alpha + beta), "gamma": alpha * beta / (alpha + beta)}
-
-
-def _implied(alpha: float, beta: float, of: Callable[[dict[str, float]], float]) -> Callable[[], Measured]:
-    """What the closed form makes of a printed alpha and beta."""
-    return lambda: _exactly(of(_allocation(alpha, beta)))
+def _implied(alpha: float, beta: float, of: Callable[[Allocation], float]) -> Callable[[], Measured]:
+    """What the closed form makes of a printed alpha and beta; the other parameters do not enter."""
+    return lambda: _exactly(of(closed_form({"E": 0.0, "A": 1.0, "B": 1.0, "alpha": alpha, "beta": beta})))
 
 
 def _of_law(name: str, quantity: str) -> Callable[[], Measured]:
@@ -187,12 +176,12 @@ KNOWN: dict[str, Callable[[], Measured]] = {
     "captions.beating-fifty": captions_beating_fifty,
     "captions.beating-five": captions_beating_five,
     "captions.alpha-at-least-beta": captions_alpha_at_least_beta,
-    "text-sp-2l.a-over-b": _implied(0.365, 0.503, lambda found: found["a"] / found["b"]),
-    "text-sp-2l.gamma": _implied(0.365, 0.503, lambda found: found["gamma"]),
-    "text-mup.a": _implied(0.484, 0.378, lambda found: found["a"]),
-    "chinchilla.a-printed": _implied(0.3473, 0.3672, lambda found: found["a"]),
-    "chinchilla.b-printed": _implied(0.3473, 0.3672, lambda found: found["b"]),
-    "chinchilla.gamma-printed": _implied(0.3473, 0.3672, lambda found: found["gamma"]),
+    "text-sp-2l.a-over-b": _implied(0.365, 0.503, lambda found: found.a / found.b),
+    "text-sp-2l.gamma": _implied(0.365, 0.503, lambda found: found.gamma),
+    "text-mup.a": _implied(0.484, 0.378, lambda found: found.a),
+    "chinchilla.a-printed": _implied(0.3473, 0.3672, lambda found: found.a),
+    "chinchilla.b-printed": _implied(0.3473, 0.3672, lambda found: found.b),
+    "chinchilla.gamma-printed": _implied(0.3473, 0.3672, lambda found: found.gamma),
     "hoffmann.a": _of_law("hoffmann", "a"),
     "hoffmann.b": _of_law("hoffmann", "b"),
     "hoffmann.tokens-per-parameter": _tokens_per_parameter("hoffmann"),

@@ -9,11 +9,10 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from scaling_lib.errors import check_choice, check_instance
 from scaling_lib.fits.fitting import Fit, fit
-from scaling_lib.fits.intervals import profile
+from scaling_lib.fits.intervals import profile, student_mean
 from scaling_lib.fits.laws import Chinchilla, Exponential, PowerLaw
 from scaling_lib.fits.windows import fit_each
 from scaling_lib.pages._known import KNOWN
@@ -65,8 +64,7 @@ def _from_runs(value: float, low: float, high: float, runs: pd.DataFrame, shared
 
 def _over_curves(values: np.ndarray, runs: pd.DataFrame, shared: bool = True) -> Measured:
     """The mean over curves with Student's interval, as if the curves were independent."""
-    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return _from_runs(values.mean(), values.mean() - half, values.mean() + half, runs, shared)
+    return _from_runs(*student_mean(values), runs, shared)
 
 
 def _runs(tables: Tables, name: str, widths: int = 1, tokens: int = 1) -> pd.DataFrame | None:

@@ -24,6 +24,7 @@ __all__ = [
     "manifest",
     "record_result",
     "record_table",
+    "recorded_or_none",
     "records_of",
 ]
 
@@ -194,6 +195,11 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
             f"take the file from the repository again."
         )
     return pd.read_parquet(path)
+
+
+def recorded_or_none(name: str) -> pd.DataFrame | None:
+    """The recorded table `name` that ships with the package, None where there is none: what claims are judged on."""
+    return load_recorded(name) if check_text("name", name) in manifest(_shipped()) else None
 
 
 def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:

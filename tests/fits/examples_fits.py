@@ -140,6 +140,7 @@ EXAMPLES = [
     (intervals.basic, {"estimate": 0.4, "draws": DRAWS, "level": 0.9}),
     (intervals.bca, {"estimate": 0.4, "draws": DRAWS, "jackknife": DRAWS[:9], "level": 0.9}),
     (intervals.stretched, {"estimate": 0.4, "draws": DRAWS, "degrees_of_freedom": 5, "level": 0.9}),
+    (intervals.student_mean, {"values": DRAWS}),
     (intervals.wald, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (intervals.profile, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (

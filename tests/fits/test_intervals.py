@@ -6,7 +6,18 @@ from scipy import stats
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
-from scaling_lib.fits.intervals import Interval, basic, bca, bias, interval_table, percentile, profile, stretched, wald
+from scaling_lib.fits.intervals import (
+    Interval,
+    basic,
+    bca,
+    bias,
+    interval_table,
+    percentile,
+    profile,
+    stretched,
+    student_mean,
+    wald,
+)
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
 from scaling_lib.fits.tables import synthetic_chinchilla
 
@@ -168,3 +179,10 @@ def test_wald_refuses_a_bound():
         wald(found, "E")
     interval = profile(found, "E")
     assert interval.low == 0 < interval.high
+
+
+def test_students_interval_of_a_mean_is_scipys():
+    values = np.array([1.0, 1.2, 0.7, 1.1])
+    mean, low, high = student_mean(values)
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (mean, low, high) == pytest.approx((values.mean(), expected.low, expected.high))

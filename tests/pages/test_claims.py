@@ -14,7 +14,7 @@ from scaling_lib.pages import claims
 from scaling_lib.pages._known import KNOWN
 from scaling_lib.pages.claims import Claim, Measured, judge
 from scaling_lib.pages.quantities import QUANTITIES
-from scaling_lib.runs.tables import load_recorded
+from scaling_lib.runs.tables import recorded_or_none
 from tests.pages.planted import CLAIM, power_law_runs
 
 
@@ -162,15 +162,9 @@ def test_every_row_is_comparable_and_in_force():
 def test_recorded_verdicts_are_the_approved_ones():
     """A verdict that changed must be read by a person: approve it in the ledger, or find out why."""
 
-    def tables(name):
-        try:
-            return load_recorded(name)
-        except InvalidArgument:
-            return None
-
     changed = {
         row.claim.id: (row.claim.approved, row.verdict)
-        for row in claims.evaluate(tables)
+        for row in claims.evaluate(recorded_or_none)
         if row.verdict != row.claim.approved
     }
     assert not changed

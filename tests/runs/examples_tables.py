@@ -25,6 +25,7 @@ EXAMPLES = [
     (tables.frame_of, {"records": RECORDS}),
     (tables.records_of, {"frame": FRAME}),
     (tables.lowest_losses, {"frame": FRAME, "by": ("N", "D")}),
+    (tables.recorded_or_none, {"name": "er-100"}),
     (tables.load_recorded, {"name": "mine", "folder": FOLDER}),
     (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER}),
     (tables.record_result, {"frame": FRAME[["N", "loss"]], "name": "small", "how": "by hand", "folder": FOLDER}),
