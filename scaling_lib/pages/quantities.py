@@ -9,11 +9,13 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from scaling_lib.errors import check_choice, check_instance
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.intervals import profile, student_mean
 from scaling_lib.fits.laws import Chinchilla, Exponential, PowerLaw
+from scaling_lib.fits.resampling import jackknife
 from scaling_lib.fits.windows import fit_each
 from scaling_lib.pages._known import KNOWN
 from scaling_lib.pages.claims import Measured
@@ -111,9 +113,9 @@ def _mean_exponent(variable: str, name: str, small: str = "") -> Quantity:
 # ---------------------------------------------------------------------- walks at sizes that two cores train
 
 
-def _surface(parameter: str) -> Quantity:
+def _surface(parameter: str, name: str) -> Quantity:
     def quantity(tables: Tables) -> Measured | None:
-        runs = _runs(tables, "er-1k-small", widths=3, tokens=3)
+        runs = _runs(tables, name, widths=3, tokens=3)
         return None if runs is None else measured(parameter, excess_surface(runs), runs)
 
     return quantity
@@ -128,11 +130,30 @@ def _difference(parameter: str, first: pd.DataFrame, second: pd.DataFrame, runs:
     return _from_runs(value, value - below, value + above, runs)
 
 
-def _paper_rates_only(parameter: str) -> Quantity:
+def _of_size(column: str, factor: float, name: str) -> Quantity:
+    """The exponent in another measure of size, less `factor` times that in N with embeddings: the same points, so the
+    interval is that of the difference, by leaving each point out."""
+
+    def quantity(tables: Tables) -> Measured | None:
+        runs = _runs(tables, name, widths=3, tokens=3)
+        if runs is None or column not in runs:
+            return None
+        fits = [excess_surface(each) for each in (runs.assign(N=runs[column]), runs)]
+        draws = [jackknife(each)["alpha"] for each in fits]
+        without = draws[0] - factor * draws[1]
+        value = fits[0].params["alpha"] - factor * fits[1].params["alpha"]
+        error = np.sqrt((len(without) - 1) ** 2 / len(without)) * without.std(ddof=1)
+        half = float(t.ppf(0.975, len(without) - len(fits[0].params)) * error)
+        return _from_runs(value, value - half, value + half, runs)
+
+    return quantity
+
+
+def _paper_rates_only(parameter: str, name: str) -> Quantity:
     """An exponent from learning rates up to the paper's largest, less the same from all."""
 
     def quantity(tables: Tables) -> Measured | None:
-        runs = _runs(tables, "er-1k-small", widths=3, tokens=3)
+        runs = _runs(tables, name, widths=3, tokens=3)
         if runs is None:
             return None
         low = runs[runs["learning_rate"] <= PAPER_RATE]
@@ -143,60 +164,91 @@ def _paper_rates_only(parameter: str) -> Quantity:
     return quantity
 
 
-def _mup_minus_sp(tables: Tables) -> Measured | None:
+def _mup_minus_sp(name: str) -> Quantity:
     """alpha of muP less alpha of SP: equal widths, D, batches, context, seeds and numbers of learning rates."""
-    mup, sp = (_runs(tables, name, widths=3, tokens=2) for name in ("er-1k-small", "er-1k-small-sp"))
-    if mup is None or sp is None:
-        return None
-    shared = set(mup["D"]) & set(sp["D"])
-    mup, sp = (each[each["D"].isin(shared)] for each in (mup, sp))
-    if len(shared) < 2:
-        return None
-    return _difference("alpha", mup, sp, pd.concat([mup, sp]))
+
+    def quantity(tables: Tables) -> Measured | None:
+        mup, sp = (_runs(tables, each, widths=3, tokens=2) for each in (name, f"{name}-sp"))
+        if mup is None or sp is None:
+            return None
+        shared = set(mup["D"]) & set(sp["D"])
+        mup, sp = (each[each["D"].isin(shared)] for each in (mup, sp))
+        if len(shared) < 2:
+            return None
+        return _difference("alpha", mup, sp, pd.concat([mup, sp]))
+
+    return quantity
 
 
 def _each_width(runs: pd.DataFrame) -> list[pd.DataFrame]:
     return [part for _, part in lowest_losses(runs).groupby("width")]
 
 
-def _offset_factor(tables: Tables) -> Measured | None:
+def _offset_factor(name: str) -> Quantity:
     """The exponent in D with the irreducible loss pinned at the entropy rate, over the exponent without any; mean over
     widths."""
-    runs = _runs(tables, "er-1k-small", widths=3, tokens=3)
-    if runs is None:
-        return None
-    factors = []
-    for part in _each_width(runs):
-        with_floor = PowerLaw(variable="D", offset=float(part["entropy_rate"].iloc[0]))
-        found = [fit(law, part, objective="log-ols") for law in (with_floor, PowerLaw(variable="D", offset=0.0))]
-        factors.append(found[0].params["beta"] / found[1].params["beta"])
-    return _over_curves(np.array(factors), runs)
+
+    def quantity(tables: Tables) -> Measured | None:
+        runs = _runs(tables, name, widths=3, tokens=3)
+        if runs is None:
+            return None
+        factors = []
+        for part in _each_width(runs):
+            with_floor = PowerLaw(variable="D", offset=float(part["entropy_rate"].iloc[0]))
+            found = [fit(law, part, objective="log-ols") for law in (with_floor, PowerLaw(variable="D", offset=0.0))]
+            factors.append(found[0].params["beta"] / found[1].params["beta"])
+        return _over_curves(np.array(factors), runs)
+
+    return quantity
 
 
-def _power_over_exponential(tables: Tables) -> Measured | None:
+def _power_over_exponential(name: str) -> Quantity:
     """log10 of MSE(exponential) / MSE(power law) of L(D) at fixed N, three free parameters each, the paper's objective;
     mean over widths."""
-    runs = _runs(tables, "er-1k-small", widths=3, tokens=5)
-    if runs is None:
-        return None
-    ratios = []
-    for part in _each_width(runs):
-        mse = [fit(law, part, objective="huber").mse for law in (Exponential(variable="D"), PowerLaw(variable="D"))]
-        ratios.append(np.log10(mse[0] / mse[1]))
-    return _over_curves(np.array(ratios), runs)
+
+    def quantity(tables: Tables) -> Measured | None:
+        runs = _runs(tables, name, widths=3, tokens=5)
+        if runs is None:
+            return None
+        ratios = []
+        for part in _each_width(runs):
+            mse = [fit(law, part, objective="huber").mse for law in (Exponential(variable="D"), PowerLaw(variable="D"))]
+            ratios.append(np.log10(mse[0] / mse[1]))
+        return _over_curves(np.array(ratios), runs)
+
+    return quantity
 
 
-def _largest_width(tables: Tables) -> Measured | None:
-    """The lowest excess loss of er-8k-small at its largest width, with the error of its evaluation."""
-    runs = _runs(tables, "er-8k-small")
-    if runs is None:
-        return None
-    runs = runs[runs["width"] == 96]
-    if runs.empty or not (runs["status"] == "ok").any():
-        return None
-    best = lowest_losses(runs).iloc[0]
-    half = 1.96 * best["excess_loss_se"]
-    return _from_runs(best["excess_loss"], best["excess_loss"] - half, best["excess_loss"] + half, runs)
+def _one_point(name: str, width: int, tokens: int) -> Quantity:
+    """The lowest excess loss at one point L(N, D), with the error of its evaluation."""
+
+    def quantity(tables: Tables) -> Measured | None:
+        runs = _runs(tables, name)
+        if runs is None:
+            return None
+        runs = runs[(runs["width"] == width) & (runs["D"] == tokens)]
+        if runs.empty or not (runs["status"] == "ok").any():
+            return None
+        best = lowest_losses(runs).iloc[0]
+        half = 1.96 * best["excess_loss_se"]
+        return _from_runs(best["excess_loss"], best["excess_loss"] - half, best["excess_loss"] + half, runs)
+
+    return quantity
+
+
+def _on_random_graph(name: str) -> dict[str, Quantity]:
+    """What is asked of a grid over widths, tokens and learning rates on ER 1K, and of its twin in SP."""
+    return {
+        f"{name}.beta": _surface("beta", name),
+        f"{name}.alpha": _surface("alpha", name),
+        f"{name}.alpha-of-paper-rates": _paper_rates_only("alpha", name),
+        f"{name}.beta-of-paper-rates": _paper_rates_only("beta", name),
+        f"{name}.alpha-nonembedding": _of_size("N_nonembedding", 1.0, name),
+        f"{name}.alpha-width": _of_size("width", 2.0, name),
+        f"{name}.mup-minus-sp": _mup_minus_sp(name),
+        f"{name}.offset-factor": _offset_factor(name),
+        f"{name}.power-over-exponential": _power_over_exponential(name),
+    }
 
 
 # ---------------------------------------------------------------------- results on published points
@@ -222,7 +274,7 @@ def _without_runs(compute: Callable[[], Measured]) -> Quantity:
 
 
 _PAPER = {
-    "er-1k": "er-1k-small",
+    "er-1k": "er-1k-wide",
     "er-8k": "",
     "er-8k-k1": "",
     "er-50k": "",
@@ -239,15 +291,13 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {"er-100.beta": _er_100_beta}
     | {f"{name}.alpha": _mean_exponent("N", name, small) for name, small in _PAPER.items()}
     | {f"{name}.beta": _mean_exponent("D", name, small) for name, small in _PAPER.items()}
+    | _on_random_graph("er-1k-small")
+    | _on_random_graph("er-1k-wide")
     | {
-        "er-1k-small.beta": _surface("beta"),
-        "er-1k-small.alpha": _surface("alpha"),
-        "er-1k-small.alpha-of-paper-rates": _paper_rates_only("alpha"),
-        "er-1k-small.beta-of-paper-rates": _paper_rates_only("beta"),
-        "er-1k-small.mup-minus-sp": _mup_minus_sp,
-        "er-1k-small.offset-factor": _offset_factor,
-        "er-1k-small.power-over-exponential": _power_over_exponential,
-        "er-8k-small.largest-width": _largest_width,
+        "er-8k-small.largest-width": _one_point("er-8k-small", 96, 250_000),
+        "er-8k-k1-small.largest-width": _one_point("er-8k-k1-small", 96, 250_000),
+        "ba-8k-small.largest-width": _one_point("ba-8k-small", 96, 250_000),
+        "er-1k-wide.largest-width": _one_point("er-1k-wide", 192, 651_000),
     }
     | {f"chinchilla.{name}": _recorded_result(name) for name in _REFITS}
     | {f"chinchilla.{name}": _recorded_result(name, exploratory=True) for name in _NETWORK}

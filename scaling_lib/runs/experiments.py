@@ -211,6 +211,7 @@ _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
 _DENSE = (8, 16, 24, 32, 40, 48, 64)
 _SP_RATES = tuple(2.0**power for power in range(-9, -2))
 _SMALL = (24, 32, 48, 64, 96)
+_TOKENS = _spaced(160_000, 1.42, 5)
 _LIMITS = (50_000, 100_000, 200_000)
 _ER_1K = MappingProxyType({"nodes": 1000, "edges": 5000})
 _ER_8K = MappingProxyType({"nodes": 8192, "edges": 53292})
@@ -386,6 +387,30 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "full": Grid(_SMALL, (160_000, 410_000), tuple(2.0**p for p in range(-9, -4)), seeds=3),
                 },
             ),
+            # Widths that lie above the cliff of er-1k-small.
+            Experiment(
+                name="er-1k-wide",
+                question="The same over widths that can hold the graph: exponents in N and D, rates up to 0.1 only?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                grids={
+                    "smoke": Grid((64,), (160_000,), (1.0, 2.0), seeds=1),
+                    "colab": Grid((64, 128), _TOKENS, (0.1, 1.0, 2.0, 4.0), seeds=3),
+                    "full": Grid((64, 96, 128), _TOKENS, (0.1, 1.0, 2.0, 4.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-1k-wide-sp",
+                question="And under the standard parametrization, with equal data, sizes, trials and seeds?",
+                ensemble="erdos_renyi",
+                parameters=_ER_1K,
+                parametrization=Parametrization("sp"),
+                grids={
+                    "smoke": Grid((64,), (227_000,), (2**-6, 2**-5), seeds=1),
+                    "colab": Grid((64, 128), (227_000, 651_000), tuple(2.0**p for p in range(-8, -4)), seeds=3),
+                    "full": Grid((64, 96, 128), (227_000, 651_000), tuple(2.0**p for p in range(-8, -4)), seeds=3),
+                },
+            ),
             Experiment(
                 name="er-8k-small",
                 question="A blind forecast: from five widths, the loss of a sixth on the paper's main graph?",
@@ -395,6 +420,28 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
                     "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
                     "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-8k-k1-small",
+                question="The same forecast where its transitions are biased with kappa = 1?",
+                ensemble="biased_erdos_renyi",
+                parameters=_ER_8K | _BIAS,
+                grids={
+                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
+                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                },
+            ),
+            Experiment(
+                name="ba-8k-small",
+                question="The same forecast on the scale-free graph?",
+                ensemble="barabasi_albert",
+                parameters={"nodes": 8192, "attachments": 6},
+                grids={
+                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
+                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
         )
