@@ -17,6 +17,7 @@ number with the threshold of the slot: the node of the slot below it, its alias 
 `markov.Chain.alias_table`). Uniform chains use one word for two steps, others one word for each.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from scaling_lib.errors import (
     check_choice,
     check_instance,
     check_integer,
+    check_sequence,
 )
 
 if TYPE_CHECKING:
@@ -68,13 +70,14 @@ def sample_walks(
     seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
     first = check_integer("first", first, minimum=0, maximum=_LARGEST - count)
     _check_size(count, length)
-    return sampler.walks(seed, first, count, length)
+    return sampler.walks([seed], first, count, length)[0]
 
 
 class WalkStream:
     """An endless supply of training batches that never holds all D tokens.
 
-    chain, length, seed, start, backend, device: as in `sample_walks`. batch: walks per step.
+    chain, length, start, backend, device: as in `sample_walks`. batch: walks per step. seed: one, for
+    batches [walk, time]; or a list of them, for batches [seed, walk, time], each as from a stream of that seed alone.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class WalkStream:
         chain: Chain,
         length: int,
         batch: int,
-        seed: int,
+        seed: int | Sequence[int],
         *,
         start: str = "strength",
         backend: str = "numpy",
@@ -91,23 +94,27 @@ class WalkStream:
         self._sampler = _sampler(chain, start, backend, device)
         self.length = check_integer("length", length, minimum=1)
         self.batch_size = check_integer("batch", batch, minimum=1)
-        self.seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
+        self._several = isinstance(seed, list | tuple)
+        seeds = check_sequence("seed", seed, int, remedy="pass one seed or more") if self._several else [seed]
+        self.seeds = [check_integer("seed", each, minimum=0, maximum=_LARGEST) for each in seeds]  # type: ignore[arg-type]
         _check_size(batch, length)
         self._steps = max(1, _BUFFER // (length * batch))  # that one buffer serves
         self._held: tuple[int, Any] = (-1, None)
 
-    def batch(self, step: int) -> "Int[np.ndarray, 'walk time'] | Int[torch.Tensor, 'walk time']":
+    def batch(self, step: int) -> "Int[np.ndarray, '*seed walk time'] | Int[torch.Tensor, '*seed walk time']":
         """Walks step * batch .. (step + 1) * batch - 1, in any order of steps; int64, the caller's own copy.
 
-        Behind it lies a buffer of at most 2^19 tokens (or one batch, if that is more), drawn at once: on an accelerator
-        one small batch costs as many kernel launches as many of them.
+        Behind it lies a buffer of at most 2^19 tokens for each seed (or one batch, if that is more), drawn at once for
+        all of them: on an accelerator one small batch costs as many kernel launches as many large ones.
         """
         step = check_integer("step", step, minimum=0, maximum=_LARGEST // self.batch_size - self._steps)
         which, place = divmod(step, self._steps)
         if self._held[0] != which:
             count = self._steps * self.batch_size
-            self._held = which, self._sampler.walks(self.seed, which * count, count, self.length)
-        part = self._held[1][place * self.batch_size : (place + 1) * self.batch_size]
+            self._held = which, self._sampler.walks(self.seeds, which * count, count, self.length)
+        part = self._held[1][:, place * self.batch_size : (place + 1) * self.batch_size]
+        if not self._several:
+            part = part[0]
         return part.copy() if isinstance(part, np.ndarray) else part.clone()
 
 
@@ -148,11 +155,12 @@ class _NumpySampler:
         self.start_thresholds, aliases = alias_table(chain.start_law(start), np.array([0, chain.nodes]))
         self.start_targets = np.stack([np.arange(chain.nodes), aliases], axis=1).ravel().astype(self.targets.dtype)
 
-    def walks(self, seed: int, first: int, count: int, length: int) -> Int[np.ndarray, "walk time"]:
-        result = np.empty((count, length), np.int64)
-        for begin in range(0, count, _BLOCK):
-            block = result[begin : begin + _BLOCK]
-            block[:] = self._block(seed, first + begin, len(block), length).T
+    def walks(self, seeds: list[int], first: int, count: int, length: int) -> Int[np.ndarray, "seed walk time"]:
+        result = np.empty((len(seeds), count, length), np.int64)
+        for seed, of_seed in zip(seeds, result, strict=True):
+            for begin in range(0, count, _BLOCK):
+                block = of_seed[begin : begin + _BLOCK]
+                block[:] = self._block(seed, first + begin, len(block), length).T
         return result
 
     def _block(self, seed: int, first: int, count: int, length: int) -> np.ndarray:
@@ -227,20 +235,21 @@ class _TorchSampler:
                 f"device must be one that torch has, got {str(device)[:20]!r} ({reason}): use 'cpu'."
             ) from None
 
-    def walks(self, seed: int, first: int, count: int, length: int) -> Any:
-        block = _BLOCK if self.device.type == "cpu" else 2**20
-        result = self.torch.empty((count, length), dtype=self.torch.int64, device=self.device)
-        for begin in range(0, count, block):
-            part = result[begin : begin + block]
-            part.copy_(self._block(seed, first + begin, len(part), length).T)
-        return result
+    def walks(self, seeds: list[int], first: int, count: int, length: int) -> Any:
+        """[seed, walk, time]; walkers of all seeds move together."""
+        torch, block = self.torch, _BLOCK if self.device.type == "cpu" else 2**20
+        begins = [_signed(_mix_integer(seed + _GOLDEN)) for seed in seeds]
+        numbers = torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=self.device)
+        keys = torch.tensor(begins, device=self.device)[:, None] + numbers * _signed(_GOLDEN)
+        result = torch.empty((len(seeds) * count, length), dtype=torch.int64, device=self.device)
+        for part, its_keys in zip(result.split(block), keys.flatten().split(block), strict=True):
+            part.copy_(self._block(_mix_torch(its_keys), length).T)
+        return result.view(len(seeds), count, length)
 
-    def _block(self, seed: int, first: int, count: int, length: int) -> Any:
+    def _block(self, keys: Any, length: int) -> Any:
         """[time, walk]."""
         torch, low = self.torch, 2**32 - 1
-        keys = torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=self.device)
-        keys = _mix_torch(keys * _signed(_GOLDEN) + _signed(_mix_integer(seed + _GOLDEN)))
-        walks = torch.empty((length, count), dtype=torch.int64, device=self.device)
+        walks = torch.empty((length, len(keys)), dtype=torch.int64, device=self.device)
 
         def word(k: int) -> Any:
             return _mix_torch(keys + _signed((k + 1) * _GOLDEN))

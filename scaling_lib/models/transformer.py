@@ -29,7 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from scaling_lib.errors import check_choice, check_instance, check_integer, check_sequence, invalid
+from scaling_lib.errors import check_choice, check_flag, check_instance, check_integer, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
 
@@ -148,10 +148,16 @@ class Transformer:
         """Unnormalised log probabilities of the next token, at every position."""
         return torch.bmm(self.hidden(tokens), self.readout.mT).view(*tokens.shape, -1)
 
-    def losses(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K"]:
-        """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence."""
+    def losses(self, tokens: Int[Tensor, "K B T"], *, layers_in_bfloat16: bool = False) -> Float[Tensor, "K"]:
+        """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence.
+
+        layers_in_bfloat16: round the factors of the layers' matrix products to that; the rest stays float32.
+        """
         self._check(tokens, shortest=2)
-        return linear_cross_entropy(self.hidden(tokens[..., :-1]), self.readout, tokens[..., 1:].flatten(1))
+        check_flag("layers_in_bfloat16", layers_in_bfloat16)
+        with torch.autocast(tokens.device.type, torch.bfloat16, layers_in_bfloat16, cache_enabled=False):
+            hidden = self.hidden(tokens[..., :-1])
+        return linear_cross_entropy(hidden, self.readout, tokens[..., 1:].flatten(1))
 
     @property
     def readout(self) -> Float[Tensor, "K V n"]:
@@ -164,7 +170,7 @@ class Transformer:
         return functional.layer_norm(x, gain.shape[1:], eps=NORM_EPSILON) * gain[:, None]
 
     def _rotate(self, x: Float[Tensor, "KB T two heads d"]) -> Float[Tensor, "KB T two heads d"]:
-        pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
         return torch.view_as_real(pairs * self._turns[: x.shape[1]]).flatten(-2)
 
     def _check(self, tokens: Any, shortest: int = 1) -> None:

@@ -25,6 +25,7 @@ from scaling_lib.errors import (
 )
 from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
+from scaling_lib.runs.steps import matrix_products
 
 __all__ = ["LearningCurve", "conditional_kl", "curve_steps"]
 
@@ -44,7 +45,8 @@ def conditional_kl(
         raise invalid("walks", f"of nodes below {chain.nodes}", walks, "sample them with sample_walks")
     device, K = model.flat.values.device, model.members
     count, T = walks.shape
-    at_once = max(1, 2**21 // (K * T * chain.nodes))
+    # Logits held at once: what a cache holds on a CPU, what is worth the launches elsewhere.
+    at_once = max(1, (2**21 if device.type == "cpu" else 2**25) // (K * T * chain.nodes))
     parts = []
     for start in range(0, count, at_once):
         some = walks[start : start + at_once]
@@ -53,7 +55,9 @@ def conditional_kl(
         rows = torch.tensor(context, device=device)
         targets = torch.tensor(chain.indices[arcs], dtype=torch.int64, device=device)
         tokens = torch.tensor(some, device=device).expand(K, *some.shape)
-        logits = model.logits(tokens).float().view(K, some.size, -1)
+        with matrix_products("float32", device):
+            logits = model.logits(tokens).float()
+        logits = logits.view(K, some.size, -1)
         if logits.shape[-1] != chain.nodes:
             raise invalid("model", f"of vocabulary {chain.nodes}", logits.shape[-1], "match the chain's nodes")
         logs = torch.log_softmax(logits, -1)[:, rows, targets].double()

@@ -41,6 +41,7 @@ from scaling_lib.runs.checkpoints import Checkpoint, Checkpoints, Paused
 from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.scoring import LearningCurve, curve_steps
+from scaling_lib.runs.steps import TrainingStep, check_precision
 
 __all__ = [
     "batches",
@@ -53,6 +54,8 @@ __all__ = [
 ]
 
 Model = Transformer | WrappedModule
+# Attention gives every sequence of every member a block of its own along a side of the grid that ends here.
+_LARGEST_BLOCK = 65_535
 PURPOSES = ("initial weights", "training walks", "evaluation walks")
 
 
@@ -82,6 +85,7 @@ def train_ensemble(
     """
     configurations = _check(chain, configurations)
     found = check_device(device)
+    check_precision(configurations[0].precision, found)
     check_flag("progress", progress)
     if checkpoints is not None:
         check_instance("checkpoints", checkpoints, Checkpoints, remedy="build it with Checkpoints(folder)")
@@ -99,10 +103,9 @@ def train_ensemble(
         kept = None if checkpoint is None else checkpoint.results()
         if kept is None:
             try:
-                model = initial_model(group, device=device)
                 kept = train_model(
                     chain,
-                    model,
+                    initial_model(group, device=device),
                     group,
                     checkpoint=checkpoint,
                     pause=None if checkpoints is None else lambda: checkpoints.over,
@@ -127,7 +130,9 @@ def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int
         "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
     )
     free = 0.9 * check_real("free_bytes", free_bytes, minimum=0) - 2**29
-    return max(1, int(free // training_bytes(configuration.architecture, configuration.schedule.batch)))
+    batch = configuration.schedule.batch
+    fitting = int(free // training_bytes(configuration.architecture, batch))
+    return max(1, min(fitting, _LARGEST_BLOCK // batch))
 
 
 def _free_memory(device: torch.device) -> float:
@@ -199,6 +204,7 @@ def train_model(
     steps, evaluation = first.optimizer_steps, first.evaluation
     schedule = learning_rate_schedule(steps, first.schedule.warmup)
     optimizer = AdamW(model, [each.optimizer for each in configurations], schedule)
+    take_step = TrainingStep(model, optimizer, first.precision)
     walks = sample_walks(
         chain,
         evaluation.walks,
@@ -217,9 +223,7 @@ def train_model(
     for step, tokens in enumerate(
         tqdm(data, total=steps, initial=done, unit="step", disable=not progress, leave=False), done + 1
     ):
-        losses = model.losses(tokens)
-        losses.sum().backward()
-        optimizer.step()
+        losses = take_step(tokens)
         report(model.members)
         if step in wanted and not curve.score(step, losses):
             break
@@ -273,22 +277,16 @@ def batches(
     begin = check_integer("first", first, minimum=0)
     one = configurations[0]
     where: dict[str, Any] = {} if place.type == "cpu" else {"backend": "torch", "device": place}
-    streams = [
-        WalkStream(
-            chain,
-            one.architecture.context,
-            one.schedule.batch,
-            derived_seed(each.seed, "training walks"),
-            start=one.source.start,
-            **where,
-        )
-        for each in configurations
-    ]
-    steps_per_epoch = one.optimizer_steps // one.schedule.epochs
-    return (
-        torch.stack([torch.as_tensor(stream.batch(step % steps_per_epoch)) for stream in streams])
-        for step in range(begin, one.optimizer_steps)
+    stream = WalkStream(
+        chain,
+        one.architecture.context,
+        one.schedule.batch,
+        [derived_seed(each.seed, "training walks") for each in configurations],
+        start=one.source.start,
+        **where,
     )
+    steps_per_epoch = one.optimizer_steps // one.schedule.epochs
+    return (torch.as_tensor(stream.batch(step % steps_per_epoch)) for step in range(begin, one.optimizer_steps))
 
 
 # ---------------------------------------------------------------------- results
@@ -339,8 +337,6 @@ def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
             f"{len(alike)} kinds",
             "train each kind as an ensemble of its own (runs.sweeps.ensembles_of)",
         )
-    if found[0].precision != "float32":
-        raise invalid("configurations", "of precision 'float32'", found[0].precision, "others need a GPU; not yet done")
     return found
 
 

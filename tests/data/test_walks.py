@@ -94,6 +94,14 @@ def test_stream_hands_out_the_walks_in_any_order_of_steps(backend):
         batch[:] = -1  # the caller's own copy
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_stream_of_several_seeds_is_their_streams(backend):
+    together = walks.WalkStream(BIASED, 10, 7, seed=[5, 2**63 - 1, 0], backend=backend)
+    for step in (0, 7490, 1):
+        alone = [walks.WalkStream(BIASED, 10, 7, seed=seed).batch(step) for seed in together.seeds]
+        np.testing.assert_array_equal(np.asarray(together.batch(step)), np.stack(alone))
+
+
 def test_stream_holds_a_bounded_buffer():
     stream = walks.WalkStream(ER, 50, 100, seed=0)
     for step in (0, 10**6, 10**12):
@@ -250,6 +258,8 @@ def test_documented_errors(change, message):
 def test_stream_errors():
     with pytest.raises(InvalidArgument, match=r"^batch must be"):
         walks.WalkStream(ER, 10, 0, seed=0)
+    with pytest.raises(InvalidArgument, match=r"^seed must be a list of at least 1"):
+        walks.WalkStream(ER, 10, 5, seed=[])
     with pytest.raises(InvalidArgument, match=r"^step must be"):
         walks.WalkStream(ER, 10, 5, seed=0).batch(-1)
     with pytest.raises(InvalidArgument, match=r"^step must be .* at most"):

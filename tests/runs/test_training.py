@@ -297,7 +297,7 @@ def test_golden_losses(name):
         ([], "configurations must be a list of at least 1 RunConfiguration"),
         ([configuration(2), configuration(3)], "configurations must be alike but for seed"),
         ([configuration(width=8), configuration(width=16)], "configurations must be alike"),
-        ([configuration(precision="bfloat16")], "configurations must be of precision 'float32'"),
+        ([configuration(precision="tf32")], "precision must be one that the device computes in, got 'tf32' on cpu"),
         ([configuration(model="other")], "configurations must be of model 'transformer'"),
     ],
 )
