@@ -110,7 +110,7 @@ class PlainDecoder(nn.Module):
             own[f"{name}.weight"].copy_(value.T if matrix else value)
 
 
-def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule: Any) -> Callable[[Tensor], float]:
+def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule: Any) -> Callable[[Tensor], Tensor]:
     """A training step of a module as a function from a batch of tokens [B, T] to the loss before the update."""
     matrices = [each for each in module.parameters() if each.ndim > 1]
     others = [each for each in module.parameters() if each.ndim <= 1]
@@ -122,7 +122,7 @@ def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule:
     )
     factors = iter(schedule)
 
-    def step(tokens: Tensor) -> float:
+    def step(tokens: Tensor) -> Tensor:
         factor = next(factors)
         for group in optimizer.param_groups:
             group["lr"] = OPTIMIZER.learning_rate * factor
@@ -132,24 +132,24 @@ def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule:
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), OPTIMIZER.clip)
         optimizer.step()
-        return float(loss.detach())
+        return loss.detach()
 
     return step
 
 
-def our_steps(model: Transformer, schedule: Any) -> Callable[[Tensor], float]:
+def our_steps(model: Transformer, schedule: Any) -> Callable[[Tensor], Tensor]:
     optimizer = AdamW(model, [OPTIMIZER], schedule)
 
-    def step(tokens: Tensor) -> float:
+    def step(tokens: Tensor) -> Tensor:
         losses = model.losses(tokens[None])
         losses.sum().backward()
         optimizer.step()
-        return float(losses.detach())
+        return losses.detach()[0]
 
     return step
 
 
-def contestants(V: int, n: int, gpt2: bool, steps: int) -> dict[str, Callable[[Tensor], float]]:
+def contestants(V: int, n: int, gpt2: bool, steps: int) -> dict[str, Callable[[Tensor], Tensor]]:
     architecture = Architecture(V, n)
     schedule = learning_rate_schedule(steps)
     ours = Transformer(architecture, Parametrization("sp"), generators=[torch.Generator().manual_seed(0)])
@@ -185,7 +185,7 @@ def measure(V: int, n: int, rounds: int, batch: int, gpt2: bool) -> dict[str, An
     jobs = contestants(V, n, gpt2, steps)
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(0, V, (8, batch, 50), generator=generator)
-    losses = {name: [job(tokens[i % 8]) for i in range(CHECKED_STEPS)] for name, job in jobs.items()}
+    losses = {name: [float(job(tokens[i % 8])) for i in range(CHECKED_STEPS)] for name, job in jobs.items()}
     speeds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, job in jobs.items():

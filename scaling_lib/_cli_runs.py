@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from scaling_lib._cli_words import AsJson, one_line_errors, print_frame
 from scaling_lib.errors import check_choice, check_integer, invalid
 from scaling_lib.pages import claims as ledger_of_claims
 from scaling_lib.runs import experiments, sweeps
-from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.records import PRECISIONS, RunConfiguration
 from scaling_lib.runs.store import Store
 
 __all__ = ["experiment_list", "runs_app", "sweep_experiment", "train"]
@@ -89,6 +90,7 @@ def sweep_experiment(
     engine: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes of one thread (default: one a core).")] = None,
     widen: Annotated[bool, typer.Option("--widen", help="Go on while a best learning rate is the last tried.")] = False,
+    precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
     as_json: AsJson = False,
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
@@ -103,6 +105,7 @@ def sweep_experiment(
             shard=_shard(shard),
             engine=engine,
             widen=widen,
+            precision=precision,
         )
         edge = sweeps.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
         points = _points(missing)
@@ -135,9 +138,12 @@ def _swept(
     shard: tuple[int, int] | None = None,
     engine: str = "local",
     widen: bool = False,
+    precision: str = "float32",
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
-    whole = grid = list(experiments.experiment(name).configurations(profile))
+    check_choice("--precision", precision, PRECISIONS)
+    asked = experiments.experiment(name).configurations(profile)
+    whole = grid = [replace(configuration, precision=precision) for configuration in asked]
     if shard is not None:
         grid = sweeps.shard_of(whole, *shard)
     session = environment.Session(profile, environment.device(), environment.home())
@@ -151,7 +157,8 @@ def _swept(
     else:
         options["engine"] = _engine(engine, session.device, time_budget)
     with Store(path, mirror=mirror) as runs:
-        others = len(runs) - (len(whole) - len(runs.missing(whole)))
+        known = _widened_before(whole, runs) if widen else whole
+        others = len(runs) - (len(known) - len(runs.missing(known)))
         if others:
             typer.echo(
                 f"{others} runs in {path.name} are not of this grid (another profile, or a configuration that was "
@@ -178,6 +185,17 @@ def _swept(
         missing = runs.missing(grid)
     assert report is not None
     return report, frame, missing
+
+
+def _widened_before(grid: list[RunConfiguration], runs: Store) -> list[RunConfiguration]:
+    """The grid with what earlier calls with --widen added to it."""
+    known = list(grid)
+    while not runs.missing(known):
+        further = sweeps.widened(known, _of_grid(runs.frame(), known))
+        if not further or runs.missing(further):
+            break
+        known += further
+    return known
 
 
 def _of_grid(frame: pd.DataFrame, grid: list[RunConfiguration]) -> pd.DataFrame:

@@ -129,6 +129,20 @@ def test_an_optimum_at_the_edge_is_said_and_widened(tmp_path, tiny):
     with Store(tmp_path / "runs.db", read_only=True) as store:
         rates = store.frame()["learning_rate"]
     assert rates.max() > 1.0 or rates.min() < 0.1
+    again = run(app, [*asked, "--widen", "--time-budget", "1s"])
+    assert "not of this grid" not in again.stderr
+    assert "not of this grid" in run(app, asked).stderr
+
+
+def test_a_precision_makes_runs_of_its_own(tmp_path, tiny):
+    asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1"]
+    first, coarse = payload(*asked), payload(*asked, "--precision", "bfloat16")
+    assert first["trained"] == coarse["trained"] == len(TINY.configurations("smoke"))
+    with Store(tmp_path / "runs.db", read_only=True) as store:
+        assert store.frame()["precision"].value_counts().to_dict() == {
+            "float32": first["trained"],
+            "bfloat16": coarse["trained"],
+        }
 
 
 def test_runs_of_another_grid_are_said(tmp_path, tiny):
@@ -148,6 +162,8 @@ def test_runs_of_another_grid_are_said(tmp_path, tiny):
         (["--profile", "tiny"], "profile"),
         (["--workers", "0"], "workers"),
         (["--workers", "9999"], "workers"),
+        (["--precision", "float16"], "--precision"),
+        (["--precision", "tf32"], "precision must be one that the device computes in"),
     ],
 )
 def test_bad_options_of_a_sweep_are_one_line(tmp_path, tiny, arguments, word):

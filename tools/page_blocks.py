@@ -1,19 +1,13 @@
 """Paragraphs, tables and figures of the ledger's pages. Each is a function from a `Book` to Markdown."""
 
-import json
-import platform
-import time
 from collections.abc import Callable, Mapping
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nbformat
 import numpy as np
 import pandas as pd
 
-from scaling_lib import environment
 from scaling_lib.data import chains
 from scaling_lib.pages._known import KNOWN
 from scaling_lib.pages.claims import VERDICTS, Row, expected_false_differences, totals
@@ -262,7 +256,7 @@ def batches(book: "Book") -> str:
 def evaluation_errors(book: "Book") -> str:
     """By recorded table: the standard error that scoring leaves, against the excess loss."""
     rows = []
-    for name, table in _run_tables(book):
+    for name, table in run_tables_of(book):
         best = lowest_losses(table)
         relative = 100 * best["excess_loss_se"] / best["excess_loss"]
         rows.append(
@@ -308,109 +302,20 @@ def capacity(book: "Book") -> str:
     )
 
 
-# ---------------------------------------------------------------------- status
+# ---------------------------------------------------------------------- recorded tables
 
 
 def recorded_names() -> list[str]:
-    return sorted(_manifest())
+    return sorted(manifest())
 
 
-def _manifest() -> dict[str, dict]:
+def manifest() -> dict[str, dict]:
     return run_tables.manifest(Path(run_tables.__file__).resolve().parent.parent / "recorded")
 
 
-def _run_tables(book: "Book") -> list[tuple[str, pd.DataFrame]]:
+def run_tables_of(book: "Book") -> list[tuple[str, pd.DataFrame]]:
     found = [(name, book.tables(name)) for name in recorded_names()]
     return [(name, table) for name, table in found if table is not None and "identity" in table]
-
-
-def minutes(runs: pd.DataFrame) -> float:
-    """Of training in all: `wall_seconds` is the ensemble's and stands at each of its members."""
-    return float((runs["wall_seconds"] / runs["ensemble_size"]).sum() / 60)
-
-
-def devices(book: "Book") -> str:
-    found = sorted({device for _, table in _run_tables(book) for device in table["device"]})
-    if not found:
-        return "No runs are recorded in this build."
-    accelerators = [device for device in found if device != "cpu"]
-    if accelerators:
-        return f"Recorded runs were trained on: {', '.join(found)}."
-    return "Every recorded run was trained on a CPU. **Nothing in this book has ever run on a GPU.**"
-
-
-def table_status(book: "Book") -> str:
-    parts = []
-    for name, entry in sorted(_manifest().items()):
-        table = book.tables(name)
-        if table is None:
-            continue
-        made = f"<code>{escape(str(entry['made_by']))}</code>"
-        if "identity" not in table:
-            facts = {"rows": f"{len(table):,}", "made by": made}
-        else:
-            facts = _facts(table) | {"made by": made}
-        lines = "".join(f"<dt>{escape(key)}</dt><dd>{value}</dd>" for key, value in facts.items())
-        parts.append(f'<section><h3 id="table-{name}">{name}</h3><dl class="facts">{lines}</dl></section>')
-    return raw("\n".join(parts)) if parts else "*No tables are recorded in this build.*"
-
-
-def _facts(runs: pd.DataFrame) -> dict[str, str]:
-    """What the provenance columns say, as HTML."""
-    versions = sorted({json.dumps(json.loads(text)["versions"]) for text in runs["provenance"]})
-    software = ["; ".join(f"{name} {number}" for name, number in json.loads(each)) for each in versions]
-    diverged = int((runs["status"] != "ok").sum())
-    return {
-        "runs": f"{len(runs):,}, of them {diverged:,} diverged",
-        "minutes of training": f"{minutes(runs):.1f}",
-        "device": escape(", ".join(sorted(set(runs["device"])))),
-        "trained": " to ".join(dict.fromkeys(stamp[:10] for stamp in (runs["time"].min(), runs["time"].max()))),
-        "rules in force": _codes(runs["rules"]),
-        "code": _codes(runs["code_version"]),
-        "versions": escape(" or ".join(software)),
-    }
-
-
-def _codes(values: pd.Series) -> str:
-    return ", ".join(f"<code>{escape(value)}</code>" for value in sorted(set(values)))
-
-
-def chapter_status(book: "Book") -> str:
-    """From the notebooks that this build executed, and the interpreter that executed them."""
-    rows = []
-    for path in book.executed:
-        notebook = nbformat.read(path, as_version=4)
-        title = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown").splitlines()[0]
-        begun = path.parent / "scratch" / path.name  # written just before the execution
-        took = f"{path.stat().st_mtime - begun.stat().st_mtime:.0f}" if begun.exists() else ""
-        rows.append(
-            {
-                "chapter": title.lstrip("# "),
-                "executed (UTC)": time.strftime("%Y-%m-%d %H:%M", time.gmtime(path.stat().st_mtime)),
-                "profile": profile_of(notebook),
-                "seconds": took,
-            }
-        )
-    return raw(table_html(pd.DataFrame(rows))) if rows else "*No chapter was executed in this build.*"
-
-
-def profile_of(notebook: nbformat.NotebookNode) -> str:
-    """The profile that papermill injected."""
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            return str(cell.source.partition('profile = "')[2].partition('"')[0])
-    return environment.profile()
-
-
-def software(book: "Book") -> str:
-    named = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "scipy", "torch"):
-        try:
-            named.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            named.append(f"no {name}")
-    device = environment.device() or "cpu, without torch"
-    return f"{'; '.join(named)}; device: {device}; {platform.system()} on {platform.machine()}."
 
 
 BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
@@ -423,8 +328,4 @@ BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "best_rates": best_rates,
     "evaluation_errors": evaluation_errors,
     "capacity": capacity,
-    "devices": devices,
-    "table_status": table_status,
-    "chapter_status": chapter_status,
-    "software": software,
 }

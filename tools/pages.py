@@ -6,7 +6,7 @@ A page types no result. It names it:
                                and result, which is ours, interval and verdict in one
     {{setting:NAME.FIELD}}     of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
     {{number:NAME}}            computed from recorded tables or from what is printed: tools/page_numbers.py
-    {{block:NAME}}             a paragraph, table or figure: tools/page_blocks.py, tools/fitter_blocks.py
+    {{block:NAME}}             a paragraph, table or figure: tools/page_blocks.py, fitter_blocks.py, status_blocks.py
 
 and words that depend on a verdict are chosen by it; every verdict has its words, so that none is foreseen:
 
@@ -35,6 +35,7 @@ from scaling_lib.runs.tables import recorded_or_none
 from tools.fitter_blocks import FITTER_BLOCKS
 from tools.page_blocks import BLOCKS, anchor
 from tools.page_numbers import NUMBERS
+from tools.status_blocks import STATUS_BLOCKS
 
 FIELD = re.compile(r"\{\{(\w+):([^{}]+)\}\}")
 CHOICE = re.compile(r"(?ms)^:::\{by-verdict\} (\S+)\n(.*?)^:::$")
@@ -89,7 +90,7 @@ def _field(kind: str, name: str, book: Book) -> str:
     if kind == "number":
         return str(_known("number", name, NUMBERS)(book))
     if kind == "block":
-        return str(_known("block", name, {**BLOCKS, **FITTER_BLOCKS})(book))
+        return str(_known("block", name, {**BLOCKS, **FITTER_BLOCKS, **STATUS_BLOCKS})(book))
     raise invalid("field", "a claim, setting, number or block", f"{{{{{kind}:{name}}}}}", "see tools/pages.py")
 
 

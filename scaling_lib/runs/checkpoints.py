@@ -98,6 +98,7 @@ class Checkpoint:
         self.identities = check_text("identities", identities)
         self.every = check_real("every", every, minimum=0)
         self._saved = time.monotonic()
+        self._state: tuple[dict[str, Tensor], dict] | None = None
 
     @property
     def due(self) -> bool:
@@ -113,7 +114,7 @@ class Checkpoint:
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """The last state and what goes with it; None where there is none, or (with a warning) where it is torn."""
-        found = self._read()
+        found, self._state = self._state or self._read(), None
         return None if found is None or "results" in found[1] else found
 
     def finish(self, results: Sequence[RunResult]) -> None:
@@ -125,10 +126,12 @@ class Checkpoint:
         """The results of the group, if it was finished."""
         found = self._read()
         if found is None or "results" not in found[1]:
+            self._state = found  # for the `load` that follows: large, and its checksum is made
             return None
         return [RunResult.from_json(text) for text in found[1]["results"]]
 
     def _write(self, tensors: dict[str, Tensor], about: dict) -> None:
+        self._state = None
         described = {
             "format": _FORMAT,
             "identities": self.identities,

@@ -10,6 +10,7 @@ and give back results; only the process that called `sweep` writes the store.
 import multiprocessing
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -61,7 +62,7 @@ DEVICES = ("cpu", "cuda")
 _TICK = 0.5  # seconds between two looks at how far the workers are
 
 Ensemble = list[RunConfiguration]
-# From ensembles to each with its results, None where the time was over in its middle.
+# From ensembles to each with its results; None, or nothing, where the time was over in its middle.
 Finished = Iterator[tuple[Ensemble, list[RunResult] | None]]
 Engine = Callable[[list[Ensemble]], Finished]
 
@@ -297,33 +298,44 @@ class _Work:
 
 def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
     """Every ensemble with its results, as they are finished, until the time is over."""
-    if workers == 1 or len(ensembles) < 2:
+    if workers == 1 or sum(map(len, ensembles)) < 2:
         for ensemble in ensembles:
             if work.over:
                 return
             yield ensemble, train_one(ensemble, work.device, work.folder, work.left, work.bar.update)
         return
-    # The long ones first, so that no worker is left alone with one at the end. Spawned, not forked: torch and CUDA
-    # do not survive a fork.
-    waiting = sorted(ensembles, key=_cost)
+    # The long ones first, so that no worker is left alone with one at the end. On a CPU the runs of an ensemble are
+    # trained one after another anyway, so any worker takes the next. Spawned, not forked: torch and CUDA do not survive
+    # a fork.
+    ordered = sorted(ensembles, key=_cost, reverse=True)
+    one_by_one = work.device == "cpu"
+    waiting = [(i, [c] if one_by_one else e) for i, e in enumerate(ordered) for c in (e if one_by_one else e[:1])]
+    waiting.reverse()
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     pool = ProcessPoolExecutor(
-        min(workers, len(ensembles)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
+        min(workers, len(waiting)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
     )
+    found: dict[int, dict[str, RunResult]] = defaultdict(dict)
     with pool:
-        running: dict[Future[list[RunResult] | None], Ensemble] = {}
+        running: dict[Future[list[RunResult] | None], tuple[int, Ensemble]] = {}
         try:
             while waiting or running:
                 while waiting and not work.over and len(running) < workers:
-                    ensemble = waiting.pop()
-                    running[pool.submit(_train_counted, ensemble, work.device, work.folder, work.left)] = ensemble
+                    i, part = waiting.pop()
+                    running[pool.submit(_train_counted, part, work.device, work.folder, work.left)] = i, part
                 if not running:
                     return
                 done = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done
                 work.bar.update(counter.value - work.bar.n)
                 for future in done:
-                    yield running.pop(future), future.result()
+                    i, part = running.pop(future)
+                    results = future.result()
+                    if results is None:
+                        continue
+                    found[i] |= {c.identity: result for c, result in zip(part, results, strict=True)}
+                    if len(found[i]) == len(ordered[i]):
+                        yield ordered[i], [found[i][c.identity] for c in ordered[i]]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -10,7 +10,7 @@ import yaml
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.claims import VERDICTS, Measured, Row, evaluate
 from tests.pages.planted import power_law_runs, surface_runs
-from tools import page_blocks, pages
+from tools import page_blocks, pages, status_blocks
 from tools.chapters import ROOT
 
 TEMPLATES = [path for path in sorted((ROOT / "book").glob("*.md")) if pages.is_template(path.read_text())]
@@ -146,12 +146,23 @@ def test_a_figure_for_each_kind_that_has_values(tmp_path):
 def test_minutes_count_an_ensemble_once():
     alone = pd.DataFrame({"wall_seconds": [60.0, 120.0], "ensemble_size": [1, 1]})
     together = pd.DataFrame({"wall_seconds": [60.0, 60.0], "ensemble_size": [2, 2]})
-    assert (page_blocks.minutes(alone), page_blocks.minutes(together)) == (3, 1)
+    assert (status_blocks.minutes(alone), status_blocks.minutes(together)) == (3, 1)
 
 
 @pytest.mark.parametrize(("device", "says"), [("cpu", "ever run on a GPU"), ("cuda: H100", "cuda: H100")])
 def test_what_was_trained_on_is_read_from_the_runs(shipped, device, says):
     runs = power_law_runs(1.0).assign(device=device)
-    text = page_blocks.devices(replace(shipped, tables=lambda name: runs if name == "er-100" else None))
+    text = status_blocks.devices(replace(shipped, tables=lambda name: runs if name == "er-100" else None))
     assert says in text
     assert ("GPU" in text) == (device == "cpu")
+
+
+def test_the_speed_on_a_gpu_is_a_measurement_or_said_to_be_missing(shipped):
+    missing = status_blocks.gpu_speed(replace(shipped, tables=lambda name: None))
+    assert "never run on a GPU" in missing
+    row = {"device": "H100", "vocabulary": 1000, "width": 64, "precision": "tf32", "members": 32, "share": 0.3}
+    row |= {"tokens_per_second": 4e7, "ratio": 16.0, "ratio_least": 15.5, "ratio_greatest": 16.5}
+    table = pd.DataFrame([row])
+    text = status_blocks.gpu_speed(replace(shipped, tables={"gpu-speed": table}.get))
+    for part in ("H100", "40.00", "16.0 (15.5 to 16.5)", "30 %"):
+        assert part in text

@@ -1,4 +1,4 @@
-"""A step that was captured once and is replayed is the step; precisions; and, where there is a GPU, the graph itself."""
+"""A step that was captured once and is replayed is the step; precisions; where there is a GPU, the graph itself."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def recorded(step, example):
     """What a CUDA graph does, on a CPU: the operations of one step are written down, then done again on the same
     tensors. Whatever the step took from the host is frozen in what was written down."""
     tokens = example.clone()
-    graph = make_fx(lambda batch: step(batch), tracing_mode="real")(tokens)  # noqa: PLW0108 - a method has a self
+    graph = make_fx(lambda batch: step(batch), tracing_mode="real")(tokens)  # a method has a self
     losses = torch.empty(len(tokens))
 
     @torch.no_grad()  # its own gradients were written down too

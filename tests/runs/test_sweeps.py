@@ -1,5 +1,6 @@
 """A sweep trains what is missing, once, and can be asked again."""
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,17 @@ def test_two_workers_give_the_same_table(tmp_path):
         report = sweep(RUNS, two, progress=False, workers=2)
         assert len(report.trained) == len(RUNS)
         assert results(two) == results(one)
+
+
+def test_two_workers_share_one_ensemble(tmp_path):
+    """Each run of it is taken up by whoever is free; it is committed when the last is done."""
+    (ensemble, *_) = ensembles_of(RUNS)
+    assert len(ensemble) > 2
+    with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
+        sweep(ensemble, one, progress=False)
+        sweep(ensemble, two, progress=False, workers=2)
+        tables = [each.frame().set_index("identity")["excess_loss"].sort_index() for each in (one, two)]
+    pd.testing.assert_series_equal(*tables)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
