@@ -253,6 +253,20 @@ def batches(book: "Book") -> str:
     return raw(table_html(shown.reset_index(names="D | batch")))
 
 
+def tying(book: "Book") -> str:
+    """Lowest excess loss of each width with one matrix for embedding and readout and with two, at the D of both."""
+    pair = {label: book.tables(name) for label, name in (("one matrix", "er-200"), ("two", "er-200-untied"))}
+    if any(table is None for table in pair.values()):
+        return "*The runs with two matrices are not recorded in this build.*"
+    shared = set.intersection(*(set(table["D"]) for table in pair.values()))
+    shown = {}
+    for label, table in pair.items():
+        best = lowest_losses(table[table["D"].isin(shared)], by=("width",)).set_index("width")
+        shown[f"N, {label}"] = best["N"].map("{:,}".format)
+        shown[f"excess, {label}"] = best["excess_loss"].map("{:.3f}".format)
+    return raw(table_html(pd.DataFrame(shown).reset_index()))
+
+
 def evaluation_errors(book: "Book") -> str:
     """By recorded table: the standard error that scoring leaves, against the excess loss."""
     rows = []
@@ -325,6 +339,7 @@ BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "claims_table": claims_table,
     "entropy_of_weights": entropy_of_weights,
     "batches": batches,
+    "tying": tying,
     "best_rates": best_rates,
     "evaluation_errors": evaluation_errors,
     "capacity": capacity,

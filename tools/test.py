@@ -65,7 +65,8 @@ def stages(everything: bool) -> Iterator[Stage]:
     }
     pages = [*PYTEST, "tests/book", "-m"]
     yield Stage("pages", "the pages as HTML", 10, [*pages, f"book and not browser{slow}"], tuple(built), folders)
-    yield Stage("browser", "the pages in Chromium", 60, [*pages, f"browser{slow}"], tuple(built), folders)
+    at_once = ["-n", str(AT_ONCE)]  # any page on any of them: most of the time is waiting for a page
+    yield Stage("browser", "the pages in Chromium", 60, [*pages, f"browser{slow}", *at_once], tuple(built), folders)
 
 
 def book(name: str, profile: str, seconds: int, variables: dict[str, str] | None = None) -> Stage:

@@ -123,10 +123,13 @@ def _surface(parameter: str, name: str) -> Quantity:
 
 def _difference(parameter: str, first: pd.DataFrame, second: pd.DataFrame, runs: pd.DataFrame) -> Measured:
     """Of a parameter of two surfaces; the half-widths of their intervals add in squares, as if they shared no run."""
-    pair = [measured(parameter, excess_surface(each), each) for each in (first, second)]
-    value = pair[0].value - pair[1].value
-    below = float(np.hypot(pair[0].value - pair[0].low, pair[1].high - pair[1].value))
-    above = float(np.hypot(pair[0].high - pair[0].value, pair[1].value - pair[1].low))
+    return _less(*(measured(parameter, excess_surface(each), each) for each in (first, second)), runs)
+
+
+def _less(first: Measured, second: Measured, runs: pd.DataFrame) -> Measured:
+    value = first.value - second.value
+    below = float(np.hypot(first.value - first.low, second.high - second.value))
+    above = float(np.hypot(first.high - first.value, second.value - second.low))
     return _from_runs(value, value - below, value + above, runs)
 
 
@@ -178,6 +181,20 @@ def _mup_minus_sp(name: str) -> Quantity:
         return _difference("alpha", mup, sp, pd.concat([mup, sp]))
 
     return quantity
+
+
+def _untied_minus_tied(tables: Tables) -> Measured | None:
+    """alpha at the one D of both, from A N^-alpha through the excess loss, with a readout of its own less without."""
+    pair = [_runs(tables, name, widths=4) for name in ("er-200-untied", "er-200")]
+    if any(each is None for each in pair):
+        return None
+    shared = set(pair[0]["D"]) & set(pair[1]["D"])  # type: ignore[index]
+    if len(shared) != 1:
+        return None
+    untied, tied = (each[each["D"].isin(shared)] for each in pair)  # type: ignore[index]
+    law = PowerLaw(variable="N", offset=0.0)
+    found = [measured("alpha", fit(law, _lowest_excess(each), objective="log-ols"), each) for each in (untied, tied)]
+    return _less(*found, pd.concat([untied, tied]))
 
 
 def _each_width(runs: pd.DataFrame) -> list[pd.DataFrame]:
@@ -294,6 +311,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | _on_random_graph("er-1k-small")
     | _on_random_graph("er-1k-wide")
     | {
+        "er-200-untied.minus-tied": _untied_minus_tied,
         "er-8k-small.largest-width": _one_point("er-8k-small", 96, 250_000),
         "er-8k-k1-small.largest-width": _one_point("er-8k-k1-small", 96, 250_000),
         "ba-8k-small.largest-width": _one_point("ba-8k-small", 96, 250_000),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from scaling_lib.data.markov import Chain
 from scaling_lib.errors import (
     InvalidData,
     check_choice,
+    check_flag,
     check_instance,
     check_integer,
     check_mapping,
@@ -78,6 +80,7 @@ class Experiment:
     parametrization: Parametrization = field(default_factory=Parametrization)
     depth: int = 2
     context: int = 50
+    tied: bool = True
     evaluation: Evaluation = field(default_factory=Evaluation)
 
     def __post_init__(self) -> None:
@@ -95,6 +98,11 @@ class Experiment:
         check_integer("graph_seed", self.graph_seed, minimum=0)
         check_integer("depth", self.depth, minimum=1)
         check_integer("context", self.context, minimum=2)
+        check_flag("tied", self.tied)
+
+    @property
+    def _shape(self) -> dict[str, Any]:
+        return {"depth": self.depth, "context": self.context, "tied": self.tied}
 
     def chain(self) -> Chain:
         """The data: the same graph, bit for bit, on every machine."""
@@ -106,7 +114,7 @@ class Experiment:
         grid, nodes = self.grids[profile], int(self.parameters["nodes"])
         found = []
         for tokens, batch, epochs, width in product(grid.tokens, grid.batches, grid.epochs, grid.widths):
-            shape = Architecture(nodes, width, depth=self.depth, context=self.context)
+            shape = Architecture(nodes, width, **self._shape)
             read = _schedule(tokens, batch, epochs, self.context).tokens * epochs
             found += [(shape.parameters, read)] * (len(grid.learning_rates) * grid.seeds)
         return found
@@ -119,7 +127,7 @@ class Experiment:
         return tuple(
             RunConfiguration(
                 source=source,
-                architecture=Architecture(chain.nodes, width, depth=self.depth, context=self.context),
+                architecture=Architecture(chain.nodes, width, **self._shape),
                 parametrization=self.parametrization,
                 optimizer=Optimizer(learning_rate),
                 schedule=_schedule(tokens, batch, epochs, self.context),
@@ -277,6 +285,18 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                     "smoke": Grid((16, 32, 64), (100_000,), (2**-7, 2**-6, 2**-5), seeds=1),
                     "colab": Grid(_WIDTHS, (100_000, 200_000), _SP_RATES, seeds=3),
                     "full": Grid(_WIDTHS, (100_000,), _SP_RATES, seeds=3),
+                },
+            ),
+            Experiment(
+                name="er-200-untied",
+                question="And with a readout of its own instead of the embedding, with everything else equal?",
+                ensemble="erdos_renyi",
+                parameters=_ER_200,
+                tied=False,
+                grids={
+                    "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
+                    "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid(_WIDTHS, (100_000,), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
                 },
             ),
             Experiment(
