@@ -218,6 +218,7 @@ _WIDTHS = (16, 24, 32, 48, 64, 96, 128)
 # Four heads of an even dimension: multiples of 8.
 _DENSE = (8, 16, 24, 32, 40, 48, 64)
 _SP_RATES = tuple(2.0**power for power in range(-9, -2))
+_WIDE = (64, 96, 128, 192)
 _SMALL = (24, 32, 48, 64, 96)
 _TOKENS = _spaced(160_000, 1.42, 5)
 _LIMITS = (50_000, 100_000, 200_000)
@@ -416,7 +417,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((64,), (160_000,), (1.0, 2.0), seeds=1),
                     "colab": Grid((64, 128), _TOKENS, (0.1, 1.0, 2.0, 4.0), seeds=3),
-                    "full": Grid((64, 96, 128), _TOKENS, (0.1, 1.0, 2.0, 4.0), seeds=3),
+                    "full": Grid(_WIDE, _TOKENS, (0.1, 1.0, 2.0, 4.0), seeds=3),
                 },
             ),
             Experiment(
@@ -428,7 +429,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((64,), (227_000,), (2**-6, 2**-5), seeds=1),
                     "colab": Grid((64, 128), (227_000, 651_000), tuple(2.0**p for p in range(-8, -4)), seeds=3),
-                    "full": Grid((64, 96, 128), (227_000, 651_000), tuple(2.0**p for p in range(-8, -4)), seeds=3),
+                    "full": Grid(_WIDE, (227_000, 651_000), tuple(2.0**p for p in range(-8, -4)), seeds=3),
                 },
             ),
             Experiment(
