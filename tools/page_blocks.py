@@ -287,12 +287,30 @@ def evaluation_errors(book: "Book") -> str:
 
 def best_rates(book: "Book") -> str:
     """How often the best learning rate lies above the paper's largest, where the grid could tell."""
-    runs = book.tables("er-1k-small")
-    if runs is None:
-        return "Our grid that reaches down to it is not recorded yet."
-    best = lowest_losses(runs)
-    above = int((best["learning_rate"] > PAPER_RATE).sum())
-    return f"Of the {len(best)} points $L(N, D)$ of `er-1k-small`, {above} have their best rate above that."
+    said = []
+    for name in ("er-1k-small", "er-1k-wide"):
+        runs = book.tables(name)
+        if runs is not None:
+            best = lowest_losses(runs)
+            above = int((best["learning_rate"] > PAPER_RATE).sum())
+            said.append(f"Of the {len(best)} points $L(N, D)$ of `{name}`, {above} have their best rate above that.")
+    return " ".join(said) if said else "Our grids that reach down to it are not recorded yet."
+
+
+def forecasts(book: "Book") -> str:
+    """Every row that was forecast before its run."""
+    rows = [row for name, row in book.rows.items() if name.startswith("forecast.")]
+    lines = [
+        {
+            "row": row.claim.id,
+            "what": row.claim.claim.partition(": ")[2],
+            "forecast (nats)": f"{row.claim.published:g} ± {row.claim.margin:g}",
+            "run": texts(row)["ours"],
+            "verdict": texts(row)["verdict"],
+        }
+        for row in rows
+    ]
+    return raw(table_html(pd.DataFrame(lines)))
 
 
 # ---------------------------------------------------------------------- origin
@@ -340,6 +358,7 @@ BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "entropy_of_weights": entropy_of_weights,
     "batches": batches,
     "tying": tying,
+    "forecasts": forecasts,
     "best_rates": best_rates,
     "evaluation_errors": evaluation_errors,
     "capacity": capacity,

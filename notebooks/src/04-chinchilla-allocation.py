@@ -49,10 +49,12 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
 from scaling_lib.fits.surfaces import kernel_ridge
+from scaling_lib.pages import claims
 from scaling_lib.pages.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
 from scaling_lib.pages.live import Mark, Panel, curve_panel, show_live
 from scaling_lib.pages.prose import say
 from scaling_lib.pages.quantities import excess_surface
+from scaling_lib.runs.experiments import experiment
 from scaling_lib.runs.tables import lowest_losses, recorded_or_none
 
 lab = environment.begin(profile)
@@ -376,6 +378,62 @@ if len(best):
 # hardly gain from more tokens, and the narrowest even loses by some. They lie on the cliff of chapter 2, where a model has too few dimensions for the graph or is too narrow to be trained in so few
 # steps. A sum of two powers has no cliff. Whoever fits it across one gets an $\alpha$ that is large because of the cliff and says nothing about wider models. What it does *not* mean: that
 # these exponents hold for the paper's models, which all lie to the right of it.
+
+# %% [markdown]
+# ### Above the cliff
+#
+# So we trained a second grid on the same graph: only widths that can hold it, and tokens closer together. *Before you look:* will a sum of two powers fit now? The figure has one more line, what a
+# table of counts reaches when it knows which edges there are (chapter 1): its exponent in $D$ is 1, and no learner stays below it for ever. Which slope do you expect of the models?
+
+# %% tags=["hide-input", "remove-stderr"]
+wide_runs = lab.recorded("er-1k-wide")
+wide = lowest_losses(wide_runs) if len(wide_runs) else wide_runs
+if len(wide):
+    graph = experiment("er-1k-wide").chain()
+    with style():
+        figure, axes = plt.subplots()
+        for (width, part), marker, colour in zip(wide.groupby("width"), MARKERS, COLOURS.values(), strict=False):
+            axes.plot(part["D"], part["excess_loss"], f"{marker}-", color=colour, markersize=5, label=f"width {width}")
+        ends = np.array([wide["D"].min(), wide["D"].max()], float)
+        axes.plot(ends, graph.counting_coefficient / ends, "--", marker="", color="0.4", label="counting")
+        axes.set(xlabel="training tokens D", ylabel="excess loss (nats)")
+        logarithmic(axes, "both")
+        axes.legend()
+    show(
+        figure,
+        name="fig-walk-grid-wide",
+        caption="Excess loss on ER 1000/5000 against tokens, at widths that can hold the graph: the best of the learning rates and of three seeds. Dashed: counting, when the edges are known.",
+        alt="Excess loss against tokens on double logarithmic axes. The curves of all widths fall together, steeply at first and then in parallel to the dashed line of counting, which lies several "
+        "times lower. The narrowest lies above the others.",
+        table=wide[["width", "N", "D", "excess_loss", "learning_rate"]].astype({"excess_loss": float}).round({"excess_loss": 4}),
+        runs=list(wide["identity"]),
+    )
+
+# %% tags=["remove-input"]
+if len(wide):
+    widest = wide[wide["width"] == wide["width"].max()].sort_values("D")
+    slopes = -np.diff(np.log(widest["excess_loss"].astype(float))) / np.diff(np.log(widest["D"]))
+    wide_excess = excess_surface(wide_runs)
+    misses = np.abs(wide_excess.residuals)
+    asked = ("walks.counting_rate.wide", "size.nonembedding", "size.width", "forecast.er-1k-wide")
+    rows = {row.claim.id: row for row in claims.evaluate(recorded_or_none, only=asked)}
+    told = {name: f"{row.measured.value:+.2f} ({row.measured.low:+.2f} to {row.measured.high:+.2f}; *{row.verdict}*)" for name, row in rows.items() if row.measured}
+    say(
+        "From one $D$ to the next, the widest model's exponent is {slopes}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. "
+        "Its $\\beta$ against counting's 1: {counting}.",
+        slopes=", ".join(f"{slope:.2f}" for slope in slopes),
+        points=len(wide),
+        alpha=wide_excess.params["alpha"],
+        beta=wide_excess.params["beta"],
+        typical=float(np.median(misses)),
+        worst=float(misses.max()),
+        counting=told["walks.counting_rate.wide"],
+    )
+    say(
+        "And the count of parameters: without embeddings $\\alpha$ changes by {without}; in the width it is, less twice that in $N$, {width}.",
+        without=told["size.nonembedding"],
+        width=told["size.width"],
+    )
 
 # %% [markdown]
 # ## The Chinchilla points

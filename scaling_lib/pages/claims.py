@@ -25,7 +25,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -259,14 +259,22 @@ def rules_history() -> Mapping[str, list[str]]:
     return MappingProxyType(json.loads(_page_file("rules.json")))
 
 
-def evaluate(tables: Callable[[str], pd.DataFrame | None]) -> list[Row]:
-    """Every claim judged on `tables`, a function from an experiment's name to its runs (None: no runs)."""
+def evaluate(tables: Callable[[str], pd.DataFrame | None], *, only: Sequence[str] = ()) -> list[Row]:
+    """Every claim judged on `tables`, a function from an experiment's name to its runs (None: no runs).
+
+    only: the ids of the claims that are wanted, in the order of the ledger; all by default.
+    """
     if not callable(tables):
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
     from scaling_lib.pages.quantities import QUANTITIES
 
+    wanted = set(check_sequence("only", only, str, remedy="pass ids of claims", minimum=0))
+    if unknown := sorted(wanted - {claim.id for claim in ledger()}):
+        raise invalid("only", "ids of the ledger", unknown, "see `scaling-lab claims`")
     rows = []
     for claim in ledger():
+        if wanted and claim.id not in wanted:
+            continue
         measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
         exploratory = measured is not None and not _confirmatory(claim, measured)
         rows.append(Row(claim, measured, judge(claim, measured), exploratory))

@@ -14,7 +14,8 @@ from tools import page_blocks, pages, status_blocks
 from tools.chapters import ROOT
 
 TEMPLATES = [path for path in sorted((ROOT / "book").glob("*.md")) if pages.is_template(path.read_text())]
-PLANTED = {name: surface_runs(name) for name in ("er-1k-small", "er-8k-small")} | {"er-100": power_law_runs(1.0)}
+PLANTED = {name: surface_runs(name) for name in ("er-1k-small", "er-1k-wide", "er-8k-small")}
+PLANTED["er-100"] = power_law_runs(1.0)
 
 
 def book(tmp_path, tables, verdict=None):

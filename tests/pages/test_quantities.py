@@ -50,7 +50,8 @@ def sized(seed, share):
 def only_in_size(name, alpha, seed):
     """Excess loss 0.3 (N / N0)^-alpha, whatever D."""
     runs = surface_runs(name)
-    excess = 0.3 * (runs["N"] / 50_000) ** -alpha * np.exp(0.01 * np.random.default_rng(seed).standard_normal(len(runs)))
+    scatter = np.exp(0.01 * np.random.default_rng(seed).standard_normal(len(runs)))
+    excess = 0.3 * (runs["N"] / 50_000) ** -alpha * scatter
     return runs.assign(excess_loss=excess, loss=runs["entropy_rate"] + excess)
 
 
