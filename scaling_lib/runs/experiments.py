@@ -451,7 +451,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
                     "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
             Experiment(
@@ -462,7 +462,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 grids={
                     "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
                     "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
+                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 },
             ),
         )
