@@ -22,7 +22,9 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +51,7 @@ RECORDED = {"er-100": "power-D", "er-1k-small": "chinchilla"}
 NOISE = (0.0, 0.01, 0.03, 0.1)
 COPIES = {"power-D": 15, "chinchilla": 10}
 HELD_OUT = {"power-D": 1, "chinchilla": 5}
+LONGEST = 60.0  # seconds of one fit
 ERRORS = ("E_error", "alpha_error", "beta_error", "forecast_error")
 # Of a planted twin, each drawn anew for every table: nats, and the size of each power at the middle of its variable.
 E_RANGE, EXPONENT_RANGE, POWER_RANGE = (1.5, 3.5), (0.3, 1.2), (0.02, 0.3)
@@ -135,7 +138,8 @@ def score(fitter: Callable[[pd.DataFrame, str], Any], task: Task) -> dict[str, A
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(quiet):
             warnings.simplefilter("ignore")
             table, begun = task.table.copy(), time.perf_counter()
-            found = fitter(table, task.kind)
+            with limited(LONGEST):
+                found = fitter(table, task.kind)
             row["milliseconds"] = 1000 * (time.perf_counter() - begun)
             errors = {"E_error": float(found.E) - task.E}
             for name, true in task.exponents.items():
@@ -151,6 +155,25 @@ def score(fitter: Callable[[pd.DataFrame, str], Any], task: Task) -> dict[str, A
     except (Exception, SystemExit) as error:  # whatever an entry does, the others are still scored
         return row | {"reason": _line(error)}
     return row | errors | {"state": "ok"}
+
+
+@contextlib.contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block after so long; without effect where the system has no alarms, or in a thread."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError(f"took more than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _line(error: BaseException) -> str:

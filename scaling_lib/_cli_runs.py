@@ -157,7 +157,7 @@ def _swept(
     else:
         options["engine"] = _engine(engine, session.device, time_budget)
     with Store(path, mirror=mirror) as runs:
-        known = _widened_before(whole, runs) if widen else whole
+        known = sweeps.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
         others = len(runs) - (len(known) - len(runs.missing(known)))
         if others:
             typer.echo(
@@ -185,17 +185,6 @@ def _swept(
         missing = runs.missing(grid)
     assert report is not None
     return report, frame, missing
-
-
-def _widened_before(grid: list[RunConfiguration], runs: Store) -> list[RunConfiguration]:
-    """The grid with what earlier calls with --widen added to it."""
-    known = list(grid)
-    while not runs.missing(known):
-        further = sweeps.widened(known, _of_grid(runs.frame(), known))
-        if not further or runs.missing(further):
-            break
-        known += further
-    return known
 
 
 def _of_grid(frame: pd.DataFrame, grid: list[RunConfiguration]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_a_wrong_answer_is_as_wrong_as_it_is(kind):
     excess = task.held_out["loss"] - task.E
     only_e = fitters.score(knowing(task, E=task.E - 0.25), task)
     assert only_e["forecast_error"] == pytest.approx((0.25 / excess).median())
+
+
+def test_a_fit_that_hangs_is_a_failed_one(monkeypatch):
+    monkeypatch.setattr(fitters, "LONGEST", 0.1)
+
+    def hangs(table, kind):
+        while True:
+            pass
+
+    row = fitters.score(hangs, TASKS[0])
+    assert (row["state"], row["reason"]) == ("failed", "TimeoutError: took more than 0.1 s")
+    time.sleep(0.15)  # nothing rings afterwards
 
 
 def leaves(table, kind):

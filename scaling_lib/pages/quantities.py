@@ -123,7 +123,8 @@ def _surface(parameter: str, name: str) -> Quantity:
 
 def _difference(parameter: str, first: pd.DataFrame, second: pd.DataFrame, runs: pd.DataFrame) -> Measured:
     """Of a parameter of two surfaces; the half-widths of their intervals add in squares, as if they shared no run."""
-    return _less(*(measured(parameter, excess_surface(each), each) for each in (first, second)), runs)
+    found = [measured(parameter, excess_surface(each), each) for each in (first, second)]
+    return _less(found[0], found[1], runs)
 
 
 def _less(first: Measured, second: Measured, runs: pd.DataFrame) -> Measured:
@@ -194,7 +195,7 @@ def _untied_minus_tied(tables: Tables) -> Measured | None:
     untied, tied = (each[each["D"].isin(shared)] for each in pair)  # type: ignore[index]
     law = PowerLaw(variable="N", offset=0.0)
     found = [measured("alpha", fit(law, _lowest_excess(each), objective="log-ols"), each) for each in (untied, tied)]
-    return _less(*found, pd.concat([untied, tied]))
+    return _less(found[0], found[1], pd.concat([untied, tied]))
 
 
 def _each_width(runs: pd.DataFrame) -> list[pd.DataFrame]:

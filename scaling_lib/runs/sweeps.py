@@ -56,6 +56,7 @@ __all__ = [
     "shard_of",
     "sweep",
     "widened",
+    "widened_so_far",
 ]
 
 DEVICES = ("cpu", "cuda")
@@ -214,6 +215,20 @@ def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> l
                 optimizer = replace(each.optimizer, learning_rate=last * last / before)
                 added.append(replace(each, optimizer=optimizer))
     return added
+
+
+def widened_so_far(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
+    """The grid with everything that `widened` added to it, step by step, as far as `runs` holds it."""
+    known = list(_checked(configurations))
+    check_runs("runs", runs, ("identity",))
+    there = set(runs["identity"])
+    while there >= {each.identity for each in known}:
+        wanted = {each.identity for each in known}
+        further = widened(known, runs[runs["identity"].isin(wanted)])
+        if not further or not there >= {each.identity for each in further}:
+            break
+        known += further
+    return known
 
 
 def sweep(
