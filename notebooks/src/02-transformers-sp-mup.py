@@ -1018,8 +1018,34 @@ say(
     else "",
 )
 
-# %% tags=["remove-input"]
+# %% [markdown]
+# That was one number of tokens, on a small graph. The same comparison on the paper's smallest graph has two grids of each arm: one over narrow widths, across the cliff, and one over widths that can hold the graph.
+
+# %% tags=["hide-input", "remove-stderr"]
 equal = {name: lab.recorded(name) for name in ("er-1k-small", "er-1k-small-sp", "er-1k-wide", "er-1k-wide-sp")}
+if all(map(len, equal.values())):
+    wide_arms = {"SP": lowest_losses(equal["er-1k-wide-sp"]), "muP": lowest_losses(equal["er-1k-wide"])}
+    both = sorted(set(wide_arms["SP"]["D"]) & set(wide_arms["muP"]["D"]))
+    with style():
+        figure, panels = plt.subplots(1, len(both), figsize=(6.4, 3.4), sharey=True)
+        for panel, D in zip(panels, both, strict=True):
+            for (arm, best), colour, marker in zip(wide_arms.items(), ("vermillion", "blue"), "so", strict=True):
+                part = best[best["D"] == D]
+                panel.plot(part["N"], part["excess_loss"], f"{marker}-", color=COLOURS[colour], label=arm)
+            panel.set(xlabel="parameters N", title=f"D = {D:,}")
+            logarithmic(panel)
+        panels[0].set(ylabel="excess loss L − H (nats)")
+        panels[0].legend()
+    show(
+        figure,
+        name="fig-sp-mup-wide",
+        caption="Excess loss on ER 1000/5000 against model size under SP and muP at widths that can hold the graph, for two values of D: the best of four learning rates or more and three seeds.",
+        alt="Two log-log panels, one for each number of tokens, each with the curve of SP above that of muP.",
+        table=pd.concat([best[best["D"].isin(both)].assign(arm=arm) for arm, best in wide_arms.items()])[["arm", "width", "N", "D", "learning_rate", "excess_loss"]],
+        runs=[identity for best in wide_arms.values() for identity in best[best["D"].isin(both)]["identity"]],
+    )
+
+# %% tags=["remove-input"]
 if all(map(len, equal.values())):
     fairly = claims.evaluate(equal.get, only=("mup.parameter_efficient", "mup.parameter_efficient.wide"))
     say(
