@@ -1091,7 +1091,7 @@ else:
 # - One depth. muP says nothing about depth; rules that do (CompleteP, for one) are not tested here.
 # - Weight decay hardly acts in runs this short (exercise 6), so whether it should be coupled to the learning rate is left
 #   open.
-# - SP against muP was compared at one number of tokens. The paper's comparison, on language, is not repeated here, so its
+# - SP against muP was compared at few numbers of tokens. The paper's comparison, on language, is not repeated here, so its
 #   numbers are neither confirmed nor refuted; what is tested is whether a difference survives when all else is equal.
 # - Why models on the capacity cliff stay above their floor: too few steps, too narrow layers, the tied readout or the
 #   optimiser. Two values of $D$ do not tell these apart.

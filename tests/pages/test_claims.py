@@ -140,6 +140,14 @@ def test_runs_older_than_their_rule_are_exploratory():
     assert "exploratory" in claims.ledger_frame([row("")])["verdict"].iloc[0]
 
 
+def test_only_some_rows_are_evaluated_in_the_order_of_the_ledger():
+    asked = ("walks.counting_rate", "counting.rate")
+    rows = claims.evaluate({"er-100": power_law_runs(1.0)}.get, only=asked)
+    assert [row.claim.id for row in rows] == ["counting.rate", "walks.counting_rate"]
+    with pytest.raises(InvalidArgument, match=r"only must be ids of the ledger, got \['no.such'\]"):
+        claims.evaluate(lambda name: None, only=("counting.rate", "no.such"))
+
+
 def test_no_runs_no_verdict():
     rows = claims.evaluate(lambda name: None)
     assert {row.verdict for row in rows if row.claim.quantity not in KNOWN} == {"not run"}
