@@ -122,6 +122,8 @@ def measure(
     architecture = Architecture(V, n)
     long = Schedule(10**6 * BATCH * architecture.context, batch=BATCH)
     one = RunConfiguration(source, architecture, Parametrization("sp"), OPTIMIZER, long, precision=precision)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what torch keeps of the last shape counts as used
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 2**32
     K = min(MOST_MEMBERS, members_in_memory(one, free))
     if device.type == "cpu":

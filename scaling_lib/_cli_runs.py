@@ -153,7 +153,8 @@ def _swept(
     options: dict[str, Any] = {"device": session.device, "rules": ledger_of_claims.rules_hash()}
     options |= {"checkpoints": path.with_suffix(".checkpoints")}
     if engine == "local":
-        options["workers"] = 1 if session.device == "cuda" else _workers(workers)
+        asked_for = _workers(workers)
+        options["workers"] = 1 if session.device == "cuda" else asked_for
     else:
         options["engine"] = _engine(engine, session.device, time_budget)
     with Store(path, mirror=mirror) as runs:

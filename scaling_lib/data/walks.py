@@ -37,7 +37,7 @@ from scaling_lib.errors import (
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["WalkStream", "sample_walks"]
+__all__ = ["BUFFER", "WalkStream", "sample_walks"]
 
 BACKENDS = ("numpy", "torch")
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -45,7 +45,7 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = 2**64 - 1
 _LARGEST = 2**63 - 1
 _BLOCK = 16384  # walkers moved together: enough to hide the calls, few enough to stay in the cache
-_BUFFER = 2**19  # tokens a stream holds at a time
+BUFFER = 2**19  # tokens a stream holds at a time, for each seed
 
 
 def sample_walks(
@@ -98,7 +98,7 @@ class WalkStream:
         seeds = check_sequence("seed", seed, int, remedy="pass one seed or more") if self._several else [seed]
         self.seeds = [check_integer("seed", each, minimum=0, maximum=_LARGEST) for each in seeds]  # type: ignore[arg-type]
         _check_size(batch, length)
-        self._steps = max(1, _BUFFER // (length * batch))  # that one buffer serves
+        self._steps = max(1, BUFFER // (length * batch))  # that one buffer serves
         self._held: tuple[int, Any] = (-1, None)
 
     def batch(self, step: int) -> "Int[np.ndarray, '*seed walk time'] | Int[torch.Tensor, '*seed walk time']":

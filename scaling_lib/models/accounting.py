@@ -105,7 +105,9 @@ def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) 
 
     Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
     the activations kept for the backward pass: at each position up to 20 n + heads + 4 in a layer, 4 n + 8 outside of
-    the layers. An upper estimate, by at most a third. Logits come on top: up to 512 MiB on an accelerator.
+    the layers. What is saved for the backward pass stays below that by up to a third. A step's peak may pass it by a
+    few per cent, and by two thirds where attention is not fused (heads of a dimension that is no multiple of 4). Logits
+    come on top: up to 512 MiB on an accelerator.
     """
     check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
     batch = check_integer("batch", batch, minimum=1)

@@ -56,7 +56,8 @@ def ray_engine(
             if over and not running:
                 return
             # Twice as many as there is room for, so that a budget that ends leaves few in hand.
-            room = 2 * max(1, int(ray.cluster_resources().get("GPU" if device == "cuda" else "CPU", 1)))
+            there = ray.cluster_resources()
+            room = 2 * max(1, int(there.get("GPU", 1) / gpus if device == "cuda" else there.get("CPU", 1)))
             while waiting and not over and len(running) < room:
                 ensemble = waiting.pop(0)
                 running[task.remote(ensemble, device)] = ensemble

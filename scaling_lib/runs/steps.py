@@ -57,9 +57,11 @@ class TrainingStep:
         check_precision(precision, device)
         if isinstance(model, WrappedModule) and precision != "float32":
             raise invalid("precision", "'float32' for a module of your own", precision, "cast inside the module")
+        # The warm-up and the capture share one stream, since memory is kept and reused stream by stream.
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         if capture == "auto":
             # A module of one's own may read its tensors on the host, which no graph can hold.
-            capture = cuda_graph if device.type == "cuda" and isinstance(model, Transformer) else None
+            capture = self._cuda_graph if device.type == "cuda" and isinstance(model, Transformer) else None
         if capture is not None and not callable(capture):
             raise invalid("capture", "a function of a step and a batch, or None", capture, "leave it out")
         self.model, self.optimizer, self.precision, self.device = model, optimizer, precision, device
@@ -74,7 +76,7 @@ class TrainingStep:
             return self._step(tokens)
         if self._taken < WARM_UP_STEPS:
             self._taken += 1
-            return _beside(self._step, tokens)
+            return self._beside(tokens)
         self._replay = self._capture(self._step, tokens)
         return self._replay(tokens)
 
@@ -87,6 +89,25 @@ class TrainingStep:
             losses.sum().backward()
             self.optimizer.step()
         return losses.detach()
+
+    def _beside(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
+        """A step on the stream of the capture, as a warm-up has to be; where there is no CUDA, the step."""
+        if self._stream is None:
+            return self._step(tokens)
+        here = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            losses = self._step(tokens)
+        here.wait_stream(self._stream)
+        return losses
+
+    def _cuda_graph(self, step: Step, example: Int[Tensor, "K batch time"]) -> "Replayed":
+        """`step` as a CUDA graph. Capturing records its kernels without running them, so nothing is trained by it."""
+        tokens = example.clone()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self.device), torch.cuda.graph(graph, stream=self._stream):
+            losses = step(tokens)
+        return Replayed(tokens, losses, graph.replay)
 
 
 class Replayed:
@@ -111,34 +132,22 @@ class Replayed:
         return self.losses
 
 
-def cuda_graph(step: Step, example: Int[Tensor, "K batch time"]) -> Replayed:
-    """`step` as a CUDA graph. Capturing records its kernels without running them, so nothing is trained by it."""
-    tokens = example.clone()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        losses = step(tokens)
-    return Replayed(tokens, losses, graph.replay)
-
-
-def _beside(step: Step, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
-    """A step on a stream of its own, as a warm-up for a capture has to be; where there is no CUDA, the step."""
-    if tokens.device.type != "cuda":
-        return step(tokens)
-    here, stream = torch.cuda.current_stream(tokens.device), torch.cuda.Stream(tokens.device)
-    stream.wait_stream(here)
-    with torch.cuda.stream(stream):
-        losses = step(tokens)
-    here.wait_stream(stream)
-    return losses
-
-
 @contextmanager
 def matrix_products(precision: str, device: torch.device) -> Iterator[None]:
     """What float32 matrix products are rounded to inside the block, and as before after it; a setting of torch's."""
     check_choice("precision", precision, PRECISIONS)
-    before = torch.get_float32_matmul_precision()
+    if device.type == "cpu":
+        yield
+        return
     wanted = "highest" if precision == "float32" or not _has_tf32(device) else "high"
-    if device.type == "cpu" or wanted == before:
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        raise InvalidArgument(
+            f"precision {precision!r} cannot be set where torch.backends...fp32_precision was set before: use "
+            f"torch.set_float32_matmul_precision for your own products instead."
+        ) from None
+    if wanted == before:
         yield
         return
     torch.set_float32_matmul_precision(wanted)

@@ -60,6 +60,7 @@ __all__ = [
 ]
 
 DEVICES = ("cpu", "cuda")
+_STACKED = 16  # models together in a calibration on a GPU: about what a point L(N, D) has
 _TICK = 0.5  # seconds between two looks at how far the workers are
 
 Ensemble = list[RunConfiguration]
@@ -146,18 +147,29 @@ def calibrate(device: str = "cpu", *, steps: int = 12) -> Calibration:
 
 
 def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
+    """Of one model. On a GPU as one of `_STACKED`, and from the difference between two lengths: the capture of a graph
+    is paid once a group."""
     from scaling_lib.runs.training import train_ensemble
 
-    probe = replace(
-        configuration,
-        schedule=Schedule(steps * configuration.tokens_per_step, batch=configuration.schedule.batch),
-        evaluation=Evaluation(walks=2, curve_points=1),
-    )
-    chain = chain_of(probe.source)
-    train_ensemble(chain, [probe], device=device)  # the first call pays for imports and allocations
-    start = time.monotonic()
-    train_ensemble(chain, [probe], device=device)
-    return (time.monotonic() - start) / probe.schedule.tokens
+    chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED
+
+    def seconds(count: int) -> float:
+        probe = replace(
+            configuration,
+            schedule=Schedule(count * configuration.tokens_per_step, batch=configuration.schedule.batch),
+            evaluation=Evaluation(walks=2, curve_points=1),
+        )
+        start = time.monotonic()
+        group = [replace(probe, seed=seed) for seed in range(members)]
+        train_ensemble(chain, group, device=device, members_at_once=members)
+        return time.monotonic() - start
+
+    seconds(steps)  # the first call pays for imports and allocations
+    taken = seconds(steps)
+    if device == "cpu":
+        return taken / (steps * configuration.tokens_per_step)
+    more = 20 * steps
+    return max(seconds(steps + more) - taken, 1e-9) / (more * configuration.tokens_per_step * members)
 
 
 def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str = "cpu", steps: int = 12) -> float:

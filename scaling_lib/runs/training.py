@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from scaling_lib.data.markov import Chain
-from scaling_lib.data.walks import WalkStream, sample_walks
+from scaling_lib.data.walks import BUFFER, WalkStream, sample_walks
 from scaling_lib.errors import (
     ScalingLabWarning,
     check_choice,
@@ -112,8 +112,8 @@ def train_ensemble(
                     on_steps=on_steps,
                     progress=progress,
                 )
-            except torch.OutOfMemoryError:
-                if at_once == 1:
+            except RuntimeError as error:
+                if at_once == 1 or not _out_of_memory(error):
                     raise
                 at_once //= 2
                 warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 2)
@@ -125,18 +125,31 @@ def train_ensemble(
 
 
 def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int:
-    """How many models like this train at once in so much memory, a tenth of it and the logits' 512 MiB left free."""
+    """How many models like this train at once in so much memory, a fifth of it and the logits' 512 MiB left free.
+
+    A power of two: a group's checkpoint is found again only by the same group, so a little more or less of free memory
+    should not change it.
+    """
     configuration = check_instance(
         "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
     )
-    free = 0.9 * check_real("free_bytes", free_bytes, minimum=0) - 2**29
+    free = 0.8 * check_real("free_bytes", free_bytes, minimum=0) - 2**29
     batch = configuration.schedule.batch
-    fitting = int(free // training_bytes(configuration.architecture, batch))
-    return max(1, min(fitting, _LARGEST_BLOCK // batch))
+    walks = 16 * BUFFER  # drawn while the last ones are still held
+    fitting = int(free // (training_bytes(configuration.architecture, batch) + walks))
+    most = max(1, min(fitting, _LARGEST_BLOCK // batch))
+    return 2 ** (most.bit_length() - 1)
 
 
 def _free_memory(device: torch.device) -> float:
+    torch.cuda.empty_cache()  # what torch keeps of earlier groups counts as used
     return float(torch.cuda.mem_get_info(device)[0])
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether the device ran out of it, in whatever library: only torch's own allocator has an exception for it."""
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "alloc_failed" in words
 
 
 def train_module(

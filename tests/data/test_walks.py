@@ -106,7 +106,7 @@ def test_stream_holds_a_bounded_buffer():
     stream = walks.WalkStream(ER, 50, 100, seed=0)
     for step in (0, 10**6, 10**12):
         stream.batch(step)
-        assert stream._held[1].size <= walks._BUFFER
+        assert stream._held[1].size <= walks.BUFFER
     assert walks.WalkStream(ER, 10_000, 100, seed=0).batch(0).shape == (100, 10_000)  # one batch, if that is more
 
 

@@ -125,7 +125,15 @@ def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch):
     assert Checkpoints(tmp_path, seconds=0).over
 
 
-def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["torch", "cublas"],
+)
+def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch, error):
     four = [configuration(4, seed=seed) for seed in range(4)]
     whole = train_ensemble(CHAIN, four, members_at_once=1)
     real, sizes = training.train_model, []
@@ -133,7 +141,7 @@ def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch):
     def small_device(chain, model, group, **options):
         sizes.append(len(group))
         if len(group) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return real(chain, model, group, **options)
 
     monkeypatch.setattr(training, "train_model", small_device)
@@ -154,13 +162,25 @@ def test_out_of_memory_with_one_is_an_error(monkeypatch):
         train_ensemble(CHAIN, PAIR, members_at_once=1)
 
 
+def test_another_error_is_not_taken_for_it(monkeypatch):
+    def broken(*arguments, **options):
+        raise RuntimeError("expected scalar type Float")
+
+    monkeypatch.setattr(training, "train_model", broken)
+    with pytest.raises(RuntimeError, match="expected scalar type Float"):
+        train_ensemble(CHAIN, PAIR, members_at_once=2)
+
+
 def test_as_many_members_as_memory_holds():
-    small, large = configuration(width=8), configuration(width=64)
-    room = 8e9
+    small, large = configuration(width=8), configuration(width=256)
+    room = 4e9
     assert training.members_in_memory(small, room) > training.members_in_memory(large, room) > 1
     assert training.members_in_memory(large, 0) == 1
     needed = training.training_bytes(large.architecture, large.schedule.batch)
     assert training.members_in_memory(large, room) * needed < room
+    # A power of two, and never more sequences than attention has places for.
+    assert training.members_in_memory(large, room).bit_count() == 1
+    assert training.members_in_memory(large, 1e15) * large.schedule.batch <= 65_535
 
 
 def test_a_budget_pauses_in_the_middle_and_goes_on(tmp_path):

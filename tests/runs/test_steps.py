@@ -167,6 +167,20 @@ def test_a_setting_of_torch_is_put_back(monkeypatch):
     assert torch.get_float32_matmul_precision() == before
 
 
+def test_another_setting_of_torch_is_said_where_it_matters(monkeypatch):
+    """Whoever used the newer switch cannot use the older one too; on a CPU none of them matters."""
+
+    def mixed():
+        raise RuntimeError("mix of the legacy and new APIs")
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", mixed)
+    with matrix_products("float32", torch.device("cpu")):
+        pass
+    refused = pytest.raises(InvalidArgument, match="precision 'float32' cannot be set")
+    with refused, matrix_products("float32", torch.device("cuda")):
+        pass
+
+
 def test_refusals():
     with pytest.raises(InvalidArgument, match="precision must be one that the device computes in, got 'tf32' on cpu"):
         check_precision("tf32", "cpu")
