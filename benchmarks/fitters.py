@@ -47,7 +47,7 @@ NAME = "fitters"
 HOW = "python -m benchmarks.fitters --record"
 FOLDER = ROOT / "scaling_lib" / "recorded"
 # Recorded runs, with the law to fit. er-200-dense is none: two numbers of tokens cannot tell E, B and beta apart.
-RECORDED = {"er-100": "power-D", "er-1k-small": "chinchilla"}
+RECORDED = {"er-100": "power-D", "er-1k-small": "chinchilla", "er-1k-wide": "chinchilla"}
 NOISE = (0.0, 0.01, 0.03, 0.1)
 COPIES = {"power-D": 15, "chinchilla": 10}
 HELD_OUT = {"power-D": 1, "chinchilla": 5}

@@ -912,8 +912,8 @@ if len(rates_grid) and len(wide_runs):
     )
 
 # %% [markdown]
-# So the grid changes the losses beyond doubt, and what it does to fitted exponents cannot be said at this size: the intervals are far wider than the margin. It need not do the same to the paper's
-# models, which are wider and trained for longer, so that a smaller rate suits them. But a fit of $L(N, D)$ is worth little until both ends of the grid of rates have been seen to lose.
+# So the grid changes the losses beyond doubt, and most where the runs are shortest; what is known of the exponents, the rows say. It need not do the same to the paper's models, which are wider and trained for
+# longer, so that a smaller rate suits them. But a fit of $L(N, D)$ is worth little until both ends of the grid of rates have been seen to lose.
 #
 # ## SP against muP, made equal
 #

@@ -418,10 +418,12 @@ if len(wide):
     asked = ("walks.counting_rate.wide", "size.nonembedding", "size.width", "forecast.er-1k-wide")
     rows = {row.claim.id: row for row in claims.evaluate(recorded_or_none, only=asked)}
     told = {name: f"{row.measured.value:+.2f} ({row.measured.low:+.2f} to {row.measured.high:+.2f}; *{row.verdict}*)" for name, row in rows.items() if row.measured}
+    above = widest["excess_loss"].astype(float) * widest["D"] / graph.counting_coefficient
     say(
-        "From one $D$ to the next, the widest model's exponent is {slopes}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. "
+        "From one $D$ to the next, the widest model's exponent is {slopes}, and its loss lies above that of counting by a factor of {above}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. "
         "Its $\\beta$ against counting's 1: {counting}.",
         slopes=", ".join(f"{slope:.2f}" for slope in slopes),
+        above=", ".join(f"{each:.1f}" for each in above),
         points=len(wide),
         alpha=wide_excess.params["alpha"],
         beta=wide_excess.params["beta"],
@@ -434,6 +436,12 @@ if len(wide):
         without=told["size.nonembedding"],
         width=told["size.width"],
     )
+
+# %% [markdown]
+# **What it means.** Follow the two lists of numbers in the first sentence. Where the exponent comes down to about 1 and the factor stops falling, the widest model learns *at the rate of counting*, from a worse
+# start: each of its tokens is worth a fixed share of one that is counted. One exponent for the whole window is a mean over a change, which is why its interval is long and why it says little, about $\beta$ and
+# still less about $\alpha$: of what is left of the loss, $N$ now changes hardly anything. What it does *not* show: that this lasts. Beyond the window a model may fall behind counting for good, and the paper's exponents
+# in $D$, which are below 1, come from runs that see every edge far more often.
 
 # %% [markdown]
 # ## The Chinchilla points
