@@ -429,7 +429,7 @@ if len(wide):
         beta=wide_excess.params["beta"],
         typical=float(np.median(misses)),
         worst=float(misses.max()),
-        counting=told["walks.counting_rate.wide"],
+        counting=told["walks.counting_rate.wide"].replace("+", ""),
     )
     say(
         "And the count of parameters: without embeddings $\\alpha$ changes by {without}; in the width it is, less twice that in $N$, {width}.",
