@@ -36,6 +36,7 @@ NEEDS_TORCH = {
     "models/wrapped.py",
     "runs/checkpoints.py",
     "runs/optimizers.py",
+    "runs/steps.py",
     "runs/scoring.py",
     "runs/training.py",
 }

@@ -864,6 +864,11 @@ if len(rates_grid):
     )
 
 # %% tags=["remove-input"]
+def change(row: claims.Row) -> str:
+    """A change in an exponent, as the ledger has it."""
+    return f"{row.measured.value:+.2f} ({row.measured.low:+.2f} to {row.measured.high:+.2f}; *{row.verdict}*)"
+
+
 if len(rates_grid):
     tables = {name: lab.recorded(name) for name in ("er-1k-small", "er-1k-wide")}
     asked = ("rates.alpha", "rates.beta", "rates.alpha.wide", "rates.beta.wide")
@@ -871,20 +876,13 @@ if len(rates_grid):
     factor = minima["0.1 only"].set_index(["width", "D"])["excess_loss"] / minima["all rates"].set_index(["width", "D"])["excess_loss"]
     say(
         "The early end costs up to a factor of {most:.1f} (width {width}, $D$ = {tokens:,}), and at least {least:.2f}. It bends the curves: the dashed ones hardly fall at first, since the runs are too short for so "
-        "small a rate, and then drop. The ledger's rows, one surface through all 25 points each: $\\alpha$ changes by {alpha:+.2f} ({alpha_low:+.2f} to {alpha_high:+.2f}; *{alpha_verdict}*), "
-        "$\\beta$ by {beta:+.2f} ({beta_low:+.2f} to {beta_high:+.2f}; *{beta_verdict}*).",
+        "small a rate, and then drop. The ledger's rows, one surface through all 25 points each: $\\alpha$ changes by {alpha}, $\\beta$ by {beta}.",
         most=factor.max(),
         width=factor.idxmax()[0],
         tokens=factor.idxmax()[1],
         least=factor.min(),
-        alpha=judged["rates.alpha"].measured.value,
-        alpha_low=judged["rates.alpha"].measured.low,
-        alpha_high=judged["rates.alpha"].measured.high,
-        alpha_verdict=judged["rates.alpha"].verdict,
-        beta=judged["rates.beta"].measured.value,
-        beta_low=judged["rates.beta"].measured.low,
-        beta_high=judged["rates.beta"].measured.high,
-        beta_verdict=judged["rates.beta"].verdict,
+        alpha=change(judged["rates.alpha"]),
+        beta=change(judged["rates.beta"]),
     )
 else:
     say("This profile has none of these runs: the recorded ones are left out, and there are too many to train them here.")
@@ -897,18 +895,12 @@ if len(rates_grid) and len(wide_runs):
     widest = lost[wide_runs["width"].max()]
     say(
         "Widths 24 and 32 of that grid lie on the cliff above. So we asked again with wider models, {widths}, and five values of $D$. At the widest, rates up to 0.1 alone cost a factor of {first:.1f} at the smallest $D$ and of {last:.2f} at the largest. "
-        "The rows: $\\alpha$ changes by {alpha:+.2f} ({alpha_low:+.2f} to {alpha_high:+.2f}; *{alpha_verdict}*), $\\beta$ by {beta:+.2f} ({beta_low:+.2f} to {beta_high:+.2f}; *{beta_verdict}*).",
+        "The rows: $\\alpha$ changes by {alpha}, $\\beta$ by {beta}.",
         widths=", ".join(map(str, sorted(wide_runs["width"].unique()))),
         first=widest.iloc[0],
         last=widest.iloc[-1],
-        alpha=judged["rates.alpha.wide"].measured.value,
-        alpha_low=judged["rates.alpha.wide"].measured.low,
-        alpha_high=judged["rates.alpha.wide"].measured.high,
-        alpha_verdict=judged["rates.alpha.wide"].verdict,
-        beta=judged["rates.beta.wide"].measured.value,
-        beta_low=judged["rates.beta.wide"].measured.low,
-        beta_high=judged["rates.beta.wide"].measured.high,
-        beta_verdict=judged["rates.beta.wide"].verdict,
+        alpha=change(judged["rates.alpha.wide"]),
+        beta=change(judged["rates.beta.wide"]),
     )
 
 # %% [markdown]

@@ -249,6 +249,22 @@ def _paper_grids(
     }
 
 
+# L(N) at one D on 200 nodes, and six widths on 8,192 of which the last is forecast from the others.
+_SIZE_GRIDS = MappingProxyType(
+    {
+        "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
+        "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
+        "full": Grid(_WIDTHS, (100_000,), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
+    }
+)
+_FORECAST_GRIDS = MappingProxyType(
+    {
+        "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
+        "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
+        "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
+    }
+)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         each.name: each
@@ -270,11 +286,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 question="How does the excess loss of muP models fall with their size, at equal tokens?",
                 ensemble="erdos_renyi",
                 parameters=_ER_200,
-                grids={
-                    "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
-                    "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid(_WIDTHS, (100_000,), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
-                },
+                grids=_SIZE_GRIDS,
             ),
             Experiment(
                 name="er-200-sp",
@@ -294,11 +306,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 ensemble="erdos_renyi",
                 parameters=_ER_200,
                 tied=False,
-                grids={
-                    "smoke": Grid((16, 32, 64), (100_000,), (0.5, 1.0, 2.0), seeds=1),
-                    "colab": Grid(_WIDTHS, (100_000, 200_000), (0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid(_WIDTHS, (100_000,), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
-                },
+                grids=_SIZE_GRIDS,
             ),
             Experiment(
                 name="er-200-batches",
@@ -437,33 +445,21 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
                 question="A blind forecast: from five widths, the loss of a sixth on the paper's main graph?",
                 ensemble="erdos_renyi",
                 parameters=_ER_8K,
-                grids={
-                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
-                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                },
+                grids=_FORECAST_GRIDS,
             ),
             Experiment(
                 name="er-8k-k1-small",
                 question="The same forecast where its transitions are biased with kappa = 1?",
                 ensemble="biased_erdos_renyi",
                 parameters=_ER_8K | _BIAS,
-                grids={
-                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
-                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                },
+                grids=_FORECAST_GRIDS,
             ),
             Experiment(
                 name="ba-8k-small",
                 question="The same forecast on the scale-free graph?",
                 ensemble="barabasi_albert",
                 parameters={"nodes": 8192, "attachments": 6},
-                grids={
-                    "smoke": Grid((16,), (250_000,), (1.0,), seeds=1),
-                    "colab": Grid((16, 24, 32, 48, 64, 96), (250_000, 500_000), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                    "full": Grid((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
-                },
+                grids=_FORECAST_GRIDS,
             ),
         )
     }

@@ -59,7 +59,7 @@ class TrainingStep:
             raise invalid("precision", "'float32' for a module of your own", precision, "cast inside the module")
         # The warm-up and the capture share one stream, since memory is kept and reused stream by stream.
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        if capture == "auto":
+        if isinstance(capture, str) and capture == "auto":
             # A module of one's own may read its tensors on the host, which no graph can hold.
             capture = self._cuda_graph if device.type == "cuda" and isinstance(model, Transformer) else None
         if capture is not None and not callable(capture):

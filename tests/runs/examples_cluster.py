@@ -14,6 +14,7 @@ EXAMPLES = [
     (sweeps.calibrate, {"device": "cpu", "steps": 2}),
     (sweeps.at_the_edge, {"runs": _TABLE}),
     (sweeps.widened, {"configurations": RUNS, "runs": _TABLE}),
+    (sweeps.widened_so_far, {"configurations": RUNS, "runs": _TABLE}),
 ]
 if importlib.util.find_spec("ray") is not None:
     arguments = {"address": None, "device": "cpu", "seconds": 1.0, "gpus": 0.5, "retries": 1}

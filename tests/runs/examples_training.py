@@ -1,16 +1,18 @@
-"""A valid call for each public name of runs.training, runs.scoring and runs.coordinates."""
+"""A valid call for each public name of runs.training, runs.steps, runs.scoring and runs.coordinates."""
 
 import numpy as np
 import torch
 from torch import nn
 
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs import coordinates, optimizers, scoring, training
+from scaling_lib.runs import coordinates, optimizers, scoring, steps, training
 from tests.runs.tiny import CHAIN, configuration
 
 PAIR = [configuration(seed=0), configuration(seed=1)]
 MODEL = training.initial_model(PAIR)
 OPTIMIZERS = [each.optimizer for each in PAIR]
+OPTIMIZER = optimizers.AdamW(MODEL, OPTIMIZERS, np.ones(3))
+TOKENS = torch.zeros(2, 3, 5, dtype=torch.int64)
 WALKS = np.zeros((2, 5), np.int64)
 CURVE = scoring.LearningCurve(MODEL, CHAIN, WALKS)
 SIZES = coordinates.activation_sizes(
@@ -40,6 +42,10 @@ EXAMPLES = [
     (training.batches, {"chain": CHAIN, "configurations": PAIR, "device": "cpu", "first": 1}),
     (optimizers.learning_rate_schedule, {"steps": 10, "warmup": 0.02}),
     (optimizers.AdamW, {"model": MODEL, "optimizers": OPTIMIZERS, "schedule": np.ones(3)}),
+    (steps.TrainingStep, {"model": MODEL, "optimizer": OPTIMIZER, "precision": "bfloat16", "capture": None}),
+    (steps.Replayed, {"tokens": TOKENS, "losses": torch.zeros(2), "replay": lambda: None}),
+    (steps.check_precision, {"precision": "bfloat16", "device": "cpu"}),
+    (steps.matrix_products, {"precision": "float32", "device": torch.device("cpu")}),
     (scoring.conditional_kl, {"model": MODEL, "chain": CHAIN, "walks": WALKS}),
     (scoring.curve_steps, {"steps": 10, "points": 3}),
     (scoring.LearningCurve, {"model": MODEL, "chain": CHAIN, "walks": WALKS}),
