@@ -298,19 +298,16 @@ def best_rates(book: "Book") -> str:
 
 
 def forecasts(book: "Book") -> str:
-    """Every row that was forecast before its run."""
-    rows = [row for name, row in book.rows.items() if name.startswith("forecast.")]
-    lines = [
-        {
-            "row": row.claim.id,
-            "what": row.claim.claim.partition(": ")[2],
-            "forecast (nats)": f"{row.claim.published:g} ± {row.claim.margin:g}",
-            "run": texts(row)["ours"],
-            "verdict": texts(row)["verdict"],
-        }
-        for row in rows
-    ]
-    return raw(table_html(pd.DataFrame(lines)))
+    """Every row that was forecast before its run, one item each: on a phone a table of sentences would be cut off."""
+    items = []
+    for name, row in book.rows.items():
+        if name.startswith("forecast."):
+            words, what = texts(row), row.claim.claim.partition(": ")[2]
+            items.append(
+                f'- <a href="#{anchor(name)}"><code>{name}</code></a>: {what}. Forecast {row.claim.published:g} '
+                f"± {row.claim.margin:g} nats, run {words['ours'] or 'not made'}: {words['verdict']}."
+            )
+    return "\n".join(items)
 
 
 # ---------------------------------------------------------------------- origin

@@ -153,7 +153,7 @@ def _setting(name: str) -> str:
     grid = experiment.grids["full"]
     values: dict[str, str] = {
         "widths": listed([f"{width:,}" for width in grid.widths]),
-        "tokens": f"{min(grid.tokens):,} to {max(grid.tokens):,}",
+        "tokens": " to ".join(f"{tokens:,}" for tokens in sorted({min(grid.tokens), max(grid.tokens)})),
         "rates": listed([f"{rate:g}" for rate in grid.learning_rates]),
         "largest_rate": f"{max(grid.learning_rates):g}",
         "seeds": f"{grid.seeds}",
