@@ -267,6 +267,17 @@ def tying(book: "Book") -> str:
     return raw(table_html(pd.DataFrame(shown).reset_index()))
 
 
+def tying_words(book: "Book") -> str:
+    pair = [book.tables(name) for name in ("er-200-untied", "er-200")]
+    if any(table is None for table in pair):
+        return ""
+    D = min(set(pair[0]["D"]) & set(pair[1]["D"]))  # type: ignore[index]
+    two, one = (lowest_losses(t[t["D"] == D], by=("width",)).set_index("width")["excess_loss"] for t in pair)  # type: ignore[index]
+    better = {"Two matrices have": two < one, "one matrix has": two >= one}
+    said = [f"{who} the lower loss at widths {', '.join(map(str, w[w].index))}" for who, w in better.items() if w.any()]
+    return "; ".join(said) + "."
+
+
 def evaluation_errors(book: "Book") -> str:
     """By recorded table: the standard error that scoring leaves, against the excess loss."""
     rows = []
@@ -303,9 +314,10 @@ def forecasts(book: "Book") -> str:
     for name, row in book.rows.items():
         if name.startswith("forecast."):
             words, what = texts(row), row.claim.claim.partition(": ")[2]
+            low, high = row.claim.published - row.claim.margin, row.claim.published + row.claim.margin
             items.append(
-                f'- <a href="#{anchor(name)}"><code>{name}</code></a>: {what}. Forecast {row.claim.published:g} '
-                f"± {row.claim.margin:g} nats, run {words['ours'] or 'not made'}: {words['verdict']}."
+                f'- <a href="#{anchor(name)}"><code>{name}</code></a>: {what}. Band '
+                f"{low:.3g} to {high:.3g} nats, run {words['ours'] or 'not made'}: {words['verdict']}."
             )
     return "\n".join(items)
 
@@ -355,6 +367,7 @@ BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "entropy_of_weights": entropy_of_weights,
     "batches": batches,
     "tying": tying,
+    "tying_words": tying_words,
     "forecasts": forecasts,
     "best_rates": best_rates,
     "evaluation_errors": evaluation_errors,

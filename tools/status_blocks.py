@@ -113,9 +113,9 @@ def gpu_speed(book: "Book") -> str:
     table = book.tables("gpu-speed")
     if table is None:
         return (
-            "**Not measured: this code has never run on a GPU.** Where there is one, `python -m benchmarks.gpu "
+            "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `python -m benchmarks.gpu "
             "--record` makes the table that will stand here: tokens per second of an ensemble, beside the eager loop "
-            "that one would write and the bound that the device's memory sets."
+            "that one would write and the bound that the bandwidth of the device's memory sets."
         )
     shown = pd.DataFrame(
         {

@@ -46,6 +46,7 @@ from scaling_lib import environment
 from scaling_lib.fits import allocation, planner, reconciliation
 from scaling_lib.fits.datasets import chinchilla_points
 from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.intervals import profile as profile_interval
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
 from scaling_lib.fits.surfaces import kernel_ridge
@@ -363,7 +364,7 @@ if len(best):
     tokens_each = compared["D"].astype(float) / compared["N"].astype(float)
     say(
         "In the middle of the grid, at {flops:.1e} FLOPs, the routes ask for {low:.2g} to {high:.2g} tokens per parameter, and their $a$ differs by {spread:.2f}. "
-        "On the walks the paper's own mean exponents for this graph (0.665 and 0.684, figure 5) would give $a$ = {paper:.2f}; its models are larger than any of ours, so this is a "
+        "On the walks the paper's own mean exponents for this graph (0.665 and 0.684, figure 5) would give $a$ = {paper:.2f}; its runs take more compute than any of ours, so this is a "
         "comparison of numbers and no test. {warning}",
         flops=FLOPS,
         low=tokens_each.min(),
@@ -375,15 +376,16 @@ if len(best):
 
 # %% [markdown]
 # **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at the figure again before you believe any of them: the two narrowest widths
-# hardly gain from more tokens, and the narrowest even loses by some. They lie on the cliff of chapter 2, where a model has too few dimensions for the graph or is too narrow to be trained in so few
-# steps. A sum of two powers has no cliff. Whoever fits it across one gets an $\alpha$ that is large because of the cliff and says nothing about wider models. What it does *not* mean: that
+# hardly gain from more tokens, and the narrowest even loses by some. They are too narrow to be trained in so few
+# steps (chapter 2). A sum of two powers has no such drop. Whoever fits it across one gets an $\alpha$ that is large because of the drop and says nothing about wider models. What it does *not* mean: that
 # these exponents hold for the paper's models, which all lie to the right of it.
 
 # %% [markdown]
-# ### Above the cliff
+# ### Wider models
 #
-# So we trained a second grid on the same graph: only widths that can hold it, and tokens closer together. *Before you look:* will a sum of two powers fit now? The figure has one more line, what a
-# table of counts reaches when it knows which edges there are (chapter 1): its exponent in $D$ is 1, and no learner stays below it for ever. Which slope do you expect of the models?
+# So we trained a second grid on the same graph: only wider models, and tokens closer together. *Before you look:* will a sum of two powers fit now? The figure has one more line, what a
+# table of counts reaches once it knows which edges there are (chapter 1): its exponent in $D$ is 1. It is no lower bound (a learner that guessed that all neighbours are alike would need no counts), but it is the rate
+# of whoever estimates the transitions one by one. Which slope do you expect of the models?
 
 # %% tags=["hide-input", "remove-stderr"]
 wide_runs = lab.recorded("er-1k-wide")
@@ -402,9 +404,9 @@ if len(wide):
     show(
         figure,
         name="fig-walk-grid-wide",
-        caption="Excess loss on ER 1000/5000 against tokens, at widths that can hold the graph: the best of the learning rates and of three seeds. Dashed: counting, when the edges are known.",
+        caption="Excess loss on ER 1000/5000 against tokens, at four wider widths: the best of the learning rates and of three seeds. Dashed: (2E − n)/2D, counting when the edges are known.",
         alt="Excess loss against tokens on double logarithmic axes. The curves of all widths fall together, steeply at first and then in parallel to the dashed line of counting, which lies several "
-        "times lower. The narrowest lies above the others.",
+        "times lower. The narrowest lies clearly above the other three, which lie close together.",
         table=wide[["width", "N", "D", "excess_loss", "learning_rate"]].astype({"excess_loss": float}).round({"excess_loss": 4}),
         runs=list(wide["identity"]),
     )
@@ -418,13 +420,20 @@ if len(wide):
     asked = ("walks.counting_rate.wide", "size.nonembedding", "size.width", "forecast.er-1k-wide")
     rows = {row.claim.id: row for row in claims.evaluate(recorded_or_none, only=asked)}
     told = {name: f"{row.measured.value:+.2f} ({row.measured.low:+.2f} to {row.measured.high:+.2f}; *{row.verdict}*)" for name, row in rows.items() if row.measured}
+    sides = wide.pivot(index="D", columns="width", values="excess_loss").astype(float)
+    sides = sides.iloc[:, 0] / sides.iloc[:, -1]
+    alpha = profile_interval(wide_excess, "alpha")
+    forecast = rows["forecast.er-1k-wide"]
     above = widest["excess_loss"].astype(float) * widest["D"] / graph.counting_coefficient
     say(
-        "From one $D$ to the next, the widest model's exponent is {slopes}, and its loss lies above that of counting by a factor of {above}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. "
+        "From one $D$ to the next, the widest model's exponent is {slopes}, and its loss lies above that of counting by a factor of {above}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} (from {alpha_low:.2f}, without an upper end in the search) and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. The narrowest model's loss is "
+        "{sides} times the widest's, from the least $D$ to the greatest. "
         "Its $\\beta$ against counting's 1: {counting}.",
         slopes=", ".join(f"{slope:.2f}" for slope in slopes),
         above=", ".join(f"{each:.1f}" for each in above),
         points=len(wide),
+        sides=", ".join(f"{each:.2f}" for each in sides),
+        alpha_low=alpha.low,
         alpha=wide_excess.params["alpha"],
         beta=wide_excess.params["beta"],
         typical=float(np.median(misses)),
@@ -432,16 +441,24 @@ if len(wide):
         counting=told["walks.counting_rate.wide"].replace("+", ""),
     )
     say(
-        "And the count of parameters: without embeddings $\\alpha$ changes by {without}; in the width it is, less twice that in $N$, {width}.",
+        "And the count of parameters. $N$ without embeddings is proportional to the square of the width; with them it grows more slowly, so the same curve has a smaller exponent in $N$ without them: $\\alpha$ changes by {without}. "
+        "The exponent in the width, less twice the $\\alpha$ with embeddings, is the same question asked twice as large: {width}.\n\nBefore width 192 was trained, its loss at $D$ = {tokens:,} was forecast from the other three: between {low:.3f} and {high:.3f} nats. It is {ours:.3f} (*{verdict}*). "
+        "A forecast of no change from width 128 on, {same:.3f}, would have been in the band too.",
+        tokens=widest["D"].max(),
+        low=forecast.claim.published - forecast.claim.margin,
+        high=forecast.claim.published + forecast.claim.margin,
+        ours=forecast.measured.value,
+        verdict=forecast.verdict,
+        same=float(wide[(wide["width"] == 128) & (wide["D"] == wide["D"].max())]["excess_loss"].iloc[0]),
         without=told["size.nonembedding"],
         width=told["size.width"],
     )
 
 # %% [markdown]
-# **What it means.** Follow the two lists of numbers in the first sentence. Where the exponent comes down to about 1 and the factor stops falling, the widest model learns *at the rate of counting*, from a worse
-# start: each of its tokens is worth a fixed share of one that is counted. One exponent for the whole window is a mean over a change, which is why its interval is long and why it says little, about $\beta$ and
-# still less about $\alpha$: of what is left of the loss, $N$ now changes hardly anything. What it does *not* show: that this lasts. Beyond the window a model may fall behind counting for good, and the paper's exponents
-# in $D$, which are below 1, come from runs that see every edge far more often.
+# **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten towards a floor of their own, and these run side by side. So read the local exponents, not the surface's
+# $\beta$, which lies above all of them. Where they come down to about 1 and the factor over counting stops falling, the widest model learns *at the rate of counting*, from a worse start: each of its tokens is worth
+# a fixed share of one that is counted. What it does *not* show: that this lasts beyond the window. The paper's exponent in $D$ for this graph, below 1, belongs to models with more compute, whose numbers of tokens are
+# not stated.
 
 # %% [markdown]
 # ## The Chinchilla points

@@ -169,7 +169,8 @@ def _paper_rates_only(parameter: str, name: str) -> Quantity:
 
 
 def _mup_minus_sp(name: str) -> Quantity:
-    """alpha of muP less alpha of SP: equal widths, D, batches, context, seeds and numbers of learning rates."""
+    """alpha of muP less alpha of SP: equal widths, D, batches, context and seeds, and as many learning
+    rates before any widening."""
 
     def quantity(tables: Tables) -> Measured | None:
         mup, sp = (_runs(tables, each, widths=3, tokens=2) for each in (name, f"{name}-sp"))

@@ -160,7 +160,7 @@ def test_what_was_trained_on_is_read_from_the_runs(shipped, device, says):
 
 def test_the_speed_on_a_gpu_is_a_measurement_or_said_to_be_missing(shipped):
     missing = status_blocks.gpu_speed(replace(shipped, tables=lambda name: None))
-    assert "never run on a GPU" in missing
+    assert "no benchmark on a GPU is recorded" in missing
     row = {"device": "H100", "vocabulary": 1000, "width": 64, "precision": "tf32", "members": 32, "share": 0.3}
     row |= {"tokens_per_second": 4e7, "ratio": 16.0, "ratio_least": 15.5, "ratio_greatest": 16.5}
     table = pd.DataFrame([row])
