@@ -38,6 +38,9 @@ def test_a_lost_node_loses_no_run(tmp_path):
             assert report.missing == 0
             assert {record.identity: numbers(record.result) for record in store.records()} == whole
         killer.join()
+        until = time.monotonic() + 60  # the cluster notices a lost node by its silence
+        while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < until:
+            time.sleep(1)
         assert sum(node["Alive"] for node in ray.nodes()) == 1
     finally:
         ray.shutdown()
