@@ -38,6 +38,7 @@ from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration, Schedule
 from scaling_lib.runs.steps import TrainingStep, check_precision, matrix_products
 from scaling_lib.runs.tables import record_result
+from scaling_lib.runs.training import _free_memory as free_memory
 from scaling_lib.runs.training import batches, initial_model, members_in_memory
 from tools.chapters import ROOT
 
@@ -122,12 +123,7 @@ def measure(
     architecture = Architecture(V, n)
     long = Schedule(10**6 * BATCH * architecture.context, batch=BATCH)
     one = RunConfiguration(source, architecture, Parametrization("sp"), OPTIMIZER, long, precision=precision)
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # what torch keeps of the last shape counts as used
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 2**32
-    K = min(MOST_MEMBERS, members_in_memory(one, free))
-    if device.type == "cpu":
-        K = min(K, 2)
+    K = 2 if device.type == "cpu" else min(MOST_MEMBERS, members_in_memory(one, free_memory(device)))
     group = [replace(one, seed=seed) for seed in range(K)]
     jobs = {"ours": ours(chain, group, device), "eager": eager(architecture, precision, device, 10**6)}
     steps = {}

@@ -253,26 +253,35 @@ def batches(book: "Book") -> str:
     return raw(table_html(shown.reset_index(names="D | batch")))
 
 
-def tying(book: "Book") -> str:
-    """Lowest excess loss of each width with one matrix for embedding and readout and with two, at the D of both."""
+def _one_matrix_and_two(book: "Book") -> dict[str, pd.DataFrame]:
+    """L(N) by width with one matrix for embedding and readout and with two, at the D of both; {} without either."""
     pair = {label: book.tables(name) for label, name in (("one matrix", "er-200"), ("two", "er-200-untied"))}
-    if any(table is None for table in pair.values()):
-        return "*The runs with two matrices are not recorded in this build.*"
-    shared = set.intersection(*(set(table["D"]) for table in pair.values()))
+    tables = {label: table for label, table in pair.items() if table is not None}
+    if len(tables) < len(pair):
+        return {}
+    shared = set.intersection(*(set(table["D"]) for table in tables.values()))
+    return {
+        label: lowest_losses(table[table["D"].isin(shared)], by=("width",)).set_index("width")
+        for label, table in tables.items()
+    }
+
+
+def tying(book: "Book") -> str:
     shown = {}
-    for label, table in pair.items():
-        best = lowest_losses(table[table["D"].isin(shared)], by=("width",)).set_index("width")
+    for label, best in _one_matrix_and_two(book).items():
         shown[f"N, {label}"] = best["N"].map("{:,}".format)
         shown[f"excess, {label}"] = best["excess_loss"].map("{:.3f}".format)
+    if not shown:
+        return "*The runs with two matrices are not recorded in this build.*"
     return raw(table_html(pd.DataFrame(shown).reset_index()))
 
 
 def tying_words(book: "Book") -> str:
-    pair = [book.tables(name) for name in ("er-200-untied", "er-200")]
-    if any(table is None for table in pair):
+    """At which widths two matrices are better, and at which one."""
+    found = _one_matrix_and_two(book)
+    if not found:
         return ""
-    D = min(set(pair[0]["D"]) & set(pair[1]["D"]))  # type: ignore[index]
-    two, one = (lowest_losses(t[t["D"] == D], by=("width",)).set_index("width")["excess_loss"] for t in pair)  # type: ignore[index]
+    one, two = (found[label]["excess_loss"] for label in ("one matrix", "two"))
     better = {"Two matrices have": two < one, "one matrix has": two >= one}
     said = [f"{who} the lower loss at widths {', '.join(map(str, w[w].index))}" for who, w in better.items() if w.any()]
     return "; ".join(said) + "."
