@@ -27,10 +27,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy import optimize, special
 
-from scaling_lib.fits import resampling
-from scaling_lib.fits.datasets import chinchilla_points
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
+from scaling_lib.fits.points.datasets import chinchilla_points
+from scaling_lib.fits.uncertainty import resampling
 
 DELTA = 1e-3
 

@@ -39,8 +39,8 @@ import pandas as pd
 
 from benchmarks.fitter_entries import ENTRIES, Entry, Fitted
 from scaling_lib.errors import InvalidArgument, ScalingLabError, invalid
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import load_recorded, lowest_losses, record_result
+from scaling_lib.runs.keeping.tables import load_recorded, lowest_losses, record_result
+from scaling_lib.runs.sweeping.experiments import experiment
 from tools.chapters import ROOT
 
 NAME = "fitters"

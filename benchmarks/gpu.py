@@ -33,13 +33,13 @@ from scaling_lib.errors import ScalingLabError, invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.models.transformer import check_device
-from scaling_lib.runs.experiments import source_of
-from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.keeping.tables import record_result
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration, Schedule
-from scaling_lib.runs.steps import TrainingStep, check_precision, matrix_products
-from scaling_lib.runs.tables import record_result
-from scaling_lib.runs.training import _free_memory as free_memory
-from scaling_lib.runs.training import batches, initial_model, members_in_memory
+from scaling_lib.runs.sweeping.experiments import source_of
+from scaling_lib.runs.training.ensembles import _free_memory as free_memory
+from scaling_lib.runs.training.ensembles import batches, initial_model, members_in_memory
+from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.training.steps import TrainingStep, check_precision, matrix_products
 from tools.chapters import ROOT
 
 SHAPES = {f"V{V}_d{n}": (V, n) for V, n in ((100, 16), (1000, 64), (1000, 128), (8192, 64), (8192, 256))}

@@ -26,9 +26,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 from benchmarks.training import measure
-from scaling_lib.runs.experiments import EXPERIMENTS, Experiment, Grid
-from scaling_lib.runs.store import Store
-from scaling_lib.runs.sweeps import sweep
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, Experiment, Grid
+from scaling_lib.runs.sweeping.sweeps import sweep
 
 WORKLOAD = Experiment(
     name="workload",

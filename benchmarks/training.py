@@ -34,8 +34,8 @@ from torch.nn import functional
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.models.transformer import NORM_EPSILON, ROTARY_BASE, Transformer
-from scaling_lib.runs.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.records import Optimizer
+from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 
 SHAPES = tuple((V, n) for V in (100, 1000, 8000) for n in (16, 32, 64, 128))
 OPTIMIZER = Optimizer(learning_rate=1e-3)

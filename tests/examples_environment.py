@@ -3,16 +3,16 @@
 import tempfile
 from pathlib import Path
 
-from scaling_lib import environment
-from tests.runs.test_sweeps import RUNS
+from scaling_lib import environment, session
+from tests.runs.sweeping.test_sweeps import RUNS
 
-SESSION = environment.Session("smoke", "cpu", Path(tempfile.mkdtemp()))
-RECORDED = environment.Session("recorded", "cpu", SESSION.home)
+SESSION = session.Session("smoke", "cpu", Path(tempfile.mkdtemp()))
+RECORDED = session.Session("recorded", "cpu", SESSION.home)
 
 EXAMPLES = [
     (environment.profile, {"name": "smoke"}),
-    (environment.begin, {"name": "recorded"}),
-    (environment.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home}),
+    (session.begin, {"name": "recorded"}),
+    (session.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home}),
     (SESSION.recorded, {"name": "er-100"}),
     (RECORDED.expected_minutes, {"name": "er-100"}),
     (RECORDED.own, {"name": "er-100"}),

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from scaling_lib import environment
 from scaling_lib.cli import app
-from scaling_lib.runs import experiments
-from scaling_lib.runs.store import Store
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.sweeping import experiments
 from tests.runs import planted
 from tests.runs.tiny import TINY
 

@@ -9,7 +9,8 @@ import pytest
 
 from scaling_lib import environment
 from scaling_lib.errors import InvalidArgument, MissingDependency
-from scaling_lib.runs.tables import COLUMNS
+from scaling_lib.runs.keeping.tables import COLUMNS
+from scaling_lib.session import Session, begin
 
 
 @pytest.fixture(autouse=True)
@@ -41,32 +42,32 @@ def test_place(monkeypatch):
 
 
 def test_begin_says_where_it_runs(capsys):
-    session = environment.begin("recorded")
+    ours = begin("recorded")
     said = capsys.readouterr().out
     assert "profile 'recorded'" in said
-    assert not session.trains
+    assert not ours.trains
 
 
 def test_recorded_profile_trains_nothing(tmp_path):
-    session = environment.Session("recorded", "cpu", tmp_path / "home")
-    assert session.own("er-100").empty
-    assert list(session.own("er-100")) == list(COLUMNS)
-    assert session.expected_minutes("er-100") == 0
+    ours = Session("recorded", "cpu", tmp_path / "home")
+    assert ours.own("er-100").empty
+    assert list(ours.own("er-100")) == list(COLUMNS)
+    assert ours.expected_minutes("er-100") == 0
     assert not (tmp_path / "home").exists()
 
 
 def test_without_torch_training_says_what_to_install(tmp_path):
-    session = environment.Session("smoke", "", tmp_path)
+    ours = Session("smoke", "", tmp_path)
     with pytest.raises(MissingDependency, match="pip install torch"):
-        session.own("er-100")
+        ours.own("er-100")
 
 
 def test_absent_recorded_table_is_empty_where_the_profile_trains(tmp_path):
-    trains = environment.Session("smoke", "cpu", tmp_path)
+    trains = Session("smoke", "cpu", tmp_path)
     assert isinstance(trains.recorded("no-such-table"), pd.DataFrame)
     assert trains.recorded("no-such-table").empty
     with pytest.raises(InvalidArgument, match="no-such-table"):
-        environment.Session("recorded", "cpu", tmp_path).recorded("no-such-table")
+        Session("recorded", "cpu", tmp_path).recorded("no-such-table")
 
 
 def test_begin_works_without_torch(tmp_path):
@@ -75,8 +76,8 @@ def test_begin_works_without_torch(tmp_path):
         "from importlib.machinery import PathFinder\n"
         "find = PathFinder.find_spec\n"
         "PathFinder.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest)\n"
-        "from scaling_lib import environment, cli\n"
-        "print(environment.begin('recorded').device == '')"
+        "from scaling_lib import begin, cli\n"
+        "print(begin('recorded').device == '')"
     )
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)

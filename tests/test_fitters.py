@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import fitters
 from benchmarks.fitter_entries import ENTRIES, GRID, NAMES, Entry, Fitted, _Logarithmic
-from scaling_lib.runs.tables import load_recorded
+from scaling_lib.runs.keeping.tables import load_recorded
 
 KINDS = ["power-D", "chinchilla"]
 TASKS = fitters.all_tasks()

@@ -19,7 +19,7 @@ def test_every_name_is_there():
 def test_analysis_does_not_import_torch():
     code = (
         "import sys; from scaling_lib import Chain, PowerLaw, Store, begin, fit, load_recorded\n"
-        "import scaling_lib.cli, scaling_lib.pages.claims\n"
+        "import scaling_lib.cli, scaling_lib.pages.judging.claims\n"
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

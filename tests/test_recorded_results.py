@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scaling_lib.fits.datasets import CHINCHILLA_SHA256, chinchilla_points
-from scaling_lib.runs.tables import load_recorded
+from scaling_lib.fits.points.datasets import CHINCHILLA_SHA256, chinchilla_points
+from scaling_lib.runs.keeping.tables import load_recorded
 from tools.record_chinchilla import CHEAP, NAME, results
 
 POINTS = Path(__file__).parents[2] / "shared" / "data" / "epoch_chinchilla" / "svg_extracted_data.csv"

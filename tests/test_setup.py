@@ -28,19 +28,18 @@ PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().
 LEFT_OUT = {"bench", "all"}
 EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 
-FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "_cli_words", "_cli_runs", "cli"]
+FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "session", "cli"]
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
 NEEDS_TORCH = {
-    "models/generators.py",
     "models/transformer.py",
     "models/wrapped.py",
-    "runs/checkpoints.py",
-    "runs/optimizers.py",
-    "runs/steps.py",
-    "runs/scoring.py",
-    "runs/training.py",
+    "runs/keeping/checkpoints.py",
+    "runs/training/optimizers.py",
+    "runs/training/steps.py",
+    "runs/training/scoring.py",
+    "runs/training/ensembles.py",
 }
-MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
+MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 
 
 def shown(path: Path) -> str:

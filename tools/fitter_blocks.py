@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.fitter_entries import ENTRIES
 from benchmarks.fitters import HELD_OUT, HOW, NAME, RECORDED, scores
-from scaling_lib.pages.figures import check_described, png, style, table_html
+from scaling_lib.pages.drawing.figures import check_described, png, style, table_html
 from tools.page_blocks import details, raw
 from tools.page_numbers import brief
 

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from scaling_lib.pages import claims
+from scaling_lib.pages.judging import claims, ledger
 
 HISTORY = Path(claims.__file__).with_name("rules.json")
 
 
 def main() -> None:
-    known = claims.rules_hash() in claims.rules_history()
-    HISTORY.write_text(json.dumps(claims.freeze(), indent=2) + "\n")
-    print(f"rules {claims.rules_hash()}: {'already in force' if known else 'entered; commit it before training'}.")
+    known = ledger.rules_hash() in ledger.rules_history()
+    HISTORY.write_text(json.dumps(ledger.freeze(), indent=2) + "\n")
+    print(f"rules {ledger.rules_hash()}: {'already in force' if known else 'entered; commit it before training'}.")
 
 
 if __name__ == "__main__":

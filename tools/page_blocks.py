@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from scaling_lib.data import chains
-from scaling_lib.pages._known import KNOWN
-from scaling_lib.pages.claims import VERDICTS, Row, expected_false_differences, totals
-from scaling_lib.pages.figures import check_described, csv_link, details_html, png, table_html
-from scaling_lib.pages.plots import plot_claims
-from scaling_lib.pages.prose import texts
-from scaling_lib.pages.quantities import PAPER_RATE
-from scaling_lib.runs import tables as run_tables
-from scaling_lib.runs.experiments import experiment, source_of
-from scaling_lib.runs.tables import lowest_losses
+from scaling_lib.pages.drawing.figures import check_described, csv_link, details_html, png, table_html
+from scaling_lib.pages.drawing.plots import plot_claims
+from scaling_lib.pages.drawing.prose import texts
+from scaling_lib.pages.judging.claims import Row, expected_false_differences, totals
+from scaling_lib.pages.judging.exact_quantities import KNOWN
+from scaling_lib.pages.judging.ledger import VERDICTS
+from scaling_lib.pages.judging.quantities import PAPER_RATE
+from scaling_lib.runs.keeping import tables as run_tables
+from scaling_lib.runs.keeping.tables import lowest_losses
+from scaling_lib.runs.sweeping.experiments import experiment, source_of
 from tools.page_numbers import ABSENT, brief
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from scaling_lib.fits.public_tables import published_exponents
-from scaling_lib.pages._known import caption_ratios
-from scaling_lib.pages.quantities import LEAST_WIDTH, PAPER_RATE
+from scaling_lib.fits.points.public_tables import published_exponents
+from scaling_lib.pages.judging.exact_quantities import caption_ratios
+from scaling_lib.pages.judging.quantities import LEAST_WIDTH, PAPER_RATE
+from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.records import Evaluation, Optimizer
-from scaling_lib.runs.tables import lowest_losses
 
 if TYPE_CHECKING:
     from tools.pages import Book

@@ -28,10 +28,11 @@ from pathlib import Path
 import pandas as pd
 
 from scaling_lib.errors import invalid
-from scaling_lib.pages.claims import VERDICTS, Row, evaluate
-from scaling_lib.pages.prose import texts
-from scaling_lib.runs.experiments import EXPERIMENTS
-from scaling_lib.runs.tables import recorded_or_none
+from scaling_lib.pages.drawing.prose import texts
+from scaling_lib.pages.judging.claims import Row, evaluate
+from scaling_lib.pages.judging.ledger import VERDICTS
+from scaling_lib.runs.keeping.tables import recorded_or_none
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
 from tools.fitter_blocks import FITTER_BLOCKS
 from tools.page_blocks import BLOCKS, anchor
 from tools.page_numbers import NUMBERS

@@ -14,9 +14,9 @@ from scaling_lib.data import chains
 from scaling_lib.environment import single_thread
 from scaling_lib.models.capacity import capacity_floors
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.coordinates import activation_sizes
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import record_result
+from scaling_lib.runs.keeping.tables import record_result
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.training.coordinates import activation_sizes
 from tools.chapters import ROOT
 
 HOW = "python -m tools.record_chapter2"

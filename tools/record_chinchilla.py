@@ -15,14 +15,14 @@ import pandas as pd
 
 from scaling_lib.environment import single_thread
 from scaling_lib.fits import allocation
-from scaling_lib.fits.datasets import ChinchillaPoints, chinchilla_points
 from scaling_lib.fits.fitting import fit
-from scaling_lib.fits.intervals import student_mean
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
-from scaling_lib.fits.resampling import bootstrap
+from scaling_lib.fits.points.datasets import ChinchillaPoints, chinchilla_points
 from scaling_lib.fits.surfaces import kernel_ridge, neural_regression, resampled_surfaces
-from scaling_lib.fits.windows import fit_each
-from scaling_lib.runs.tables import record_result
+from scaling_lib.fits.uncertainty.intervals import student_mean
+from scaling_lib.fits.uncertainty.resampling import bootstrap
+from scaling_lib.fits.uncertainty.windows import fit_each
+from scaling_lib.runs.keeping.tables import record_result
 from tools.chapters import ROOT
 
 NAME = "chinchilla-results"

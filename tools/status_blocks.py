@@ -12,7 +12,7 @@ import nbformat
 import pandas as pd
 
 from scaling_lib import environment
-from scaling_lib.pages.figures import table_html
+from scaling_lib.pages.drawing.figures import table_html
 from tools.page_blocks import manifest, raw, run_tables_of
 
 if TYPE_CHECKING:

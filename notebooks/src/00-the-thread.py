@@ -41,17 +41,16 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from scaling_lib import environment
 from scaling_lib.data.walks import sample_walks
-from scaling_lib.fits.fitting import local_slopes
-from scaling_lib.fits.straightness import lack_of_fit
-from scaling_lib.pages import claims, quantities
-from scaling_lib.pages.figures import COLOURS, logarithmic, show, style
-from scaling_lib.pages.prose import glue, say
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import lowest_losses
+from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
+from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
+from scaling_lib.pages.drawing.prose import glue, say
+from scaling_lib.pages.judging import claims, quantities
+from scaling_lib.runs.keeping.tables import lowest_losses
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.session import begin
 
-lab = environment.begin(profile)
+lab = begin(profile)
 
 # %% [markdown]
 # ## A graph is a language

@@ -47,15 +47,15 @@ import pandas as pd
 from numpy.random import default_rng
 from scipy.stats import binom, poisson
 
-from scaling_lib import environment
 from scaling_lib.data import chains, counting, tails
 from scaling_lib.data.entropies import estimate_entropy_rate
 from scaling_lib.data.walks import sample_walks
-from scaling_lib.pages.figures import COLOURS, logarithmic, show, style
-from scaling_lib.pages.live import Mark, Panel, curve_panel, show_live
-from scaling_lib.pages.prose import say
+from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
+from scaling_lib.pages.drawing.live import Mark, Panel, curve_panel, show_live
+from scaling_lib.pages.drawing.prose import say
+from scaling_lib.session import begin
 
-lab = environment.begin(profile)
+lab = begin(profile)
 
 # %% [markdown]
 # ## Three ensembles

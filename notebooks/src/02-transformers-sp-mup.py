@@ -45,23 +45,23 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
-from scaling_lib import environment
 from scaling_lib.data import chains, counting
-from scaling_lib.fits.fitting import fit, local_slopes
-from scaling_lib.fits.intervals import profile as profile_interval
+from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
-from scaling_lib.fits.straightness import lack_of_fit
+from scaling_lib.fits.uncertainty.intervals import profile as profile_interval
+from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.capacity import capacity_floors
 from scaling_lib.models.parametrization import Parametrization, table, tensor_rules
-from scaling_lib.pages import claims
-from scaling_lib.pages.figures import COLOURS, MARKERS, logarithmic, show, style, table_html
-from scaling_lib.pages.prose import say
-from scaling_lib.runs.coordinates import activation_growth, activation_sizes
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import lowest_losses
+from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, logarithmic, show, style, table_html
+from scaling_lib.pages.drawing.prose import say
+from scaling_lib.pages.judging import claims
+from scaling_lib.runs.keeping.tables import lowest_losses
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.training.coordinates import activation_growth, activation_sizes
+from scaling_lib.session import begin
 
-lab = environment.begin(profile)
+lab = begin(profile)
 
 # %% [markdown]
 # ## The model

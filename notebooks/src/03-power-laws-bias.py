@@ -49,24 +49,24 @@ import pandas as pd
 from numpy.random import default_rng
 from scipy import integrate, optimize, stats
 
-from scaling_lib import environment
-from scaling_lib.fits import intervals
-from scaling_lib.fits.coverage import DESIGNS, HARD_DESIGNS, coverage
-from scaling_lib.fits.datasets import chinchilla_points
-from scaling_lib.fits.fitting import fit, local_slopes
+from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import BrokenPower, Chinchilla, Exponential, PowerLaw, ShiftedPower, StretchedExponential
-from scaling_lib.fits.planner import published_law
-from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
-from scaling_lib.fits.resampling import bootstrap, runs_bootstrap, seed_bias
-from scaling_lib.fits.straightness import lack_of_fit
-from scaling_lib.fits.windows import compare_laws, window_sensitivity
-from scaling_lib.pages.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
-from scaling_lib.pages.live import Mark, Panel, show_live
-from scaling_lib.pages.prose import say
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import lowest_losses
+from scaling_lib.fits.laws.published import published_law
+from scaling_lib.fits.points.datasets import chinchilla_points
+from scaling_lib.fits.points.public_tables import mlfoundations_runs, published_exponents
+from scaling_lib.fits.uncertainty import intervals
+from scaling_lib.fits.uncertainty.coverage import DESIGNS, HARD_DESIGNS, coverage
+from scaling_lib.fits.uncertainty.resampling import bootstrap, runs_bootstrap, seed_bias
+from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
+from scaling_lib.fits.uncertainty.windows import compare_laws, window_sensitivity
+from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
+from scaling_lib.pages.drawing.live import Mark, Panel, show_live
+from scaling_lib.pages.drawing.prose import say
+from scaling_lib.runs.keeping.tables import lowest_losses
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.session import begin
 
-lab = environment.begin(profile)
+lab = begin(profile)
 
 # %% [markdown]
 # ## A law that we planted
@@ -812,7 +812,7 @@ found.assign(points="synthetic twin" if points.synthetic else "real").round({"E"
 huber_row, lad_row = (published_law(name).parameters for name in ("besiroglu-huber", "besiroglu"))
 say(
     "On the real points the converged optimum of Huber's loss has $A =$ {huber_A:.1f}, $B =$ {huber_B:.0f}, that of absolute values $A =$ {lad_A:.1f}, "
-    "$B =$ {lad_B:.0f} (the rows `besiroglu-huber` and `besiroglu` of `scaling_lib.fits.planner.published_laws`). The differences are below a tenth of "
+    "$B =$ {lad_B:.0f} (the rows `besiroglu-huber` and `besiroglu` of `scaling_lib.fits.allocation.planner.published_laws`). The differences are below a tenth of "
     "a standard error. They matter to whoever tests code against published digits, and as a lesson: a tuple of estimates belongs together.",
     huber_A=huber_row["A"],
     huber_B=huber_row["B"],

@@ -42,23 +42,24 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
-from scaling_lib import environment
-from scaling_lib.fits import allocation, planner, reconciliation
-from scaling_lib.fits.datasets import chinchilla_points
+from scaling_lib.fits import allocation
+from scaling_lib.fits.allocation import corrections, literature, planner, reconciliation
 from scaling_lib.fits.fitting import fit
-from scaling_lib.fits.intervals import profile as profile_interval
 from scaling_lib.fits.laws import Chinchilla
-from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.datasets import chinchilla_points
+from scaling_lib.fits.points.public_tables import mlfoundations_runs, published_exponents
 from scaling_lib.fits.surfaces import kernel_ridge
-from scaling_lib.pages import claims
-from scaling_lib.pages.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
-from scaling_lib.pages.live import Mark, Panel, curve_panel, show_live
-from scaling_lib.pages.prose import say
-from scaling_lib.pages.quantities import excess_surface
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import lowest_losses, recorded_or_none
+from scaling_lib.fits.uncertainty.intervals import profile as profile_interval
+from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
+from scaling_lib.pages.drawing.live import Mark, Panel, curve_panel, show_live
+from scaling_lib.pages.drawing.prose import say
+from scaling_lib.pages.judging import claims
+from scaling_lib.pages.judging.quantities import excess_surface
+from scaling_lib.runs.keeping.tables import lowest_losses, recorded_or_none
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.session import begin
 
-lab = environment.begin(profile)
+lab = begin(profile)
 
 # %% [markdown]
 # ## A budget
@@ -230,7 +231,7 @@ say(
 # goes, too.
 
 # %% tags=["hide-input"]
-LAWS = {"exponents of Hoffmann et al.": dict(planner.published("hoffmann-rounded").parameters), "planted": PLANTED}
+LAWS = {"exponents of Hoffmann et al.": dict(literature.published("hoffmann-rounded").parameters), "planted": PLANTED}
 widths = [1.5, 2, 3, 4, 6, 8, 12, 16]
 bias = pd.DataFrame({label: [allocation.isoflop_bias(law, width=w)["D"] for w in widths] for label, law in LAWS.items()}, index=widths)
 with style():
@@ -523,7 +524,7 @@ say(
 # how well each exponent is known.
 
 # %%
-real = planner.published("besiroglu-huber", default_rng(0))
+real = literature.published("besiroglu-huber", default_rng(0))
 drawn = real.draws[["a", "gamma"]].assign(E=real.draws["E"])
 drawn["alpha"], drawn["beta"] = drawn["gamma"] / drawn["a"], drawn["gamma"] / (1 - drawn["a"])
 spread = pd.DataFrame({"mean": drawn.mean(), "se": drawn.std(), "per nat of E": drawn.cov()["E"] / drawn["E"].var()})
@@ -628,7 +629,7 @@ say(
 # than $N$: the *visible* model seems to want nearly all of the budget.
 
 # %% tags=["hide-input"]
-law = dict(planner.published("besiroglu").parameters)
+law = dict(literature.published("besiroglu").parameters)
 seen = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e12, 200))
 with style():
     figure, axes = plt.subplots()
@@ -678,7 +679,7 @@ steps.assign(step=steps["step"].str.replace(", no decay", "")).set_index("step")
 # %% tags=["hide-input"]
 compute = np.geomspace(1e18, 1e26, 60)
 shown = {"besiroglu": "Besiroglu et al.", "hoffmann": "Hoffmann et al., approach 3", "hoffmann-rounded": "the same, as printed", "muennighoff": "Muennighoff et al."}
-fronts = {name: planner.published(name, default_rng(0)).predict(compute) for name in shown}
+fronts = {name: literature.published(name, default_rng(0)).predict(compute) for name in shown}
 with style():
     figure, axes = plt.subplots()
     for (name, label), colour, line in zip(shown.items(), COLOURS.values(), ("-", "--", "-.", ":"), strict=False):
@@ -700,7 +701,7 @@ show(
 )
 
 # %% tags=["remove-input"]
-at_chinchilla = {name: planner.plan(5.76e23, planner.published(name, default_rng(0))) for name in shown}
+at_chinchilla = {name: planner.plan(5.76e23, literature.published(name, default_rng(0))) for name in shown}
 low, high = at_chinchilla["besiroglu"].interval["tokens_per_parameter"]
 say(
     "At Chinchilla's own budget, $5.76 \\times 10^{{23}}$ FLOPs: {besiroglu:.0f} tokens per parameter ({low:.0f} to {high:.0f}) by Besiroglu et al., {hoffmann:.0f} by the unrounded parameters of "
@@ -734,7 +735,7 @@ def live_axes(x_ticks: list, y_ticks: list) -> tuple[list[Mark], callable, calla
 
 
 powers = np.arange(18, 26.1, 0.5)
-planned = planner.published("besiroglu", default_rng(0)).predict(10**powers)
+planned = literature.published("besiroglu", default_rng(0)).predict(10**powers)
 marks, across, up = live_axes([7, 8, 9, 10, 11, 12, 13], [1.8, 2.2, 2.6, 3.0, 3.4])
 bowls, size = [], np.linspace(7, 13, 61)
 for C in 10**powers:
@@ -805,20 +806,20 @@ say(
 goal = float(losses(np.array([1.3e10]), 6 * 1.3e10 * 2.6e11, law)[0])
 rows = []
 for used in (0.0, 1e12, 1e13, 1e14):
-    served = planner.inference_aware(law, used, loss=goal)
+    served = corrections.inference_aware(law, used, loss=goal)
     rows.append({"tokens served": f"{used:.0e}", "N": f"{served.N:.2g}", "D": f"{served.D:.2g}", "D/N": round(served.D / served.N), "saved": f"{abs(served.saving):.1%}"})
 pd.DataFrame(rows).set_index("tokens served")
 
 # %%
-muennighoff = dict(planner.published("muennighoff").parameters)
+muennighoff = dict(literature.published("muennighoff").parameters)
 rows = []
 for unique in (1e12, 1e11, 3e10, 1e10):
-    repeated = planner.repeated_data(muennighoff, 1e22, unique)
+    repeated = corrections.repeated_data(muennighoff, 1e22, unique)
     rows.append({"distinct tokens": f"{unique:.0e}", "N": f"{repeated.N:.2g}", "epochs": round(repeated.epochs, 1), "loss": round(repeated.loss, 3), "loss, plain allocation": round(repeated.plain_loss, 3)})
 pd.DataFrame(rows).set_index("distinct tokens")
 
 # %% tags=["remove-input"]
-halving = {name: 2 ** (1 / planner.published(name).allocation.gamma) for name in ("besiroglu", "hoffmann")}
+halving = {name: 2 ** (1 / literature.published(name).allocation.gamma) for name in ("besiroglu", "hoffmann")}
 say(
     "And energy: to halve the *reducible* loss takes {besiroglu:.0f} times the compute by Besiroglu et al.'s $\\gamma$, {hoffmann:.0f} times by Hoffmann et al.'s.",
     **halving,
@@ -893,7 +894,7 @@ pd.DataFrame({"N ÷ optimum": factors, "loss": wrong.round(4), "compute wasted":
 
 # %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-full, printed = (dict(planner.published(name).parameters) for name in ("hoffmann", "hoffmann-rounded"))
+full, printed = (dict(literature.published(name).parameters) for name in ("hoffmann", "hoffmann-rounded"))
 ratios_by = {}
 for label, changes in {"nothing": {}, "α only": {"alpha": printed["alpha"]}, "β only": {"beta": printed["beta"]}, "all": printed}.items():
     rounded = allocation.closed_form(full | changes)

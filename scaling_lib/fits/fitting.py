@@ -30,7 +30,6 @@ from jaxtyping import Float
 from scipy import optimize, stats
 
 from scaling_lib.errors import (
-    InvalidArgument,
     check_array,
     check_choice,
     check_flag,
@@ -39,14 +38,14 @@ from scaling_lib.errors import (
     check_real,
     invalid,
 )
-from scaling_lib.fits._design import Rho
-from scaling_lib.fits._forms import Law
-from scaling_lib.fits._paper import trust_region
-from scaling_lib.fits._problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.laws import PowerLaw
-from scaling_lib.fits.tables import suspicions
+from scaling_lib.fits.laws.forms import Law
+from scaling_lib.fits.solver.design import Rho
+from scaling_lib.fits.solver.paper import trust_region
+from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
+from scaling_lib.fits.tables import suspicions, table_columns
 
-__all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure", "local_slopes"]
+__all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
 _SANDWICH = ("log-huber", "log-lad")
 
@@ -330,7 +329,7 @@ def fit(
     >>> round(fitted.params["beta"], 6)
     0.4
     """
-    problem = make_problem(law, table, objective, delta, weights)
+    problem = make_problem(law, *table_columns(law, table), objective, delta, weights)
     theta, value, converged = problem.search()
     params = dict(zip(law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
     return Fit(problem, theta, params, value, converged, _others(law, table))
@@ -362,50 +361,8 @@ def fit_paper_procedure(
     check_choice("objective", objective, ("huber", "ols", "log-huber", "log-ols"))
     if law.coefficient in law.fixed:
         raise invalid("law", f"one whose {law.coefficient} is free", law.formula, "use fit, which can pin it")
-    problem = make_problem(law, table, objective, delta, None)
+    problem = make_problem(law, *table_columns(law, table), objective, delta, None)
     natural, cost, converged = trust_region(problem, generator, starts)
     params = dict(zip(law.parameters, natural.tolist(), strict=True)) | law.fixed
     value = cost * (2.0 if problem.delta is None else 1.0)
     return Fit(problem, problem.coordinates(params), params, value, converged, _others(law, table))
-
-
-def local_slopes(
-    x: Float[np.ndarray, " points"],
-    y: Float[np.ndarray, " points"],
-    *,
-    window: int = 2,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """The local exponent -d log y / d log x in every window of neighbouring distinct x, with intervals.
-
-    x: positive, repeated values are replicates (seeds). y: positive, an excess loss (subtract E first: a wrong E bends
-    the slopes). window: distinct x values in a window; windows advance by one. The interval is Wald-t, its error from
-    the replicates (pooled over all x on logarithms), else from the scatter about the line where a window has more than
-    two points, else NaN.
-    Returns x (geometric middle), x_low, x_high, slope (the exponent, positive for a falling y), se, low, high.
-    """
-    x = check_array("x", x, dimensions=1, above=0, least=2)
-    y = check_array("y", y, dimensions=1, above=0, length=len(x))
-    window = check_integer("window", window, minimum=2)
-    level = check_real("level", level, above=0, below=1)
-    values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
-    if len(values) < window:
-        raise InvalidArgument(f"x must have {window} distinct values or more, got {len(values)}: make window smaller.")
-    log_x, log_y = np.log(x), np.log(y)
-    mean = np.bincount(which, log_y) / counts
-    pooled = len(x) - len(values)
-    scatter = float(((log_y - mean[which]) ** 2).sum())
-    rows = []
-    for first in range(len(values) - window + 1):
-        inside = (which >= first) & (which < first + window)
-        u, v = log_x[inside] - log_x[inside].mean(), log_y[inside]
-        slope = float(u @ v / (u @ u))
-        freedom, variance = pooled, scatter / pooled if pooled else np.nan
-        if not pooled and len(u) > 2:
-            freedom = len(u) - 2
-            variance = float(((v - v.mean() - slope * u) ** 2).sum() / freedom)
-        error = float(np.sqrt(variance / (u @ u)))
-        reach = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if freedom else np.nan
-        low, high = values[first], values[first + window - 1]
-        rows.append((float(np.sqrt(low * high)), low, high, -slope, error, -slope - reach, -slope + reach))
-    return pd.DataFrame(rows, columns=["x", "x_low", "x_high", "slope", "se", "low", "high"])

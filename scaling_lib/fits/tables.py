@@ -5,7 +5,7 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,22 @@ import pandas as pd
 from scaling_lib.errors import (
     InvalidArgument,
     InvalidData,
-    check_array,
     check_instance,
-    check_integer,
     check_path,
-    check_real,
     check_text,
     invalid,
 )
-from scaling_lib.fits._forms import Law
-from scaling_lib.fits.laws import Chinchilla
+from scaling_lib.fits.laws import Chinchilla, published_law
+from scaling_lib.fits.laws.forms import Law
 
 __all__ = [
-    "PUBLISHED_CHINCHILLA",
+    "check_kind",
+    "checked_column",
     "parse_columns",
     "read_table",
     "suspicions",
-    "synthetic_chinchilla",
-    "synthetic_runs",
     "table_columns",
 ]
-
-# Besiroglu et al. 2024 (arXiv 2404.10102), as quoted there: their E is the Huber optimum, the rest least absolute
-# deviations (the two differ by less than a tenth of a standard error).
-PUBLISHED_CHINCHILLA: Mapping[str, float] = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -111,7 +103,7 @@ def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarr
     values that are not positive, mixed units, fewer points than free parameters, a variable that never changes.
     """
     check_instance("law", law, Law, remedy="build one such as Chinchilla()")
-    _check_kind(table)
+    check_kind(table)
     arrays = {}
     for name in (*law.variables, "loss"):
         values = table[name] if name in table else _derived(table, name)
@@ -121,7 +113,7 @@ def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarr
                 f"table lacks the column {name!r} that {law.formula} needs, got {present}: "
                 f"rename one (--columns {name}=...)."
             )
-        arrays[name] = _column(name, values)
+        arrays[name] = checked_column(name, values)
     sizes = {name: len(values) for name, values in arrays.items()}
     if len(set(sizes.values())) > 1:
         raise InvalidArgument(f"table must have columns of one length, got {sizes}: drop incomplete rows.")
@@ -140,12 +132,12 @@ def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarr
     return arrays, loss
 
 
-def _check_kind(table: Any, name: str = "table") -> None:
+def check_kind(table: Any, name: str = "table") -> None:
     if not isinstance(table, Mapping | pd.DataFrame):
         raise invalid(name, "a DataFrame or a dict of arrays", table, "pass columns N, D and loss")
 
 
-def _column(name: str, values: Any) -> np.ndarray:
+def checked_column(name: str, values: Any) -> np.ndarray:
     try:
         array = np.asarray(values)
         if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.ravel()):
@@ -190,7 +182,7 @@ def _refuse_mixed_units(name: str, values: np.ndarray, loss: np.ndarray) -> None
 
 def suspicions(table: Any) -> list[str]:
     """Doubts about units, one sentence each; an empty list where nothing is odd. table: as for `fitting.fit`."""
-    _check_kind(table)
+    check_kind(table)
     columns: dict[str, np.ndarray] = {}
     for name in ("N", "D", "C", "loss"):
         if name in table:
@@ -230,7 +222,7 @@ def _doubts_about_loss(columns: Mapping[str, np.ndarray]) -> list[str]:
     if loss.max() > 15:
         return [f"Losses reach {loss.max():.3g}, more than log(vocabulary) in nats can be: these may be perplexities."]
     if {"N", "D"} <= columns.keys() and columns["N"].min() >= 1e6 and columns["D"].min() >= 1e8:
-        usual = Chinchilla().loss(PUBLISHED_CHINCHILLA, N=columns["N"], D=columns["D"])
+        usual = Chinchilla().loss(published_law("besiroglu").parameters, N=columns["N"], D=columns["D"])
         share = float(np.median(loss / usual))
         if abs(share * math.log(2) - 1) < 0.06:
             return [
@@ -238,71 +230,3 @@ def _doubts_about_loss(columns: Mapping[str, np.ndarray]) -> list[str]:
                 f"they may be in bits; multiply by 0.693."
             ]
     return []
-
-
-def synthetic_chinchilla(generator: np.random.Generator, points: int = 240) -> pd.DataFrame:
-    """SYNTHETIC runs drawn from a published law, on a design like that of Hoffmann et al. 2022, figure 4. Not data.
-
-    L is Chinchilla's law at PUBLISHED_CHINCHILLA times exp(noise): Student t with 3 degrees of freedom, scale .004,
-    which gives residuals like those of the real points. Columns N, D, C, loss; `attrs["source"]` says synthetic.
-    """
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    points = check_integer("points", points, minimum=5)
-    sizes = np.geomspace(5e7, 1.6e10, 40)
-    compute = np.exp(generator.uniform(math.log(6e18), math.log(3e21), points))
-    # Runs lie within a factor of about 7 of the line N = sqrt(C / 120), twenty tokens per parameter.
-    aim = np.sqrt(compute / 120) * np.exp(generator.uniform(-2, 2, points))
-    n = sizes[np.abs(np.log(sizes) - np.log(aim)[:, None]).argmin(axis=1)]
-    d = compute / (6 * n)
-    noise = 0.004 * generator.standard_t(3, points)
-    loss = Chinchilla().loss(PUBLISHED_CHINCHILLA, N=n, D=d) * np.exp(noise)
-    table = pd.DataFrame({"N": n, "D": d, "C": compute, "loss": loss})
-    table.attrs["source"] = "SYNTHETIC: drawn from the law of arXiv 2404.10102, not measured"
-    return table
-
-
-def synthetic_runs(
-    law: Law,
-    parameters: Mapping[str, float],
-    design: Any,
-    generator: np.random.Generator,
-    *,
-    seeds: int = 3,
-    learning_rates: Sequence[float] | np.ndarray = (1e-3, 2e-3, 5e-3),
-    best_learning_rate: float = 2e-3,
-    curvature: float = 0.01,
-    noise: float | Sequence[float] | np.ndarray = 0.01,
-) -> pd.DataFrame:
-    """SYNTHETIC runs: every design point at every learning rate with every seed. Not data.
-
-    loss = law(x) (1 + curvature log(lr / best)^2) exp(noise z), z standard normal, so that the law is the loss that the
-    best learning rate has *on average*. design: the law's variables. noise: relative, one number or one per design
-    point. Columns: the design's, learning_rate, seed, loss. The minimum over runs is `resampling.best_losses`.
-    """
-    check_instance("law", law, Law, remedy="build one such as Chinchilla()")
-    _check_kind(design, "design")
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    seeds = check_integer("seeds", seeds, minimum=1)
-    rates = check_array("learning_rates", learning_rates, dimensions=1, above=0)
-    best = check_real("best_learning_rate", best_learning_rate, above=0)
-    curvature = check_real("curvature", curvature, minimum=0)
-    for name in law.variables:
-        if name not in design:
-            raise InvalidArgument(f"design lacks the column {name!r} that {law.formula} needs: add it.")
-    columns = {name: _column(name, design[name]) for name in law.variables}
-    points = len(columns[law.variables[0]])
-    if len({len(column) for column in columns.values()}) > 1:
-        raise invalid("design", "columns of one length", design, "pass one row for each design point")
-    spread = check_array("noise", np.atleast_1d(noise), dimensions=1, minimum=0)
-    if len(spread) not in (1, points):
-        raise invalid("noise", f"one number, or {points}, one for each design point", noise, "pass as many")
-    spread = np.broadcast_to(spread, (points,))
-    truth = law.loss(parameters, **columns)
-    shape = (points, len(rates), seeds)
-    penalty = 1 + curvature * np.log(rates / best) ** 2
-    loss = truth[:, None, None] * penalty[:, None] * np.exp(spread[:, None, None] * generator.standard_normal(shape))
-    place, rate, seed = (axis.ravel() for axis in np.indices(shape))
-    table = {name: values[place] for name, values in columns.items()}
-    frame = pd.DataFrame({**table, "learning_rate": rates[rate], "seed": seed, "loss": loss.ravel()})
-    frame.attrs["source"] = "SYNTHETIC: drawn from a planted law, not measured"
-    return frame

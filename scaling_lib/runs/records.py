@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 # The version of the training semantics. Raise it whenever the same configuration gives other numbers than before
-# (tests/runs/test_training.py holds golden losses and fails when the numbers change and this does not).
+# (tests/runs/training/test_training.py holds golden losses and fails when the numbers change and this does not).
 SEMANTICS_VERSION = 1
 
 # For fields added after the first stored run: see RunConfiguration.canonical_json.

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scaling_lib.cli import app
-from scaling_lib.runs.store import Store
-from tests.runs.test_sweeps import RUNS
+from scaling_lib.runs.keeping.store import Store
+from tests.runs.sweeping.test_sweeps import RUNS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "book" / "clusters.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ SCRIPTS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
 # `scaling-lab` with a grid of milliseconds in the place of the page's.
 STUB = f"""#!{sys.executable}
 from dataclasses import replace
-from scaling_lib.runs import experiments
+from scaling_lib.runs.sweeping import experiments
 from tests.runs.tiny import TINY
 tiny = replace(TINY, name="er-1k-small", grids={{"full": TINY.grids["smoke"]}})
 experiments.EXPERIMENTS = experiments.EXPERIMENTS | {{"er-1k-small": tiny}}

@@ -59,7 +59,7 @@ def test_every_figure_of_a_chapter_reaches_its_page_whole(site, chapter):
     outputs = [output for cell in site.executed(chapter).cells for output in cell.get("outputs", [])]
     shown = [each.metadata["scaling_lib"] for each in outputs if "scaling_lib" in each.get("metadata", {})]
     drawn = [each for each in outputs if "image/png" in each.get("data", {})]
-    assert len(shown) == len(drawn) > 0, "a figure was drawn without scaling_lib.pages.figures.show"
+    assert len(shown) == len(drawn) > 0, "a figure was drawn without scaling_lib.pages.drawing.figures.show"
     for wanted in shown:
         figure = article.find("figure", id=wanted["name"])
         assert figure is not None, f"{wanted['name']} is not on the page"

@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.pages.claims import VERDICTS, Measured, Row, evaluate
+from scaling_lib.pages.judging.claims import Row, evaluate
+from scaling_lib.pages.judging.ledger import VERDICTS
+from scaling_lib.pages.judging.measured import Measured
 from tests.pages.planted import power_law_runs, surface_runs
 from tools import page_blocks, pages, status_blocks
 from tools.chapters import ROOT

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scaling_lib.fits import coverage, fitting, intervals, laws, resampling, tables, windows
+from scaling_lib.fits import fitting, laws, tables
+from scaling_lib.fits.points import synthetic
+from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
 
 
 def generator():
@@ -17,10 +19,10 @@ TABLE = {"D": D, "loss": 2 + 60 * D**-0.4 * (1 + 0.02 * np.sin(np.arange(8)))}
 LAW = laws.PowerLaw(variable="D")
 FIT = fitting.fit(LAW, TABLE, objective="log-ols")
 DRAWS = np.linspace(0.3, 0.5, 41)
-RUNS = tables.synthetic_runs(LAW, FIT.params, {"D": D}, generator(), seeds=2, learning_rates=(1e-3,))
+RUNS = synthetic.synthetic_runs(LAW, FIT.params, {"D": D}, generator(), seeds=2, learning_rates=(1e-3,))
 RESAMPLES = resampling.bootstrap(FIT, generator(), resamples=20)
 FILE = Path(tempfile.mkdtemp()) / "runs.csv"
-tables.synthetic_chinchilla(generator(), 8).to_csv(FILE, index=False)
+synthetic.synthetic_chinchilla(generator(), 8).to_csv(FILE, index=False)
 DESIGN = coverage.DESIGNS[0]
 
 ONE = {"offset": None, "pinned": (), "variable": "D"}
@@ -39,9 +41,9 @@ EXAMPLES = [
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),
     (tables.suspicions, {"table": TABLE}),
-    (tables.synthetic_chinchilla, {"generator": generator(), "points": 10}),
+    (synthetic.synthetic_chinchilla, {"generator": generator(), "points": 10}),
     (
-        tables.synthetic_runs,
+        synthetic.synthetic_runs,
         {
             "law": LAW,
             "parameters": FIT.params,
@@ -81,7 +83,7 @@ EXAMPLES = [
             "starts": 1,
         },
     ),
-    (fitting.local_slopes, {"x": D, "y": TABLE["loss"], "window": 3, "level": 0.9}),
+    (straightness.local_slopes, {"x": D, "y": TABLE["loss"], "window": 3, "level": 0.9}),
     (
         resampling.Resamples,
         {

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.fits.fitting import OBJECTIVES, fit, fit_paper_procedure, local_slopes
+from scaling_lib.fits.fitting import fit, fit_paper_procedure
 from scaling_lib.fits.laws import (
     BrokenPower,
     Chinchilla,
@@ -19,8 +19,10 @@ from scaling_lib.fits.laws import (
     ShiftedPower,
     StretchedExponential,
 )
-from scaling_lib.fits.tables import synthetic_chinchilla
-from tests.fits.test_laws import IDS, PLANTED, design
+from scaling_lib.fits.points.synthetic import synthetic_chinchilla
+from scaling_lib.fits.solver.problem import OBJECTIVES
+from scaling_lib.fits.uncertainty.straightness import local_slopes
+from tests.fits.laws.test_laws import IDS, PLANTED, design
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

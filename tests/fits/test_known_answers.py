@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lib.fits import resampling
 from scaling_lib.fits.fitting import fit, fit_paper_procedure
 from scaling_lib.fits.laws import Chinchilla, PowerLaw, ShiftedPower
+from scaling_lib.fits.uncertainty import resampling
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

@@ -7,14 +7,15 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from scaling_lib.pages import claims, figures, plots, prose, quantities
+from scaling_lib.pages.drawing import figures, plots, prose
+from scaling_lib.pages.judging import claims, ledger, measured, quantities
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
 mpl.use("agg")
 
 RUNS = power_law_runs(1.0)
 SURFACE = surface_runs("er-1k-small", alpha=0.9, beta=1.0)
-MEASURED = claims.Measured(0.75, 0.7, 0.8)
+MEASURED = measured.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
 TABLE = pd.DataFrame({"D": [1.0]})
 FIGURE, AXES = plt.subplots()
@@ -23,8 +24,8 @@ ALT = "Line plot of loss against tokens, falling from two nats to one."
 PARTS = {"name": "fig-x", "caption": "Loss.", "alt": ALT, "table": TABLE, "runs": ["a"]}
 
 EXAMPLES = [
-    (claims.Claim, {name: getattr(CLAIM, name) for name in claims.Claim.__dataclass_fields__}),
-    (claims.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "shared": True}),
+    (ledger.Claim, {name: getattr(CLAIM, name) for name in ledger.Claim.__dataclass_fields__}),
+    (measured.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "shared": True}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
     (claims.judge, {"claim": CLAIM, "measured": MEASURED}),
     (claims.evaluate, {"tables": {"er-100": RUNS}.get}),

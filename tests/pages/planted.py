@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from scaling_lib.pages.claims import Claim, rules_hash
-from scaling_lib.runs.experiments import experiment
-from scaling_lib.runs.tables import frame_of
+from scaling_lib.pages.judging.ledger import Claim, rules_hash
+from scaling_lib.runs.keeping.tables import frame_of
+from scaling_lib.runs.sweeping.experiments import experiment
 from tests.runs import planted
 
 CLAIM = Claim(

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.experiments import Experiment, Grid, source_of
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+from scaling_lib.runs.sweeping.experiments import Experiment, Grid, source_of
 
 # Sixteen runs in four ensembles, less than a second in all.
 TINY = Experiment(

@@ -1,0 +1,5 @@
+"""`python -m scaling_lib.cli`, where the command is not on the path."""
+
+from scaling_lib.cli.app import app
+
+app()

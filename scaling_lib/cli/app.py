@@ -1,0 +1,27 @@
+"""The command `scaling-lab`: the same verbs that the notebooks use. Every command takes --json: one JSON object on
+standard output, nothing else there; messages and progress go to standard error."""
+
+import typer
+
+from scaling_lib.cli import chains
+from scaling_lib.cli.claims import claims
+from scaling_lib.cli.fits import allocate_budget, fit_table
+from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment, train
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="scaling-lab",
+    help="Measure and fit neural scaling laws on data whose truth is known.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(chains.app, name="chain", no_args_is_help=True)
+app.command("experiments")(experiment_list)
+app.command("train")(train)
+app.command("sweep")(sweep_experiment)
+app.add_typer(runs_app, name="runs", no_args_is_help=True)
+app.command("fit")(fit_table)
+app.command("allocate")(allocate_budget)
+app.command()(claims)

@@ -1,0 +1,60 @@
+"""`scaling-lab claims`: the ledger, judged on the recorded tables or on the reader's own stores."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
+from scaling_lib.errors import invalid
+from scaling_lib.pages.judging.claims import evaluate, ledger_frame
+from scaling_lib.pages.judging.measured import Tables
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.keeping.tables import recorded_or_none
+from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.sweeping import experiments
+
+__all__ = ["claims"]
+
+
+def claims(
+    store: Annotated[Path | None, typer.Option(help="Judge a store, or a folder of stores.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The ledger of claims with its verdicts."""
+    with one_line_errors():
+        rows = evaluate(recorded_or_none if store is None else _from_store(store))
+        if as_json:
+            print(json.dumps({"claims": [row.as_dict() for row in rows]}, allow_nan=False))
+            return
+        print_frame(ledger_frame(rows), "Claims")
+
+
+def _from_store(path: Path) -> Tables:
+    """An experiment's runs, whatever the profile they were made under, out of a store or a folder of stores; what is no
+    run of the reader's (results on published points) as recorded."""
+    frames = []
+    for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
+        with Store(file, read_only=True) as runs:
+            frames.append(runs.frame())
+    if not frames:
+        raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
+    frame = pd.concat(frames).drop_duplicates("identity")
+    sources = [RunConfiguration.from_json(text).source for text in frame["configuration"]]
+    recipes = [(each.ensemble, each.parameters, each.seed) for each in sources]
+    made_of = pd.Series(recipes, index=frame.index, dtype=object)
+
+    def table(name: str) -> pd.DataFrame | None:
+        if name not in experiments.EXPERIMENTS:
+            return recorded_or_none(name)
+        asked = experiments.experiment(name)
+        recipe = (asked.ensemble, tuple(sorted(asked.parameters.items())), asked.graph_seed)
+        own = frame[[each == recipe for each in made_of]]
+        if own.empty:  # and no graph of two million edges is made in vain
+            return own
+        wanted = {c.identity for profile in asked.grids for c in asked.configurations(profile)}
+        return own[own["identity"].isin(wanted)].reset_index(drop=True)
+
+    return table

@@ -1,0 +1,317 @@
+"""The verbs of `scaling-lab` that make and keep runs: experiments, train, sweep, runs."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from scaling_lib import environment
+from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
+from scaling_lib.errors import check_choice, check_integer, invalid
+from scaling_lib.pages.judging import ledger
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.records import PRECISIONS, RunConfiguration
+from scaling_lib.runs.sweeping import experiments, sweeps
+from scaling_lib.session import Session
+
+__all__ = ["experiment_list", "runs_app", "sweep_experiment", "train"]
+
+_SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
+
+
+def experiment_list(
+    profile: Annotated[str, typer.Option(help="Only this profile.")] = "",
+    workers: Annotated[int | None, typer.Option(help="Processes to count with (default: one a core).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The experiments of the book, with the runs, FLOPs and expected minutes of each profile on this machine."""
+    with one_line_errors():
+        if profile:
+            check_choice("--profile", profile, experiments.PROFILES[1:])
+        at_work = environment.device()
+        speed = None
+        if at_work:
+            environment.single_thread()
+            typer.echo("Measuring this machine for a few seconds ...", err=True)
+            speed = sweeps.calibrate(at_work)
+        many = 1 if at_work == "cuda" else _workers(workers)
+        rows = []
+        for each in experiments.EXPERIMENTS.values():
+            for name in each.grids:
+                if profile in ("", name):
+                    work = each.work(name)
+                    seconds = None if speed is None else speed.seconds(work) / many
+                    rows.append(
+                        {"name": each.name, "profile": name, "runs": len(work)}
+                        | {"flops": float(sum(6.0 * N * tokens for N, tokens in work))}
+                        | {"minutes": None if seconds is None else seconds / 60, "question": each.question}
+                    )
+        if as_json:
+            print(json.dumps({"device": at_work, "workers": many, "experiments": rows}))
+            return
+        shown = pd.DataFrame(rows)
+        shown["flops"] = shown["flops"].map("{:.1e}".format)
+        shown["minutes"] = shown["minutes"].map(lambda each: "-" if pd.isna(each) else f"{each:,.1f}")
+        where = f"{many} process(es) on the {at_work}" if at_work else "torch is not installed: no minutes"
+        print_frame(shown, f"Experiments; minutes with {where}")
+
+
+def train(
+    experiment: Annotated[str, typer.Argument(help="Name of an experiment.")],
+    profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
+    store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
+    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Train what the store still lacks of an experiment, and show its runs. (`sweep` does it in the large.)"""
+    with one_line_errors():
+        report, frame, _ = _swept(experiment, profile, store, mirror, workers=workers)
+        if as_json:
+            rows = json.loads(frame[_SHOWN].to_json(orient="records"))
+            print(json.dumps({"trained": len(report.trained), "already": report.already, "runs": rows}))
+            return
+        frame["identity"] = frame["identity"].str[:12]
+        print_frame(frame[_SHOWN], f"{experiment}, profile {profile}")
+
+
+def sweep_experiment(
+    experiment: Annotated[str, typer.Argument(help="Name of an experiment; see `scaling-lab experiments`.")],
+    profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
+    time_budget: Annotated[str, typer.Option(help="Stop after, e.g., 9m, 540s or 1.5h.")] = "",
+    store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
+    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
+    shard: Annotated[str, typer.Option(help="i/n: only the i-th of n equal shares, for n machines.")] = "",
+    engine: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
+    workers: Annotated[int | None, typer.Option(help="Processes of one thread (default: one a core).")] = None,
+    widen: Annotated[bool, typer.Option("--widen", help="Go on while a best learning rate is the last tried.")] = False,
+    precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
+    as_json: AsJson = False,
+) -> None:
+    """Train what the store still lacks of an experiment; stop, shard and resume at will."""
+    with one_line_errors():
+        report, frame, missing = _swept(
+            experiment,
+            profile,
+            store,
+            mirror,
+            workers=workers,
+            time_budget=_seconds(time_budget),
+            shard=_shard(shard),
+            engine=engine,
+            widen=widen,
+            precision=precision,
+        )
+        edge = sweeps.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
+        points = _points(missing)
+        if as_json:
+            told: dict[str, Any] = {"trained": len(report.trained), "already": report.already}
+            told |= {"missing": report.missing, "seconds": report.seconds}
+            told |= {"diverged": int((frame["status"] == "diverged").sum())}
+            told |= {"missing_points": points, "at_the_edge": edge.to_dict("records")}
+            print(json.dumps(told))
+            return
+        typer.echo(
+            f"{len(report.trained)} runs trained in {report.seconds / 60:.1f} minutes, {report.already} were there, "
+            f"{report.missing} are missing; {(frame['status'] == 'diverged').sum()} of all diverged."
+        )
+        if report.missing:
+            print_frame(pd.DataFrame(points), "Missing")
+            typer.echo("The same command again goes on where this one stopped.")
+        if len(edge):
+            print_frame(edge, "The best learning rate is the last one tried: --widen goes further")
+
+
+def _swept(
+    name: str,
+    profile: str,
+    store: Path | None,
+    mirror: Path | None,
+    *,
+    workers: int | None = None,
+    time_budget: float | None = None,
+    shard: tuple[int, int] | None = None,
+    engine: str = "local",
+    widen: bool = False,
+    precision: str = "float32",
+) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
+    """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
+    check_choice("--precision", precision, PRECISIONS)
+    asked = experiments.experiment(name).configurations(profile)
+    whole = grid = [replace(configuration, precision=precision) for configuration in asked]
+    if shard is not None:
+        grid = sweeps.shard_of(whole, *shard)
+    reader = Session(profile, environment.device(), environment.home())
+    reader.require_torch()
+    environment.single_thread()
+    path = store or reader.store_path(name)
+    options: dict[str, Any] = {"device": reader.device, "rules": ledger.rules_hash()}
+    options |= {"checkpoints": path.with_suffix(".checkpoints")}
+    if engine == "local":
+        asked_for = _workers(workers)
+        options["workers"] = 1 if reader.device == "cuda" else asked_for
+    else:
+        options["engine"] = _engine(engine, reader.device, time_budget)
+    with Store(path, mirror=mirror) as runs:
+        known = sweeps.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
+        others = len(runs) - (len(known) - len(runs.missing(known)))
+        if others:
+            typer.echo(
+                f"{others} runs in {path.name} are not of this grid (another profile, or a configuration that was "
+                f"changed since): they stay and are not used.",
+                err=True,
+            )
+        report, began = None, None
+        while True:
+            missing = runs.missing(grid)
+            if missing and report is None:
+                minutes = sweeps.expected_seconds(missing, device=reader.device) / 60 / options.get("workers", 1)
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
+            left = None if time_budget is None else time_budget - (report.seconds if report else 0.0)
+            if report is not None and left is not None and left <= 0:
+                break
+            now = sweeps.sweep(grid, runs, time_budget=left, **options)
+            report = now if report is None else _added(report, now)
+            frame = _of_grid(runs.frame(), grid)
+            further = sweeps.widened(grid, frame) if widen and not now.missing and len(frame) else []
+            if not further or began == len(grid):
+                break
+            typer.echo(f"{len(further)} runs more, at learning rates beyond the grid.", err=True)
+            began, grid = len(grid), grid + further
+        missing = runs.missing(grid)
+    assert report is not None
+    return report, frame, missing
+
+
+def _of_grid(frame: pd.DataFrame, grid: list[RunConfiguration]) -> pd.DataFrame:
+    wanted = {configuration.identity for configuration in grid}
+    return frame[frame["identity"].isin(wanted)].sort_values(["N", "D", "learning_rate", "seed"])
+
+
+def _added(first: sweeps.SweepReport, second: sweeps.SweepReport) -> sweeps.SweepReport:
+    return sweeps.SweepReport(
+        first.trained + second.trained,
+        first.already,
+        second.missing,
+        first.diverged + second.diverged,
+        first.seconds + second.seconds,
+    )
+
+
+def _points(missing: list[RunConfiguration]) -> list[dict[str, int]]:
+    """Missing runs, counted for each point L(N, D)."""
+    rows = [{"width": c.architecture.width, "D": c.schedule.tokens, "batch": c.schedule.batch} for c in missing]
+    if not rows:
+        return []
+    counted = pd.DataFrame(rows).value_counts(sort=False).rename("runs").reset_index()
+    return [{str(name): int(value) for name, value in row.items()} for row in counted.to_dict("records")]
+
+
+def _workers(asked: int | None) -> int:
+    cores = os.cpu_count() or 1
+    return cores if asked is None else check_integer("--workers", asked, minimum=1, maximum=cores)
+
+
+def _engine(text: str, device: str, time_budget: float | None) -> Callable:
+    kind, _, address = text.partition(":")
+    if kind != "ray":
+        raise invalid("--engine", "local, ray or ray:ADDRESS", text, "leave it out to train on this machine")
+    from scaling_lib.runs.sweeping.cluster import ray_engine
+
+    return ray_engine(address or None, device=device, seconds=time_budget)
+
+
+def _seconds(text: str) -> float | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([smh]?)", text.strip())
+    if found is None or float(found[1]) <= 0:
+        raise invalid("--time-budget", "a time such as 9m, 540s or 1.5h", text, "write a number and s, m or h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _shard(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise invalid("--shard", "i/n with i from 1 to n", text, "write --shard 1/4 on the first of four machines")
+    return int(found[1]), int(found[2])
+
+
+# ---------------------------------------------------------------------- stores
+
+runs_app = typer.Typer(help="Stores of runs: merge, verify, export, list.")
+
+StorePath = Annotated[Path, typer.Argument(help="A store.")]
+
+
+@runs_app.command("merge")
+def merge(
+    into: Annotated[Path, typer.Argument(help="The store that receives; made where it does not exist.")],
+    sources: Annotated[list[Path], typer.Argument(help="The stores to take over.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take over the runs of other stores; a run that is there already stays as it is."""
+    with one_line_errors(), Store(into) as store:
+        added = {str(source): store.merge(source) for source in sources}
+        if as_json:
+            print(json.dumps({"added": added, "runs": len(store)}))
+            return
+        for source, count in added.items():
+            typer.echo(f"{count} new runs from {source}")
+        typer.echo(f"{into}: {len(store)} runs")
+
+
+@runs_app.command("verify")
+def verify(path: StorePath, as_json: AsJson = False) -> None:
+    """Check every row against its checksum and its identity; exit status 1 where anything is wrong."""
+    with one_line_errors(), Store(path, read_only=True) as store:
+        problems, count = store.verify(), len(store)
+    if as_json:
+        print(json.dumps({"runs": count, "problems": problems}))
+    else:
+        typer.echo("\n".join(problems) if problems else f"{path}: {count} runs, all whole")
+    if problems:
+        raise typer.Exit(1)
+
+
+@runs_app.command("export")
+def export(
+    path: StorePath,
+    table: Annotated[Path, typer.Argument(help="File to write: .csv or .parquet.")],
+    as_json: AsJson = False,
+) -> None:
+    """All runs as one table."""
+    with one_line_errors():
+        if table.suffix not in (".csv", ".parquet"):
+            raise invalid("table", "a .csv or .parquet file", str(table), "name it so")
+        with Store(path, read_only=True) as store:
+            frame = store.frame()
+        try:
+            frame.to_csv(table, index=False) if table.suffix == ".csv" else frame.to_parquet(table, index=False)
+        except OSError as error:
+            raise invalid("table", "a file in a writable folder", str(table), f"pass another ({error})") from None
+        if as_json:
+            print(json.dumps({"runs": len(frame), "table": str(table)}))
+            return
+        typer.echo(f"{len(frame)} runs: {table}")
+
+
+@runs_app.command("list")
+def list_runs(path: StorePath, as_json: AsJson = False) -> None:
+    """Every run of a store."""
+    with one_line_errors():
+        with Store(path, read_only=True) as store:
+            frame = store.frame()
+        if as_json:
+            print(json.dumps({"runs": json.loads(frame[_SHOWN].to_json(orient="records"))}))
+            return
+        frame["identity"] = frame["identity"].str[:12]
+        print_frame(frame[_SHOWN], f"{path}: {len(frame)} runs")

@@ -1,0 +1,229 @@
+"""A budget, in FLOPs, GPU-hours, money or energy, becomes a model size, a number of tokens and a loss with an interval.
+
+    C = hours x 3600 x peak FLOP/s x utilization,    hours = money / price,    hours = energy / (watts x overhead)
+
+The frontier is that of a published law, by name, or of the law fitted to a table of runs. Corrections:
+`inference_aware` (Sardana et al. 2023: min 6 N D + 2 N D_inf at a given loss) and `repeated_data` (Muennighoff et al.
+2023: repeated tokens and excess parameters lose value). Prices and hardware are a small dated table, hardware.toml,
+that a user can replace.
+
+Intervals hold the sampling error of the runs behind a law, nothing else: not the choice of law, of window or of
+architecture, nor the extrapolation, which is said where the budget lies far outside the runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_choice,
+    check_instance,
+    check_mapping,
+    check_real,
+    check_text,
+    invalid,
+)
+from scaling_lib.fits.allocation.frontiers import Frontier
+from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
+from scaling_lib.fits.allocation.literature import published
+from scaling_lib.fits.allocation.routes import parametric
+from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.laws import Chinchilla
+from scaling_lib.fits.laws.published import published_law, published_names
+from scaling_lib.fits.surfaces.surface import checked_generator
+from scaling_lib.fits.tables import read_table
+
+__all__ = ["Plan", "allocate", "budget_cost", "budget_flops", "plan"]
+
+DEFAULT_LAW = "besiroglu"
+# Share of peak that large training runs reach: 38 to 43 % on H100 for Llama 3 (arXiv 2407.21783).
+UTILIZATION = 0.4
+# Facility power over that of its computers: the average of the Uptime Institute's survey of 2023.
+OVERHEAD = 1.58
+# Beyond this factor outside the runs behind a law, a plan says that it extrapolates.
+_FAR = 10.0
+_PLANNED = ("N", "D", "loss", "tokens_per_parameter")
+
+
+def _checked_hardware(hardware: Any, table: Any, utilization: Any, overhead: Any) -> tuple[Hardware, float, float]:
+    if table is None:
+        known: Mapping[str, Any] = hardware_table()
+    else:
+        known = check_mapping("table", table, remedy="make one with hardware_table(path)")
+        for name, entry in known.items():
+            check_instance(f"table[{name!r}]", entry, Hardware, remedy="make one with hardware_table(path)")
+    chosen = known[check_choice("hardware", hardware, tuple(known))]
+    share = check_real("utilization", utilization, above=0, maximum=1)
+    return chosen, share, check_real("overhead", overhead, minimum=1, maximum=100)
+
+
+def budget_flops(
+    *,
+    flops: float | None = None,
+    gpu_hours: float | None = None,
+    money: float | None = None,
+    energy: float | None = None,
+    hardware: str = "h100",
+    utilization: float = UTILIZATION,
+    overhead: float = OVERHEAD,
+    table: Mapping[str, Hardware] | None = None,
+) -> float:
+    """A budget in FLOPs. Give one of flops, gpu_hours, money (US dollars, rented by the hour) and energy (kWh).
+
+    hardware: a name in `table`, by default the package's `hardware_table()`. utilization: share of peak FLOP/s that is
+    reached. overhead: facility power over the accelerators' rated power; hosts and network are not counted otherwise.
+    Raises InvalidArgument.
+
+    >>> f"{budget_flops(gpu_hours=1000):.3g}"
+    '1.42e+21'
+    """
+    given = {"flops": flops, "gpu_hours": gpu_hours, "money": money, "energy": energy}
+    named = {name: value for name, value in given.items() if value is not None}
+    if len(named) != 1:
+        raise InvalidArgument(
+            f"flops, gpu_hours, money, energy must be one budget, got {sorted(named) or 'none'}: pass exactly one."
+        )
+    chosen, share, facility = _checked_hardware(hardware, table, utilization, overhead)
+    ((name, value),) = named.items()
+    amount = check_real(name, value, above=0, maximum=1e60)
+    if name == "flops":
+        return amount
+    per_hour = {"gpu_hours": 1.0, "money": chosen.price_per_hour, "energy": chosen.watts / 1000 * facility}[name]
+    return amount / per_hour * 3600 * chosen.peak_flops * share
+
+
+def budget_cost(
+    flops: float,
+    *,
+    hardware: str = "h100",
+    utilization: float = UTILIZATION,
+    overhead: float = OVERHEAD,
+    table: Mapping[str, Hardware] | None = None,
+) -> dict[str, float]:
+    """The inverse of `budget_flops`: gpu_hours, money (US dollars) and energy (kWh) that `flops` take."""
+    amount = check_real("flops", flops, above=0, maximum=1e60)
+    chosen, share, facility = _checked_hardware(hardware, table, utilization, overhead)
+    hours = amount / (3600 * chosen.peak_flops * share)
+    return {
+        "gpu_hours": hours,
+        "money": hours * chosen.price_per_hour,
+        "energy": hours * chosen.watts / 1000 * facility,
+    }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """N parameters on D tokens for `flops`, the expected loss (nats).
+
+    interval: {"level", "N", "D", "loss", "tokens_per_parameter"}, each quantity as [low, high]; None where the law has
+    no errors. law: which. warnings: what to know before acting on it.
+    """
+
+    N: float
+    D: float
+    loss: float
+    interval: dict[str, Any] | None
+    tokens_per_parameter: float
+    flops: float
+    law: str
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("N", "D", "loss", "tokens_per_parameter", "flops"):
+            object.__setattr__(self, name, check_real(name, getattr(self, name), above=0))
+        if self.interval is not None:
+            check_mapping("interval", self.interval, remedy="pass None or what plan gives")
+        check_text("law", self.law)
+        if not isinstance(self.warnings, tuple) or not all(isinstance(each, str) for each in self.warnings):
+            raise invalid("warnings", "a tuple of sentences", self.warnings, "pass ()")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self) | {"warnings": list(self.warnings)}
+
+
+def plan(flops: float, frontier: Frontier, *, level: float = 0.95) -> Plan:
+    """What `frontier` says at `flops`. Raises InvalidArgument.
+
+    >>> planned = plan(5.76e23, published("hoffmann-rounded"))
+    >>> f"{planned.N:.3g} parameters, {planned.tokens_per_parameter:.1f} tokens each"
+    '3.22e+10 parameters, 92.6 tokens each'
+    """
+    check_instance("frontier", frontier, Frontier, remedy="make one with published or parametric")
+    flops = check_real("flops", flops, above=0)
+    row = frontier.predict(flops, level=level).iloc[0]
+    interval = None
+    if len(frontier.draws) > 1:
+        ends = {name: [float(row[f"{name}_low"]), float(row[f"{name}_high"])] for name in _PLANNED}
+        interval = {"level": float(level)} | ends
+    N, D, loss, each = (float(row[name]) for name in _PLANNED)
+    return Plan(N, D, loss, interval, each, flops, frontier.method, frontier.warnings)
+
+
+def allocate(
+    flops: float,
+    generator: np.random.Generator,
+    *,
+    law: str | None = None,
+    table: pd.DataFrame | Mapping[str, Any] | str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    level: float = 0.95,
+    resamples: int = 4000,
+) -> dict[str, Any]:
+    """What `scaling-lab allocate` prints: N, D, loss, interval, tokens_per_parameter, and flops, law, warnings.
+
+    law: a published law by name (`published_laws`), by default besiroglu. table: runs of one's own instead, a file or
+    columns N, D, loss (columns: our name -> the file's): approach 3 by log-Huber. interval: as in `Plan`, from the
+    law's covariance or from `resamples` bootstraps of the table; None for laws without published errors. Plain values
+    throughout. Raises InvalidArgument, InvalidData.
+    """
+    flops = check_real("flops", flops, above=0)
+    generator = checked_generator(generator)
+    if law is not None and table is not None:
+        raise invalid("law", "left out where a table is given", law, "pass one of the two")
+    if table is None:
+        if columns is not None:
+            raise invalid("columns", "left out where no table is given", columns, "pass a table, too")
+        return _with_range(*_of_law(law, generator, resamples), flops, level)
+    runs = table
+    if isinstance(table, str | Path):
+        runs = read_table(_named_path(table), columns)
+    elif columns is not None:
+        raise invalid("columns", "left out where the table is no file", columns, "rename the columns of the table")
+    fitted = fit(Chinchilla(), runs)
+    N, D = (fitted.problem.columns[name] for name in ("N", "D"))
+    sampled = (float((6 * N * D).min()), float((6 * N * D).max()))
+    return _with_range(parametric(fitted, generator, resamples=resamples), sampled, flops, level)
+
+
+def _named_path(table: str | Path) -> Path:
+    path = Path(check_text("table", str(table)))
+    if not path.is_file():
+        raise invalid("table", "an existing file or columns N, D, loss", str(table), "check the spelling")
+    return path
+
+
+def _of_law(
+    name: str | None, generator: np.random.Generator, resamples: int
+) -> tuple[Frontier, tuple[float, float] | None]:
+    name = DEFAULT_LAW if name is None else check_choice("law", name, published_names())
+    return published(name, generator, resamples=resamples), published_law(name).flops
+
+
+def _with_range(
+    frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float
+) -> dict[str, Any]:
+    """The plan as a dict, with a sentence where the budget is far outside the runs."""
+    planned = plan(flops, frontier, level=level).as_dict()
+    if sampled is not None and not sampled[0] / _FAR <= flops <= sampled[1] * _FAR:
+        end = sampled[1] if flops > sampled[1] else sampled[0]
+        planned["warnings"].append(
+            f"The budget is a factor of {max(flops / end, end / flops):.2g} outside the runs behind this law, which "
+            f"end at C = {end:.2g}: this is an extrapolation."
+        )
+    return planned

@@ -1,0 +1,54 @@
+"""Laws as others published them, by name: `published_laws.toml`, read and checked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+from scaling_lib.errors import check_choice
+
+__all__ = ["PublishedLaw", "published_law", "published_names"]
+
+
+@dataclass(frozen=True)
+class PublishedLaw:
+    """A law as published. form: chinchilla, kaplan or frontier (see published_laws.toml). counts: what N means there.
+
+    parameters: of the form. covariance: of (E, log A, log B, alpha, beta), or None. repetition: R* of repeated tokens
+    and of excess parameters, or None. flops: (lowest, highest) C of its runs, or None. source, note: in words.
+    """
+
+    name: str
+    form: str
+    counts: str
+    parameters: Mapping[str, float]
+    source: str
+    note: str = ""
+    flops: tuple[float, float] | None = None
+    covariance: tuple[tuple[float, ...], ...] | None = None
+    repetition: Mapping[str, float] | None = None
+
+
+@cache
+def _laws() -> Mapping[str, PublishedLaw]:
+    table = tomllib.loads((resources.files(__package__) / "published_laws.toml").read_text(encoding="utf-8"))
+    matrices = {each["name"]: tuple(map(tuple, each["matrix"])) for each in table["covariance"]}
+    found = {}
+    for entry in table["law"]:
+        entry = dict(entry, covariance=matrices[entry["covariance"]] if "covariance" in entry else None)
+        entry["parameters"] = MappingProxyType(entry["parameters"])
+        entry["flops"] = tuple(entry["flops"]) if "flops" in entry else None
+        found[entry["name"]] = PublishedLaw(**entry)
+    return MappingProxyType(found)
+
+
+def published_law(name: str) -> PublishedLaw:
+    """The published law of this name. Raises InvalidArgument, listing the names, where there is none."""
+    return _laws()[check_choice("name", name, tuple(_laws()))]
+
+
+def published_names() -> tuple[str, ...]:
+    """The names of all published laws, in the order of the file."""
+    return tuple(_laws())

@@ -1,0 +1,1 @@
+"""How sure: resamples, intervals and their coverage, windows, straightness."""

@@ -1,0 +1,104 @@
+"""Is it straight? Fisher's lack-of-fit test of a power law against replicated measurements.
+
+Let y_ij be replicate j of log y at log x_i, i = 1..k, n in all. A power law says E[y_ij] = a - b log x_i. With the
+means m_i and the fitted line f_i,
+
+    F = [sum_i n_i (m_i - f_i)^2 / (k - 2)] / [sum_ij (y_ij - m_i)^2 / (n - k)]
+
+follows F(k - 2, n - k) if the law holds and the noise is normal on logarithms with one variance. A small p says that
+the bend is more than the scatter of the replicates: no power law in this window.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy import stats
+
+from scaling_lib.errors import InvalidArgument, check_array, check_integer, check_real, invalid
+
+__all__ = ["Straightness", "lack_of_fit", "local_slopes"]
+
+
+@dataclass(frozen=True)
+class Straightness:
+    """statistic: F on (freedom, error_freedom) degrees. p: chance of a larger F under a power law.
+
+    exponent: of the straight line, positive for a falling y.
+    """
+
+    statistic: float
+    freedom: int
+    error_freedom: int
+    p: float
+    exponent: float
+
+    def __post_init__(self) -> None:
+        for name in ("statistic", "p"):
+            check_real(name, getattr(self, name), minimum=0)
+        check_real("exponent", self.exponent)
+        for name in ("freedom", "error_freedom"):
+            check_integer(name, getattr(self, name), minimum=1)
+
+
+def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]) -> Straightness:
+    """The test above. x, y: positive; equal x are replicates (seeds); three distinct x or more, one repeated."""
+    x = check_array("x", x, dimensions=1, above=0, least=2)
+    y = check_array("y", y, dimensions=1, above=0, length=len(x))
+    values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    if len(values) < 3 or len(values) == len(x):
+        raise invalid("x", "three or more distinct values with replicates", x, "train more sizes and seeds")
+    log_y = np.log(y)
+    means = np.bincount(which, log_y) / counts
+    slope, intercept = np.polyfit(np.log(values), means, 1, w=np.sqrt(counts))
+    bend = float(counts @ (means - intercept - slope * np.log(values)) ** 2)
+    scatter = float(((log_y - means[which]) ** 2).sum())
+    freedom, error_freedom = len(values) - 2, len(x) - len(values)
+    if scatter == 0:
+        raise invalid("y", "replicates that scatter", y, "equal replicates give no error to test against")
+    statistic = (bend / freedom) / (scatter / error_freedom)
+    p = float(stats.f.sf(statistic, freedom, error_freedom))
+    return Straightness(statistic, freedom, error_freedom, p, -float(slope))
+
+
+def local_slopes(
+    x: Float[np.ndarray, " points"],
+    y: Float[np.ndarray, " points"],
+    *,
+    window: int = 2,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """The local exponent -d log y / d log x in every window of neighbouring distinct x, with intervals.
+
+    x: positive, repeated values are replicates (seeds). y: positive, an excess loss (subtract E first: a wrong E bends
+    the slopes). window: distinct x values in a window; windows advance by one. The interval is Wald-t, its error from
+    the replicates (pooled over all x on logarithms), else from the scatter about the line where a window has more than
+    two points, else NaN.
+    Returns x (geometric middle), x_low, x_high, slope (the exponent, positive for a falling y), se, low, high.
+    """
+    x = check_array("x", x, dimensions=1, above=0, least=2)
+    y = check_array("y", y, dimensions=1, above=0, length=len(x))
+    window = check_integer("window", window, minimum=2)
+    level = check_real("level", level, above=0, below=1)
+    values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    if len(values) < window:
+        raise InvalidArgument(f"x must have {window} distinct values or more, got {len(values)}: make window smaller.")
+    log_x, log_y = np.log(x), np.log(y)
+    mean = np.bincount(which, log_y) / counts
+    pooled = len(x) - len(values)
+    scatter = float(((log_y - mean[which]) ** 2).sum())
+    rows = []
+    for first in range(len(values) - window + 1):
+        inside = (which >= first) & (which < first + window)
+        u, v = log_x[inside] - log_x[inside].mean(), log_y[inside]
+        slope = float(u @ v / (u @ u))
+        freedom, variance = pooled, scatter / pooled if pooled else np.nan
+        if not pooled and len(u) > 2:
+            freedom = len(u) - 2
+            variance = float(((v - v.mean() - slope * u) ** 2).sum() / freedom)
+        error = float(np.sqrt(variance / (u @ u)))
+        reach = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if freedom else np.nan
+        low, high = values[first], values[first + window - 1]
+        rows.append((float(np.sqrt(low * high)), low, high, -slope, error, -slope - reach, -slope + reach))
+    return pd.DataFrame(rows, columns=["x", "x_low", "x_high", "slope", "se", "low", "high"])

@@ -1,0 +1,1 @@
+"""Figures, live figures, sentences with numbers."""

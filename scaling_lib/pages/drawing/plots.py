@@ -1,0 +1,153 @@
+"""Drawings that more than one page or command needs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scaling_lib.errors import check_instance, check_path, check_sequence, invalid
+from scaling_lib.fits.fitting import Fit
+from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, style
+from scaling_lib.pages.drawing.prose import texts
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.measured import Measured
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_claims", "plot_fit"]
+
+# Of a forest plot: how many margins it reaches to either side, and the mark of each verdict.
+REACH = 4.0
+_EDGE = REACH + 0.3
+VERDICT_MARKS = {
+    "reproduced": ("green", "o"),
+    "differs": ("vermillion", "s"),
+    "inconclusive": ("purple", "D"),
+    "not testable": ("grey", "^"),
+}
+
+
+def plot_fit(fitted: Fit, path: str | Path) -> Path:
+    """Draw a fit into a file (the suffix chooses the format) and return its path.
+
+    A law in one variable: points, curve and its 95 % band against the variable. A law in N and D: measured against
+    fitted loss, and the relative residuals against C = 6 N D.
+    """
+    check_instance("fitted", fitted, Fit, remedy="make one with fits.fitting.fit")
+    target = check_path("path", path)
+    import matplotlib.pyplot as plt
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    if target.suffix.lstrip(".").lower() not in FigureCanvasAgg.get_supported_filetypes():
+        raise invalid("path", "a file name that ends in .png, .pdf or .svg", str(target), "choose one of these")
+    with style():
+        if len(fitted.law.variables) == 1:
+            figure, axes = plt.subplots()
+            _curve(fitted, axes)
+        else:
+            figure, pair = plt.subplots(1, 2, figsize=(9, 4))
+            _surface(fitted, *pair)
+        try:
+            figure.savefig(target, dpi=144, transparent=False)
+        except OSError as error:
+            raise invalid("path", f"writable ({error.strerror})", str(target), "pass another") from None
+        finally:
+            plt.close(figure)
+    return target
+
+
+def _curve(fitted: Fit, axes: "Axes") -> None:
+    variable = fitted.law.variables[0]
+    x = np.asarray(fitted.problem.columns[variable])
+    along = np.geomspace(x.min(), x.max(), 200)
+    variables: Any = {variable: along}
+    band = fitted.predict(**variables)
+    axes.plot(x, fitted.problem.loss, "o", color=COLOURS["blue"], label="measured")
+    axes.plot(along, band["loss"], "-", marker="", color=COLOURS["vermillion"], label=fitted.law.formula)
+    axes.fill_between(along, band["low"], band["high"], color=COLOURS["vermillion"], alpha=0.2)
+    axes.set(xlabel=variable, ylabel="loss (nats)")
+    logarithmic(axes)
+    axes.legend()
+
+
+def _surface(fitted: Fit, left: "Axes", right: "Axes") -> None:
+    variables: Any = dict(fitted.problem.columns)
+    predicted = fitted.predict(**variables)["loss"].to_numpy()
+    measured = np.asarray(fitted.problem.loss)
+    compute = 6 * fitted.problem.columns["N"] * fitted.problem.columns["D"]
+    ends = [min(measured.min(), predicted.min()), max(measured.max(), predicted.max())]
+    left.plot(predicted, measured, "o", color=COLOURS["blue"], alpha=0.6)
+    left.plot(ends, ends, "--", marker="", color=COLOURS["grey"])
+    left.set(xlabel="fitted loss (nats)", ylabel="measured loss (nats)")
+    right.plot(compute, 100 * (measured / predicted - 1), "o", color=COLOURS["blue"], alpha=0.6)
+    right.axhline(0, linestyle="--", color=COLOURS["grey"])
+    right.set(xlabel="C = 6ND (FLOPs)", ylabel="residual (%)")
+    logarithmic(right, "x")
+
+
+def plot_claims(rows: Sequence[Row]) -> "Figure":
+    """A forest plot, one line a claim: (ours - published) / margin with its interval, against the band of agreement.
+
+    rows: claims with a rule and a measured value, drawn from top to bottom; in these units they share an axis. What
+    lies more than four margins away is an arrow at the edge, with the distance in words. Exploratory verdicts are
+    hollow. Raises InvalidArgument where a row has no rule or no value.
+    """
+    checked = check_sequence("rows", rows, Row, remedy="pass rows of evaluate() that were measured")
+    unmeasured = [row.claim.id for row in checked if row.measured is None or row.claim.margin is None]
+    if unmeasured:
+        raise invalid("rows", "rows with a rule and a measured value", unmeasured, "leave the others out")
+    import matplotlib.pyplot as plt
+
+    with style():
+        figure, axes = plt.subplots(figsize=(4.2, 1.2 + 0.5 * len(checked)))
+        for place, row in enumerate(checked):
+            _claim_line(axes, -place, row)
+        axes.axvline(0, color=COLOURS["grey"], linewidth=0.8)
+        axes.set(xlim=(-_EDGE, _EDGE), ylim=(0.4 - len(checked), 0.75), yticks=[])
+        axes.set_xlabel("(ours − published) / margin")
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+        for verdict, (colour, marker) in VERDICT_MARKS.items():
+            if any(row.verdict == verdict for row in checked):
+                axes.plot([], [], marker, color=COLOURS[colour], label=verdict)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=10)
+    return figure
+
+
+def _claim_line(axes: "Axes", height: float, row: Row) -> None:
+    """Name and numbers of one claim; below them band, interval and mark."""
+    words, line = texts(row), height - 0.12
+    axes.text(-_EDGE, height + 0.12, row.claim.id, fontsize=10, va="bottom")
+    axes.text(_EDGE, height + 0.12, f"{words['published']}, ours {words['ours']}", fontsize=10, va="bottom", ha="right")
+    band, (low, middle, high) = _in_margins(row)
+    left, right = np.clip(band, -_EDGE, _EDGE)
+    axes.barh(line, right - left, left=left, height=0.3, color=COLOURS["grey"], alpha=0.25)
+    name, marker = VERDICT_MARKS[row.verdict]
+    colour: Any = {"color": COLOURS[name]}
+    axes.plot(np.clip([low, high], -REACH, REACH), [line, line], "-", marker="", **colour)
+    if low < -REACH:
+        axes.plot(-REACH, line, "<", **colour)
+    if high > REACH:
+        axes.plot(REACH, line, ">", **colour)
+    if abs(middle) <= REACH:
+        axes.plot(middle, line, marker, fillstyle="none" if row.exploratory else "full", **colour)
+        return
+    side, align = (-1, "left") if middle < 0 else (1, "right")
+    axes.text(side * REACH, line - 0.17, f"{middle:+,.0f} margins", fontsize=9, va="top", ha=align)
+
+
+def _in_margins(row: Row) -> tuple[list[float], list[float]]:
+    """The band of a claim, and low, value and high of ours, as distances from the published value in margins."""
+    ours, claim = row.measured, row.claim
+    assert ours is not None
+    assert claim.margin is not None
+    published = float(claim.published)
+    band, found = ([(each - published) / claim.margin for each in values] for values in (claim.band, _ends(ours)))
+    return band, found
+
+
+def _ends(ours: Measured) -> tuple[float, float, float]:
+    return ours.low, ours.value, ours.high

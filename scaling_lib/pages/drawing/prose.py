@@ -1,0 +1,91 @@
+"""Numbers in the prose: always computed, never typed.
+
+In a notebook a sentence with numbers is displayed from code (`say`). On the book's own pages numbers are glued, and
+only ledger rows and run tables can be (`glue`).
+"""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from scaling_lib.errors import MissingDependency, check_instance, check_text, invalid
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.runs.keeping.tables import check_runs
+
+__all__ = ["glue", "say", "texts"]
+
+
+def say(sentence: str, **values: Any) -> None:
+    """Display `sentence`, Markdown with {name} fields (format specifications allowed), filled with `values`."""
+    check_text("sentence", sentence)
+    try:
+        text = sentence.format(**values)
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise invalid("sentence", f"fillable with {sorted(values)} ({error})", sentence, "name every field") from None
+    _ipython().display(_ipython().Markdown(text))
+
+
+def glue(key: str, source: Row | Measured | pd.DataFrame) -> None:
+    """Make numbers of a ledger row, a measured value or a run table available to the book's pages.
+
+    Pages write {glue:text}`../notebooks/NN-name.ipynb::key.ours` and so on. Keys: of a Row or Measured: ours, interval,
+    and for a Row also published, margin, verdict, power, place; of a run table: runs, tokens_low, tokens_high. Outside
+    the book's build (Colab), where myst-nb is absent, it does nothing.
+    """
+    check_text("key", key)
+    check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
+    try:
+        from myst_nb import glue as keep
+    except ImportError:
+        return
+    for name, text in texts(source).items():
+        keep(f"{key}.{name}", text, display=False)
+
+
+def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
+    """The numbers of `source` as a page prints them, under the names that `glue` lists; of a Row also power and place.
+
+    Digits follow the margin: two more than it has, three decimals at the least, none where all are whole numbers.
+    """
+    check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
+    if isinstance(source, pd.DataFrame):
+        tokens = check_runs("source", source, ("identity", "D"))["D"]
+        return {"runs": f"{len(source):,}", "tokens_low": f"{tokens.min():,}", "tokens_high": f"{tokens.max():,}"}
+    measured = source.measured if isinstance(source, Row) else source
+    margin = source.claim.margin if isinstance(source, Row) else None
+    found = {"ours": "not run", "interval": "not run"}
+    if measured is not None:
+        numbers = (measured.value, measured.low, measured.high)
+        decimals = 3 if margin is None else max(3, 1 + math.ceil(-math.log10(margin)))
+        if all(number.is_integer() and abs(number) < 1e15 for number in map(float, numbers)):
+            decimals = 0
+        value, low, high = (f"{number:,.{decimals}f}" for number in numbers)
+        found = {"ours": value, "interval": value if low == high else f"{low} to {high}"}
+    if isinstance(source, Row):
+        claim, power = source.claim, source.power
+        found |= {
+            "published": claim.published if isinstance(claim.published, str) else _plain(claim.published),
+            "margin": "none" if margin is None else _plain(margin),
+            "verdict": source.verdict + (" (exploratory)" if source.exploratory else ""),
+            "power": "not run" if power is None else f"{power:.2f}",
+            "place": claim.place,
+        }
+    return found
+
+
+def _plain(number: float) -> str:
+    """As it was printed: 8,192, 0.749, 1.07e-8."""
+    if float(number).is_integer() and abs(number) < 1e10:
+        return f"{number:,.0f}"
+    mantissa, _, power = f"{number:.7g}".partition("e")
+    return f"{mantissa}e{int(power)}" if power else mantissa
+
+
+def _ipython() -> Any:
+    try:
+        from IPython import display
+    except ImportError:
+        raise MissingDependency("sentences are displayed by IPython: run this in a notebook.") from None
+    return display

@@ -1,0 +1,1 @@
+"""The paper's value, ours, the rule, the verdict."""

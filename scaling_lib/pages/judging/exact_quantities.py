@@ -1,0 +1,189 @@
+"""Quantities of the ledger that need no training: exact counting, the graphs themselves, arithmetic on what is printed.
+
+They are computed, not measured: the interval is a point, unless the graph is a random draw and its fit has an error.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from scaling_lib.data import counting, tails
+from scaling_lib.data.markov import Chain
+from scaling_lib.fits.allocation import Allocation, closed_form, literature, planner, reconciliation
+from scaling_lib.fits.points.public_tables import published_exponents
+from scaling_lib.fits.uncertainty.intervals import student_mean
+from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.runs.sweeping.experiments import experiment, source_of
+
+__all__ = ["KNOWN"]
+
+
+def _exactly(value: float | np.number) -> Measured:
+    return Measured(float(value), float(value), float(value))
+
+
+@cache
+def _chain(name: str) -> Chain:
+    return experiment(name).chain()
+
+
+# ---------------------------------------------------------------------- counting
+
+
+def counting_exponent() -> Measured:
+    """Minus the slope of ln(excess) against ln(D) of the counter that knows the edges, D from 100 to 1000 arcs."""
+    chain = _chain("er-1k")
+    D = np.array([100, 1000]) * chain.arcs
+    excess = counting.expected_excess_loss(chain, D, "support_known")
+    return _exactly(-np.diff(np.log(excess))[0] / np.diff(np.log(D))[0])
+
+
+def counting_coefficient() -> Measured:
+    """D x excess of the same counter at D = 1000 arcs, over (2E - n) / 2."""
+    chain = _chain("er-1k")
+    D = 1000 * chain.arcs
+    excess = counting.expected_excess_loss(chain, np.array([D]), "support_known")[0]
+    return _exactly(D * excess / chain.counting_coefficient)
+
+
+def counting_second_order() -> Measured:
+    """D^2 x (excess - first order) of plain counting, a fair die of ten faces, D = 12,800 rolls (a face unseen, chance
+    below 1e-500, left out)."""
+    faces, rolls = 10, 12_800
+    seen = np.arange(1, rolls + 1)
+    law = binom.pmf(seen, rolls, 1 / faces)
+    excess = -(law @ np.log(seen * faces / rolls)) / law.sum()
+    return _exactly(rolls**2 * (excess - (faces - 1) / (2 * rolls)))
+
+
+# ---------------------------------------------------------------------- graphs
+
+
+@cache
+def _degree_counts(name: str) -> np.ndarray:
+    chain = _chain(name)
+    return np.bincount(chain.degrees, minlength=chain.nodes)
+
+
+def ba_edges() -> Measured:
+    """Edges of preferential attachment with six edges a node, grown from a complete graph on six nodes."""
+    return _exactly(_chain("ba-8k").edges)
+
+
+def ba_degree_exponent() -> Measured:
+    """Maximum likelihood on the tail that fits best and holds a tenth of the nodes; interval from the curvature."""
+    counts = _degree_counts("ba-8k")
+    data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
+    begin = tails.best_minimum(share=0.1, **data)
+    fitted = tails.fit_tail(family="power_law", minimum=begin, **data)
+    return _with_fisher_error(float(fitted.parameters[0]), begin, len(counts) - 1, float(counts[begin:].sum()))
+
+
+def _with_fisher_error(exponent: float, begin: int, end: int, observations: float) -> Measured:
+    """Fisher's information of the exponent of a finite power law is the variance of ln x under it."""
+    x = np.arange(begin, end + 1, dtype=float)
+    law = x**-exponent
+    law /= law.sum()
+    variance = law @ np.log(x) ** 2 - (law @ np.log(x)) ** 2
+    half = 1.96 / float(np.sqrt(observations * variance))
+    return Measured(exponent, exponent - half, exponent + half)
+
+
+def ba_rank_exponent() -> Measured:
+    """Minus the slope of ln(stationary probability) against ln(rank), ranks 10 to 1000, least squares; spread over five
+    graphs."""
+    ranks = np.geomspace(10, 1000, 40).astype(int)
+    slopes = []
+    for seed in range(5):
+        chain = source_of("barabasi_albert", {"nodes": 8192, "attachments": 6}, seed)[1]
+        law = np.sort(chain.stationary)[::-1]
+        slopes.append(-np.polyfit(np.log(ranks), np.log(law[ranks - 1]), 1)[0])
+    return Measured(*student_mean(np.array(slopes)))
+
+
+def er_power_law_ratio() -> Measured:
+    """Log-likelihood ratio of the power law to the Poisson law of the degrees of ER 8K, per node, on the tail of a
+    quarter of the nodes that suits the power law best: positive speaks for it. Interval from Vuong's statistic."""
+    counts = _degree_counts("er-8k")
+    data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
+    begin = tails.best_minimum(share=0.25, **data)
+    (poisson,) = (each for each in tails.compare_tails(minimum=begin, **data) if each.alternative == "poisson")
+    per_node = poisson.log_likelihood_ratio / poisson.observations
+    half = 1.96 * abs(per_node / poisson.statistic)
+    return Measured(per_node, per_node - half, per_node + half)
+
+
+# ---------------------------------------------------------------------- arithmetic on what is published
+
+
+def caption_ratios(variable: str) -> pd.Series:
+    """MSE of the exponential over that of the power law, for each of the paper's 13 experiments, from its captions, by
+    figure. variable: "n" or "d"."""
+    table = published_exponents().set_index("figure")
+    return table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]
+
+
+def captions_beating_fifty() -> Measured:
+    return _exactly((caption_ratios("d") >= 50).sum())
+
+
+def captions_beating_five() -> Measured:
+    return _exactly((caption_ratios("n") >= 5).sum())
+
+
+def captions_alpha_at_least_beta() -> Measured:
+    table = published_exponents()
+    return _exactly((table["alpha"] >= table["beta"]).sum())
+
+
+def _implied(alpha: float, beta: float, of: Callable[[Allocation], float]) -> Callable[[], Measured]:
+    """What the closed form makes of a printed alpha and beta; the other parameters do not enter."""
+    return lambda: _exactly(of(closed_form({"E": 0.0, "A": 1.0, "B": 1.0, "alpha": alpha, "beta": beta})))
+
+
+def _of_law(name: str, quantity: str) -> Callable[[], Measured]:
+    return lambda: _exactly(getattr(literature.published(name).allocation, quantity))
+
+
+def _tokens_per_parameter(name: str) -> Callable[[], Measured]:
+    """At Chinchilla's budget, 5.76e23 FLOPs."""
+    return lambda: _exactly(planner.plan(5.76e23, literature.published(name)).tokens_per_parameter)
+
+
+def embeddings_exponent() -> Measured:
+    """The exponent of N_opt without embeddings in C without embeddings, Besiroglu's law, Pearce and Song's embeddings,
+    least squares over budgets from 10^12.95 to 10^20.7 FLOPs, evenly spaced in log C."""
+    law = literature.published("besiroglu-huber").parameters or {}
+    frontier = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e11, 4000))
+    budget, size = (np.log10(frontier[f"{name}_nonembedding"].to_numpy()) for name in "CN")
+    even = np.linspace(12.95, 20.7, 500)
+    return _exactly(np.polyfit(even, np.interp(even, budget, size), 1)[0])
+
+
+KNOWN: dict[str, Callable[[], Measured]] = {
+    "counting.exponent": counting_exponent,
+    "counting.coefficient": counting_coefficient,
+    "counting.second-order": counting_second_order,
+    "ba-8k.edges": ba_edges,
+    "ba-8k.degree-exponent": ba_degree_exponent,
+    "ba-8k.rank-exponent": ba_rank_exponent,
+    "er-8k.power-law-ratio": er_power_law_ratio,
+    "captions.beating-fifty": captions_beating_fifty,
+    "captions.beating-five": captions_beating_five,
+    "captions.alpha-at-least-beta": captions_alpha_at_least_beta,
+    "text-sp-2l.a-over-b": _implied(0.365, 0.503, lambda found: found.a / found.b),
+    "text-sp-2l.gamma": _implied(0.365, 0.503, lambda found: found.gamma),
+    "text-mup.a": _implied(0.484, 0.378, lambda found: found.a),
+    "chinchilla.a-printed": _implied(0.3473, 0.3672, lambda found: found.a),
+    "chinchilla.b-printed": _implied(0.3473, 0.3672, lambda found: found.b),
+    "chinchilla.gamma-printed": _implied(0.3473, 0.3672, lambda found: found.gamma),
+    "hoffmann.a": _of_law("hoffmann", "a"),
+    "hoffmann.b": _of_law("hoffmann", "b"),
+    "hoffmann.tokens-per-parameter": _tokens_per_parameter("hoffmann"),
+    "besiroglu.tokens-per-parameter": _tokens_per_parameter("besiroglu"),
+    "pearce-song.exponent": embeddings_exponent,
+}

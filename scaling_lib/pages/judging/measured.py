@@ -1,0 +1,38 @@
+"""What a claim is compared with: our value, its interval, and the runs behind it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scaling_lib.errors import InvalidArgument, check_flag, check_real, check_sequence
+
+__all__ = ["Measured", "Tables"]
+
+# From an experiment's name to the table of its runs; None where there are none.
+Tables = Callable[[str], pd.DataFrame | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Our value of a quantity with its 95 % interval [low, high], and the identities and rule hashes of its runs.
+
+    shared: whether it was measured over widths and D that the claim is about; if not, it is shown and not judged.
+    """
+
+    value: float
+    low: float
+    high: float
+    runs: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    shared: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            check_real(name, getattr(self, name))
+        if self.low > self.high:
+            raise InvalidArgument(f"low must not exceed high, got {self.low} and {self.high}: swap them.")
+        for name in ("runs", "rules"):
+            value = check_sequence(name, getattr(self, name), str, remedy="pass a tuple of hashes", minimum=0)
+            object.__setattr__(self, name, value)
+        check_flag("shared", self.shared)

@@ -1,0 +1,259 @@
+"""Runs as tables: one row a run, L(N, D) as a minimum over rows, and the recorded tables that ship with the package.
+
+A recorded table is Parquet. `recorded/manifest.json` holds the SHA-256 of each file, checked at load, and says how each
+table was made; `recorded/README.md` is the data card.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text, invalid
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
+
+__all__ = [
+    "COLUMNS",
+    "check_runs",
+    "frame_of",
+    "load_recorded",
+    "lowest_losses",
+    "manifest",
+    "record_result",
+    "record_table",
+    "recorded_or_none",
+    "records_of",
+]
+
+
+# Every column of a table of runs, with its meaning: the data card is written from this.
+COLUMNS: dict[str, str] = {
+    "identity": "SHA-256 of the configuration",
+    "status": "ok or diverged",
+    "N": "parameters, embeddings included",
+    "N_nonembedding": "parameters without embedding and readout",
+    "D": "distinct training tokens",
+    "C": "FLOPs, 6 N D epochs",
+    "loss": "nats per token: entropy rate + excess_loss",
+    "excess_loss": "nats per token: mean conditional KL over the evaluation walks",
+    "excess_loss_se": "nats per token: its standard error over evaluation walks",
+    "entropy_rate": "nats per token, exact",
+    "learning_rate": "peak",
+    "seed": "of initial weights and training walks",
+    "ensemble": "graph ensemble",
+    "fingerprint": "SHA-256 of the chain",
+    "parametrization": "sp, mup or mup-base",
+    "width": "embedding dimension",
+    "depth": "layers",
+    "heads": "attention heads",
+    "context": "tokens per walk",
+    "vocabulary": "nodes",
+    "tied": "embedding and readout are one matrix",
+    "batch": "walks per step",
+    "epochs": "passes over the D tokens",
+    "optimizer_steps": "steps taken",
+    "precision": "of matrix products",
+    "model": "transformer, or the name of a module handed in",
+    "wall_seconds": "of the ensemble, shared by its members",
+    "device": "where it was trained",
+    "ensemble_size": "models trained together (K)",
+    "time": "UTC when it finished",
+    "rules": "hash of the claim rules in force",
+    "code_version": "of scaling_lib",
+    "configuration": "canonical JSON",
+    "result": "JSON, learning curve included",
+    "provenance": "JSON",
+}
+
+
+def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row a run, in the words of the field: N, D, C, loss, excess_loss, learning_rate, seed, ...
+
+    The columns `configuration`, `result`, `provenance` hold the JSON texts, so that nothing is lost: `records_of` gives
+    the records back.
+    """
+    if isinstance(records, str | bytes) or not isinstance(records, Iterable):
+        raise invalid("records", "a list of RunRecord", records, "read them from a store")
+    rows = [
+        _row(check_instance(f"records[{i}]", record, RunRecord, remedy="read them from a store"))
+        for i, record in enumerate(records)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _row(record: RunRecord) -> dict[str, Any]:
+    configuration, result, provenance = record.configuration, record.result, record.provenance
+    shape = configuration.architecture
+    return {
+        "identity": configuration.identity,
+        "status": result.status,
+        "N": result.parameters,
+        "N_nonembedding": result.nonembedding_parameters,
+        "D": result.tokens,
+        "C": result.flops,
+        "loss": result.loss,
+        "excess_loss": result.excess_loss,
+        "excess_loss_se": result.excess_loss_se,
+        "entropy_rate": result.entropy_rate,
+        "learning_rate": configuration.optimizer.learning_rate,
+        "seed": configuration.seed,
+        "ensemble": configuration.source.ensemble,
+        "fingerprint": configuration.source.fingerprint,
+        "parametrization": configuration.parametrization.kind,
+        "width": shape.width,
+        "depth": shape.depth,
+        "heads": shape.heads,
+        "context": shape.context,
+        "vocabulary": shape.vocabulary,
+        "tied": shape.tied,
+        "batch": configuration.schedule.batch,
+        "epochs": configuration.schedule.epochs,
+        "optimizer_steps": result.optimizer_steps,
+        "precision": configuration.precision,
+        "model": configuration.model,
+        "wall_seconds": result.wall_seconds,
+        "device": result.device,
+        "ensemble_size": result.ensemble_size,
+        "time": provenance.time,
+        "rules": provenance.rules,
+        "code_version": provenance.code_version,
+        "configuration": configuration.canonical_json(),
+        "result": result.to_json(),
+        "provenance": provenance.to_json(),
+    }
+
+
+def check_runs(name: str, value: Any, columns: Sequence[str]) -> pd.DataFrame:
+    """`value` if it is a table of at least one run with `columns`; `name` is what the error calls it."""
+    check_instance(name, value, pd.DataFrame, remedy="make it with frame_of or load_recorded")
+    absent = [column for column in columns if column not in value.columns]
+    if absent:
+        raise InvalidArgument(f"{name} must have the columns {absent}, got {list(value)[:8]}: use a table of runs.")
+    if value.empty:
+        raise InvalidArgument(f"{name} must have at least one run, got a table without rows: train some first.")
+    return value
+
+
+def records_of(frame: pd.DataFrame) -> list[RunRecord]:
+    """The inverse of `frame_of`. Raises InvalidData where a row's identity is not the hash of its configuration."""
+    check_runs("frame", frame, ("identity", "configuration", "result", "provenance"))
+    records = []
+    for row in frame.itertuples():
+        record = RunRecord(
+            RunConfiguration.from_json(str(row.configuration)),
+            RunResult.from_json(str(row.result)),
+            Provenance.from_json(str(row.provenance)),
+        )
+        if record.identity != row.identity:
+            raise InvalidData(
+                f"frame holds a run {str(row.identity)[:12]} whose configuration hashes to {record.identity[:12]}: "
+                f"the row was changed after it was made; take it from its store again."
+            )
+        records.append(record)
+    return records
+
+
+def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.DataFrame:
+    """L(N, D): for each group, the run with the lowest loss over learning rates and seeds (paper, Eq. 1).
+
+    Diverged runs do not take part. A minimum over noisy runs is biased low; `fits.resampling` measures by how much.
+    Returns the rows of the winning runs, sorted by `by`, with `trials`, the number of runs that the minimum was taken
+    over.
+    """
+    check_runs("frame", frame, ("loss", "status"))
+    if not isinstance(by, list | tuple) or not by:
+        raise invalid("by", "a tuple of column names", by, "pass ('N', 'D')")
+    absent = [column for column in by if not isinstance(column, str) or column not in frame.columns]
+    if absent:
+        raise invalid("by", "columns of the frame", absent, "pass ('N', 'D')")
+    finished = frame[frame["status"] == "ok"]
+    groups = finished.groupby(list(by), sort=True)["loss"]
+    best = finished.loc[groups.idxmin()].reset_index(drop=True)
+    return best.assign(trials=groups.size().to_numpy())
+
+
+def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
+    """The recorded table `name` ("er-100"), checked against the hash in its manifest.
+
+    folder: where the tables lie; by default those that ship with the package.
+    Raises InvalidArgument where there is no such table, InvalidData where its bytes are not those of the manifest.
+    """
+    check_text("name", name)
+    folder = _shipped() if folder is None else check_path("folder", folder)
+    entry = manifest(folder).get(name)
+    path = folder / f"{name}.parquet"
+    if entry is None or not path.is_file():
+        known = ", ".join(sorted(manifest(folder))) or "none"
+        raise invalid("name", f"a recorded table of the folder {folder.name}", name, f"it has {known}")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != entry["sha256"]:
+        raise InvalidData(
+            f"recorded table {name!r} hashes to {found[:12]}, its manifest says {entry['sha256'][:12]}: "
+            f"take the file from the repository again."
+        )
+    return pd.read_parquet(path)
+
+
+def recorded_or_none(name: str) -> pd.DataFrame | None:
+    """The recorded table `name` that ships with the package, None where there is none: what claims are judged on."""
+    return load_recorded(name) if check_text("name", name) in manifest(_shipped()) else None
+
+
+def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
+    """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
+
+    how: the command that makes the table again, for the data card.
+    """
+    check_text("name", name)
+    check_text("how", how)
+    records_of(frame)  # refuses a table whose rows were changed by hand
+    folder = check_path("folder", folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.parquet"
+    ordered = frame.sort_values(["N", "D", "learning_rate", "seed", "identity"]).reset_index(drop=True)
+    _enter(ordered, path, {"runs": len(frame), "made_by": how, "devices": sorted(set(frame["device"]))})
+    return path
+
+
+def record_result(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
+    """Write a small computed table that is no table of runs (a coordinate check, say); `load_recorded` reads it.
+
+    how: the command that makes the table again, for the data card. Returns the Parquet file's path.
+    """
+    check_instance("frame", frame, pd.DataFrame, remedy="pass a table")
+    if frame.empty:
+        raise InvalidArgument("frame must have at least one row, got a table without rows: compute it first.")
+    check_text("name", name)
+    check_text("how", how)
+    folder = check_path("folder", folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.parquet"
+    _enter(frame, path, {"rows": len(frame), "made_by": how})
+    return path
+
+
+def _enter(frame: pd.DataFrame, path: Path, entry: dict[str, Any]) -> None:
+    """Write the table, and its line in the manifest of its folder."""
+    frame.to_parquet(path, index=False, compression="zstd")
+    entry = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} | entry
+    entries = manifest(path.parent) | {path.stem: entry}
+    (path.parent / "manifest.json").write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The entries of a folder's manifest; empty where there is none."""
+    path = check_path("folder", folder) / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise InvalidData(f"{path.name} is not JSON ({error}): take the file from the repository again.") from None
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("scaling_lib"))) / "recorded"

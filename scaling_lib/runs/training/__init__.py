@@ -1,0 +1,1 @@
+"""Training an ensemble: steps, optimizer, scoring."""

@@ -1,0 +1,121 @@
+r"""The coordinate check: does the size of what flows through a model depend on its width?
+
+A model of width n is trained for a few steps at a constant learning rate, and at every step the mean absolute entry of
+some activations is written down. If they grow as n^s, s is the slope of log size against log width. muP is defined by
+s = 0 for all activations after any fixed number of steps (logits at the start excepted, which begin as n^-1/2 and catch
+up); under SP the updates grow with the width, and s reaches 1 and more within a few steps.
+
+The check sees initial scales, multipliers and learning rates. It cannot see weight decay or Adam's epsilon: only a
+learning-rate transfer can.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from scaling_lib.data.markov import Chain
+from scaling_lib.data.walks import WalkStream
+from scaling_lib.errors import check_flag, check_instance, check_integer, check_real, check_sequence, invalid
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import Optimizer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+__all__ = ["activation_growth", "activation_sizes"]
+
+
+def activation_sizes(
+    chain: Chain,
+    parametrization: Parametrization,
+    *,
+    learning_rate: float,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    seeds: int = 4,
+    steps: int = 10,
+    batch: int = 10,
+    depth: int = 2,
+    context: int = 50,
+    tied: bool = True,
+    progress: bool = False,
+) -> "pd.DataFrame":
+    """Sizes of activations during the first steps: one row for each width, seed, step and activation.
+
+    Columns: width, seed, step (updates made before; 0 is the start), activation, size (mean absolute entry on the batch
+    of that step). Activations: "embedding", "logits", and in each layer i "layers.<i>." + "attention_logits" (those the
+    causal mask leaves), "attention_out", "mlp_out". The seeds of one width are stacked into one model.
+    """
+    import pandas as pd
+    import torch
+
+    from scaling_lib.models.transformer import Transformer
+    from scaling_lib.runs.training.ensembles import derived_seed
+    from scaling_lib.runs.training.optimizers import AdamW
+
+    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
+    check_instance("parametrization", parametrization, Parametrization, remedy="build one with Parametrization(...)")
+    optimizer = Optimizer(check_real("learning_rate", learning_rate, above=0))
+    widths = check_sequence("widths", widths, int, remedy="pass a list of widths")
+    seeds = check_integer("seeds", seeds, minimum=1)
+    steps = check_integer("steps", steps, minimum=0)
+    check_integer("batch", batch, minimum=1)
+    check_integer("depth", depth, minimum=1)
+    check_integer("context", context, minimum=2)
+    check_flag("tied", tied)
+    check_flag("progress", progress)
+    shapes = [Architecture(chain.nodes, width, depth=depth, context=context, tied=tied) for width in widths]
+    rows: list[dict[str, object]] = []
+    bar = tqdm(total=len(shapes) * (steps + 1), unit="step", disable=not progress, leave=False)
+    for shape in shapes:
+        generators = [torch.Generator().manual_seed(derived_seed(seed, "initial weights")) for seed in range(seeds)]
+        model = Transformer(shape, parametrization, generators=generators)
+        update = AdamW(model, [optimizer] * seeds, np.ones(steps + 1))
+        streams = [WalkStream(chain, context, batch, derived_seed(seed, "training walks")) for seed in range(seeds)]
+        for step in range(steps + 1):
+            tokens = torch.stack([torch.as_tensor(stream.batch(step)) for stream in streams])
+
+            def watch(name: str, activation: "Tensor", width: int = shape.width, step: int = step) -> None:
+                sizes = activation.detach().abs()
+                if name.endswith("attention_logits"):
+                    seen = torch.ones(sizes.shape[-2:], dtype=torch.bool).tril()
+                    sizes = sizes[..., seen]
+                for seed, size in enumerate(sizes.reshape(seeds, -1).mean(1).tolist()):
+                    rows.append({"width": width, "seed": seed, "step": step, "activation": name, "size": size})
+
+            with torch.no_grad():
+                hidden = model.hidden(tokens[..., :-1], watch)
+                watch("logits", torch.bmm(hidden, model.readout.mT))
+            model.losses(tokens).sum().backward()
+            update.step()
+            bar.update()
+    bar.close()
+    return pd.DataFrame(rows)
+
+
+def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
+    """The exponent s of size ~ width^s for each step and activation: least squares on logarithms, all seeds.
+
+    sizes: as `activation_sizes` returns it, of at least two widths. Columns: step, activation, slope, slope_se (the
+    standard error of the mean over seeds of each seed's own slope; 0 for one seed).
+    Raises InvalidArgument where a column is missing or a size is not positive.
+    """
+    import pandas as pd
+
+    check_instance("sizes", sizes, pd.DataFrame, remedy="make it with activation_sizes")
+    lacking = {"width", "seed", "step", "activation", "size"} - set(sizes.columns)
+    if lacking or sizes["width"].nunique() < 2:
+        raise invalid("sizes", "a table of activation_sizes of two widths or more", sorted(lacking), "make it so")
+    if not ((sizes["size"] > 0) & np.isfinite(sizes["size"])).all():
+        raise invalid("sizes", "of positive finite sizes", "others", "lower the learning rate")
+    rows = []
+    for (step, activation), group in sizes.groupby(["step", "activation"], sort=False):
+        slopes = [
+            float(np.polyfit(np.log(each["width"]), np.log(each["size"]), 1)[0]) for _, each in group.groupby("seed")
+        ]
+        error = float(np.std(slopes, ddof=1) / len(slopes) ** 0.5) if len(slopes) > 1 else 0.0
+        rows.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
+    return pd.DataFrame(rows)

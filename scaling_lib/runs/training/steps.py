@@ -1,0 +1,173 @@
+"""One training step of an ensemble, and how a device carries it out.
+
+A step is losses, gradients, update. On a CPU it is called as it stands. On a CUDA device a model this small spends its
+time on the launching of some 300 kernels, not in them: so after a few steps the whole of the next one is captured as a
+CUDA graph, and from then on replayed, one launch a step. The graph reads its tokens from one buffer and leaves its
+losses in another; nothing in a step is a number of the host's (see `runs.optimizers`), so a replay is the step.
+
+Precision is that of the matrix products of the training step. Weights, both moments, norms, softmax, losses and the
+whole of the evaluation are float32 throughout.
+
+    float32     as it says
+    tf32        factors rounded to 10 bits of mantissa, on CUDA devices of compute capability 8 or more
+    bfloat16    those of the layers rounded to 7 bits; the readout as in tf32 where the device can, else in float32
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scaling_lib.errors import InvalidArgument, check_choice, check_instance, invalid
+from scaling_lib.models.transformer import Transformer, check_device
+from scaling_lib.models.wrapped import WrappedModule
+from scaling_lib.runs.records import PRECISIONS
+from scaling_lib.runs.training.optimizers import AdamW
+
+__all__ = ["Replayed", "TrainingStep", "check_precision", "matrix_products"]
+
+# Steps taken as they stand before one is captured: libraries choose and prepare their kernels in them.
+WARM_UP_STEPS = 3
+
+Step = Callable[[Int[Tensor, "K batch time"]], Float[Tensor, "K"]]
+
+
+class TrainingStep:
+    """A function from a batch [K, batch, time] to the losses [K] before the update that it makes.
+
+    model, optimizer: what is trained, in place. precision: "float32", "tf32" or "bfloat16", which a module of your own
+    takes in float32 only. capture: how a step is captured for replay after the warm-up, or None for never; by default
+    as a CUDA graph on a CUDA device.
+    The losses are the step's own: the next step may overwrite them.
+    """
+
+    def __init__(
+        self,
+        model: Transformer | WrappedModule,
+        optimizer: AdamW,
+        precision: str = "float32",
+        *,
+        capture: Callable[[Step, Tensor], Step] | str | None = "auto",
+    ) -> None:
+        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        check_instance("optimizer", optimizer, AdamW, remedy="build it with AdamW(model, ...)")
+        device = model.flat.values.device
+        check_precision(precision, device)
+        if isinstance(model, WrappedModule) and precision != "float32":
+            raise invalid("precision", "'float32' for a module of your own", precision, "cast inside the module")
+        # The warm-up and the capture share one stream, since memory is kept and reused stream by stream.
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        if isinstance(capture, str) and capture == "auto":
+            # A module of one's own may read its tensors on the host, which no graph can hold.
+            capture = self._cuda_graph if device.type == "cuda" and isinstance(model, Transformer) else None
+        if capture is not None and not callable(capture):
+            raise invalid("capture", "a function of a step and a batch, or None", capture, "leave it out")
+        self.model, self.optimizer, self.precision, self.device = model, optimizer, precision, device
+        self._capture, self._taken = capture, 0
+        self._replay: Step | None = None
+
+    def __call__(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
+        check_instance("tokens", tokens, Tensor, remedy="take them from batches(...)")
+        if self._replay is not None:
+            return self._replay(tokens)
+        if self._capture is None:
+            return self._step(tokens)
+        if self._taken < WARM_UP_STEPS:
+            self._taken += 1
+            return self._beside(tokens)
+        self._replay = self._capture(self._step, tokens)
+        return self._replay(tokens)
+
+    def _step(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
+        with matrix_products(self.precision, self.device):
+            if isinstance(self.model, Transformer):
+                losses = self.model.losses(tokens, layers_in_bfloat16=self.precision == "bfloat16")
+            else:
+                losses = self.model.losses(tokens)
+            losses.sum().backward()
+            self.optimizer.step()
+        return losses.detach()
+
+    def _beside(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
+        """A step on the stream of the capture, as a warm-up has to be; where there is no CUDA, the step."""
+        if self._stream is None:
+            return self._step(tokens)
+        here = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            losses = self._step(tokens)
+        here.wait_stream(self._stream)
+        return losses
+
+    def _cuda_graph(self, step: Step, example: Int[Tensor, "K batch time"]) -> "Replayed":
+        """`step` as a CUDA graph. Capturing records its kernels without running them, so nothing is trained by it."""
+        tokens = example.clone()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self.device), torch.cuda.graph(graph, stream=self._stream):
+            losses = step(tokens)
+        return Replayed(tokens, losses, graph.replay)
+
+
+class Replayed:
+    """A captured step: tokens are copied to where it reads them, it is replayed, and its losses are where it left them.
+
+    tokens: the buffer it reads; losses: the buffer it writes; replay: does it once more.
+    """
+
+    def __init__(self, tokens: Tensor, losses: Tensor, replay: Callable[[], None]) -> None:
+        for name, value in (("tokens", tokens), ("losses", losses)):
+            check_instance(name, value, Tensor, remedy="pass the buffer of the graph")
+        if not callable(replay):
+            raise invalid("replay", "a function without arguments", replay, "pass graph.replay")
+        self.tokens, self.losses, self._replay = tokens, losses, replay
+
+    def __call__(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
+        check_instance("tokens", tokens, Tensor, remedy="take them from batches(...)")
+        if tokens.shape != self.tokens.shape:
+            raise invalid("tokens", f"of shape {tuple(self.tokens.shape)}", tuple(tokens.shape), "keep to one shape")
+        self.tokens.copy_(tokens)
+        self._replay()
+        return self.losses
+
+
+@contextmanager
+def matrix_products(precision: str, device: torch.device) -> Iterator[None]:
+    """What float32 matrix products are rounded to inside the block, and as before after it; a setting of torch's."""
+    check_choice("precision", precision, PRECISIONS)
+    if device.type == "cpu":
+        yield
+        return
+    wanted = "highest" if precision == "float32" or not _has_tf32(device) else "high"
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        raise InvalidArgument(
+            f"precision {precision!r} cannot be set where torch.backends...fp32_precision was set before: use "
+            f"torch.set_float32_matmul_precision for your own products instead."
+        ) from None
+    if wanted == before:
+        yield
+        return
+    torch.set_float32_matmul_precision(wanted)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def check_precision(precision: str, device: torch.device | str) -> str:
+    """`precision` if `device` can compute in it; raises InvalidArgument where it cannot."""
+    check_choice("precision", precision, PRECISIONS)
+    found = check_device(device)
+    if precision == "tf32" and not _has_tf32(found):
+        raise InvalidArgument(
+            f"precision must be one that the device computes in, got 'tf32' on {found}: it takes a CUDA device of "
+            f"compute capability 8 or more (A100, H100); pass 'float32'."
+        )
+    return precision
+
+
+def _has_tf32(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)

@@ -1,0 +1,130 @@
+"""What a notebook begins with: its profile, device and folder, the recorded tables, and the reader's own runs."""
+
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from scaling_lib.environment import device, device_words, home, place, profile, single_thread
+from scaling_lib.errors import (
+    InvalidArgument,
+    MissingDependency,
+    check_choice,
+    check_instance,
+    check_path,
+    check_text,
+    invalid,
+)
+from scaling_lib.pages.judging.ledger import rules_hash
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.keeping.tables import COLUMNS, load_recorded
+from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.sweeping.experiments import PROFILES, experiment
+from scaling_lib.runs.sweeping.sweeps import expected_seconds, sweep
+
+__all__ = ["Session", "begin"]
+
+# Seconds that one notebook waits for another that trains the same experiment.
+_PATIENCE = 3600.0
+
+
+@dataclass(frozen=True)
+class Session:
+    """One notebook's view of this machine. Made by `begin`.
+
+    profile: one of `PROFILES`. device: "cuda", "cpu", or "" without torch. home: folder of the reader's own runs.
+    """
+
+    profile: str
+    device: str
+    home: Path
+
+    def __post_init__(self) -> None:
+        check_choice("profile", self.profile, PROFILES)
+        check_choice("device", self.device, ("cuda", "cpu", ""))
+        object.__setattr__(self, "home", check_path("home", self.home))
+
+    @property
+    def trains(self) -> bool:
+        """Whether this profile trains the reader's own runs."""
+        return self.profile != "recorded"
+
+    def store_path(self, name: str) -> Path:
+        """The store of the reader's own runs of experiment `name`."""
+        return self.home / f"{check_text('name', name)}.db"
+
+    def recorded(self, name: str) -> pd.DataFrame:
+        """The recorded table `name`; without rows where it is absent and this profile makes its own."""
+        check_text("name", name)
+        try:
+            return load_recorded(name)
+        except InvalidArgument:
+            if self.trains:
+                return pd.DataFrame(columns=list(COLUMNS))
+            raise
+
+    def expected_minutes(self, name: str) -> float:
+        """Minutes that `own(name)` will take here, from a measurement of a few seconds; 0 where nothing is missing."""
+        missing = self._missing(name)
+        self.require_torch()
+        return expected_seconds(missing, device=self.device) / 60 if missing else 0.0
+
+    def own(self, name: str) -> pd.DataFrame:
+        """The reader's own runs of experiment `name`: what is missing is trained now, the rest taken from the store.
+
+        A table without rows under the profile "recorded".
+        """
+        check_text("name", name)
+        if not self.trains:
+            return pd.DataFrame(columns=list(COLUMNS))
+        return self.train(name, experiment(name).configurations(self.profile))
+
+    def train(self, name: str, configurations: Iterable[RunConfiguration]) -> pd.DataFrame:
+        """The runs of `configurations`, trained where the store `name` lacks them, as a table in their order.
+
+        Where another notebook is training the same experiment, this one waits for it and takes its runs.
+        """
+        self.require_torch()
+        if isinstance(configurations, str) or not isinstance(configurations, Iterable):
+            raise invalid("configurations", "a list of RunConfiguration", configurations, "use an Experiment")
+        wanted = [
+            check_instance(f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)")
+            for i, c in enumerate(configurations)
+        ]
+        path = self.store_path(name)
+        # A runtime that ends in the middle goes on there; what Colab lacks is at worst this.
+        kept = path.with_suffix(".checkpoints") if importlib.util.find_spec("safetensors") is not None else None
+        with Store(path, wait=_PATIENCE) as store:
+            sweep(wanted, store, device=self.device, rules=rules_hash(), checkpoints=kept)
+            frame = store.frame().set_index("identity", drop=False)
+        order = list(dict.fromkeys(configuration.identity for configuration in wanted))
+        return frame.loc[order].reset_index(drop=True)
+
+    def _missing(self, name: str) -> list[RunConfiguration]:
+        if not self.trains:
+            return []
+        configurations = experiment(name).configurations(self.profile)
+        path = self.store_path(name)
+        if not path.is_file():
+            return list(configurations)
+        with Store(path, read_only=True) as store:
+            return store.missing(configurations)
+
+    def require_torch(self) -> None:
+        """Raises MissingDependency where this profile trains and torch is not installed."""
+        if self.trains and not self.device:
+            raise MissingDependency(
+                f"profile {self.profile!r} trains models and needs torch, which is not installed: "
+                f"run `pip install torch safetensors`, or choose profile 'recorded'."
+            )
+
+
+def begin(name: str = "") -> Session:
+    """The session of a notebook: says where it runs, on which device, under which profile."""
+    session = Session(profile(name), device(), home())
+    single_thread()
+    where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
+    print(f"Running on {where}, {device_words(session.device)}, profile {session.profile!r}.")
+    return session

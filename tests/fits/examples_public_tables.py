@@ -1,5 +1,0 @@
-"""Valid calls of scaling_lib.fits.public_tables for the fuzz test."""
-
-from scaling_lib.fits.public_tables import mlfoundations_runs, published_exponents
-
-EXAMPLES = [(mlfoundations_runs, {"corpus": "rpj"}), (published_exponents, {})]

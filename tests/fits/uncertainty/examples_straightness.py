@@ -1,0 +1,12 @@
+"""A valid call for each public name of fits.straightness."""
+
+import numpy as np
+
+from scaling_lib.fits.uncertainty import straightness
+
+X = np.repeat([1.0, 2.0, 4.0], 2)
+
+EXAMPLES = [
+    (straightness.lack_of_fit, {"x": X, "y": 1 / X * np.array([1.0, 1.1, 1.0, 0.9, 1.05, 1.0])}),
+    (straightness.Straightness, {"statistic": 1.0, "freedom": 1, "error_freedom": 3, "p": 0.4, "exponent": 1.0}),
+]

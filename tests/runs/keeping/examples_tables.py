@@ -1,0 +1,40 @@
+"""A valid call for each public name of runs.tables and runs.store."""
+
+import tempfile
+from pathlib import Path
+
+from scaling_lib.runs.keeping import store, tables
+from tests.runs import planted
+
+RECORDS = [planted.record(), planted.record(0.2, seed=1)]
+FRAME = tables.frame_of(RECORDS)
+FOLDER = Path(tempfile.mkdtemp())
+tables.record_table(FRAME, "mine", "by hand", FOLDER)
+STORE = store.Store(FOLDER / "runs.db")
+STORE.add(RECORDS)
+OTHER = store.Store(FOLDER / "other.db")
+OTHER.close()
+
+
+def open_store(path, mirror, read_only, wait):
+    with store.Store(path, mirror=mirror, read_only=read_only, wait=wait) as opened:
+        return len(opened)
+
+
+EXAMPLES = [
+    (tables.frame_of, {"records": RECORDS}),
+    (tables.records_of, {"frame": FRAME}),
+    (tables.lowest_losses, {"frame": FRAME, "by": ("N", "D")}),
+    (tables.recorded_or_none, {"name": "er-100"}),
+    (tables.load_recorded, {"name": "mine", "folder": FOLDER}),
+    (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER}),
+    (tables.record_result, {"frame": FRAME[["N", "loss"]], "name": "small", "how": "by hand", "folder": FOLDER}),
+    (tables.manifest, {"folder": FOLDER}),
+    (store.Store, {"path": FOLDER / "other.db", "mirror": None, "read_only": True}),
+    (store.file_system, {"path": FOLDER / "runs.db", "mounts": FOLDER / "mounts"}),
+    (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),
+    (STORE.missing, {"configurations": [planted.configuration()]}),
+    (STORE.add, {"records": RECORDS}),
+    (STORE.merge, {"other": FOLDER / "other.db"}),
+    (STORE.snapshot, {"folder": FOLDER / "mirror"}),
+]

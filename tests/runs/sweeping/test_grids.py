@@ -1,0 +1,36 @@
+"""Every grid of the book goes through the one code path that a GPU would take, at a thousandth of its D, on a CPU.
+
+Stacked (K = 2), as on a GPU: two learning rates of the smallest shape and the least D, rounded up to two steps.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
+from scaling_lib.runs.training.ensembles import train_ensemble
+
+# A graph of 50,000 nodes has a readout of millions of parameters: half a minute each.
+HUGE = {"er-50k", "er-50k-k1"}
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in HUGE else name for name in EXPERIMENTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
+    asked = EXPERIMENTS[name]
+    grid = asked.grids["full"]
+    small = replace(
+        grid, widths=grid.widths[:1], tokens=grid.tokens[:1], learning_rates=grid.learning_rates[:2], seeds=1,
+        batches=grid.batches[:1], epochs=grid.epochs[:1],
+    )  # fmt: skip
+    pair = replace(asked, grids={"full": small}).configurations("full")
+    per_step = pair[0].tokens_per_step
+    tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
+    pair = [replace(each, schedule=replace(each.schedule, tokens=tokens)) for each in pair]
+    results = train_ensemble(asked.chain(), pair, members_at_once=2)
+    assert {each.ensemble_size for each in results} == {2}
+    for each in results:
+        assert each.status == "ok"
+        assert np.isfinite(each.excess_loss)
+        assert each.tokens == tokens
