@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -361,7 +360,7 @@ def recorded_names() -> list[str]:
 
 
 def manifest() -> dict[str, dict]:
-    return run_tables.manifest(Path(run_tables.__file__).resolve().parent.parent / "recorded")
+    return run_tables.manifest(run_tables.recorded_folder())
 
 
 def run_tables_of(book: "Book") -> list[tuple[str, pd.DataFrame]]:

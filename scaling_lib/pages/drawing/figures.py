@@ -23,6 +23,7 @@ from scaling_lib.errors import (
     check_text,
     invalid,
 )
+from scaling_lib.pages.drawing.numbers import rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,10 +192,10 @@ def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str])
 
 
 def csv_link(name: str, table: pd.DataFrame) -> str:
-    """A link, as HTML, that downloads `table` as the file NAME.csv; the data is in the link."""
+    """A link, as HTML, that downloads `table`, `rounded`, as the file NAME.csv; the data is in the link."""
     check_text("name", name)
     check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
-    csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
+    csv = base64.b64encode(rounded(table).to_csv(index=False).encode()).decode()
     return f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
 
 
@@ -202,6 +203,6 @@ def table_html(table: pd.DataFrame, digits: int = 4) -> str:
     """A table as plain HTML: scrolls sideways on a phone, reads aloud row by row, floats to `digits` digits."""
     check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
     check_integer("digits", digits, minimum=1, maximum=17)
-    html = table.to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")
+    html = rounded(table, digits).to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")
     html = "".join(line.strip() for line in html.splitlines())  # half the size in a notebook, which keeps line by line
     return f'<div class="table-scroll">{html}</div>'

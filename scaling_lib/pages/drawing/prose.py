@@ -18,8 +18,14 @@ __all__ = ["glue", "say", "texts"]
 
 
 def say(sentence: str, **values: Any) -> None:
-    """Display `sentence`, Markdown with {name} fields (format specifications allowed), filled with `values`."""
+    """Display `sentence`, which is Markdown: `say(rf"The floor is $H =$ {number(floor, 5)} nats.")`.
+
+    Numbers in it are written by `numbers.number` and `numbers.percent`. values: fields of an older form, to be removed.
+    """
     check_text("sentence", sentence)
+    if not values:
+        _ipython().display(_ipython().Markdown(sentence))
+        return
     try:
         text = sentence.format(**values)
     except (KeyError, IndexError, ValueError, TypeError) as error:

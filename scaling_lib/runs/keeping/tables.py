@@ -25,6 +25,7 @@ __all__ = [
     "manifest",
     "record_result",
     "record_table",
+    "recorded_folder",
     "recorded_or_none",
     "records_of",
 ]
@@ -183,7 +184,7 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     Raises InvalidArgument where there is no such table, InvalidData where its bytes are not those of the manifest.
     """
     check_text("name", name)
-    folder = _shipped() if folder is None else check_path("folder", folder)
+    folder = recorded_folder() if folder is None else check_path("folder", folder)
     entry = manifest(folder).get(name)
     path = folder / f"{name}.parquet"
     if entry is None or not path.is_file():
@@ -200,7 +201,7 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
 
 def recorded_or_none(name: str) -> pd.DataFrame | None:
     """The recorded table `name` that ships with the package, None where there is none: what claims are judged on."""
-    return load_recorded(name) if check_text("name", name) in manifest(_shipped()) else None
+    return load_recorded(name) if check_text("name", name) in manifest(recorded_folder()) else None
 
 
 def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
@@ -255,5 +256,6 @@ def manifest(folder: Path) -> dict[str, Any]:
         raise InvalidData(f"{path.name} is not JSON ({error}): take the file from the repository again.") from None
 
 
-def _shipped() -> Path:
+def recorded_folder() -> Path:
+    """Where the recorded tables lie that ship with the package."""
     return Path(str(resources.files("scaling_lib"))) / "recorded"
