@@ -31,7 +31,7 @@ from scaling_lib.errors import (
 )
 from scaling_lib.pages.drawing.figures import COLOURS, check_described, details_html
 
-__all__ = ["Mark", "Panel", "curve_panel", "show_live"]
+__all__ = ["Axes", "Mark", "Panel", "curve_panel", "plot_axes", "show_live"]
 
 Value = str | int | float
 _LISTS = (list, tuple)
@@ -97,6 +97,49 @@ class Panel:
         check_sequence("marks", self.marks, Mark, remedy="pass a list of Mark", minimum=1)
 
 
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """The axes of a panel of 320 x 320: their marks, and the scales from values to units of the drawing.
+
+    across, up: functions of a number or an array, for values along x and y.
+    """
+
+    marks: tuple[Mark, ...]
+    across: Callable[[Any], Any]
+    up: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        check_sequence("marks", self.marks, Mark, remedy="make it with plot_axes", minimum=1)
+        for name in ("across", "up"):
+            if not callable(getattr(self, name)):
+                raise invalid(name, "a function", getattr(self, name), "make it with plot_axes")
+
+
+def plot_axes(x_ticks: Mapping[float, str], y_ticks: Mapping[float, str], x_label: str, y_label: str) -> Axes:
+    """Axes from the first tick to the last. x_ticks, y_ticks: increasing, from where a tick stands to what it says.
+
+    For a logarithmic axis pass the logarithms: `plot_axes({5: "100k", 6: "1M"}, ...)`. Raises InvalidArgument.
+    """
+    check_text("x_label", x_label)
+    check_text("y_label", y_label)
+    across = _scale("x_ticks", x_ticks, _LEFT, _RIGHT)
+    up = _scale("y_ticks", y_ticks, _BOTTOM, _TOP)
+    marks = [
+        Mark("path", {"d": f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", "stroke": COLOURS["grey"], "fill": "none"}),
+        *(
+            Mark("text", {"x": float(across(tick)), "y": _BOTTOM + 20, "text-anchor": "middle"}, said)
+            for tick, said in x_ticks.items()
+        ),
+        *(
+            Mark("text", {"x": _LEFT - 8, "y": float(up(tick)) + 5, "text-anchor": "end"}, said)
+            for tick, said in y_ticks.items()
+        ),
+        Mark("text", {"x": (_LEFT + _RIGHT) / 2, "y": _BOTTOM + 42, "text-anchor": "middle"}, x_label),
+        Mark("text", {"x": _LEFT - 30, "y": _TOP - 18}, y_label),
+    ]
+    return Axes(tuple(marks), across, up)
+
+
 def curve_panel(
     x: Float[np.ndarray, "position"],
     y: Float[np.ndarray, "position"],
@@ -114,25 +157,16 @@ def curve_panel(
     """
     x = check_array("x", x, dimensions=1, least=2)
     y = check_array("y", y, dimensions=1, length=len(x))
-    for name, label in (("x_label", x_label), ("y_label", y_label)):
-        check_text(name, label)
     if not isinstance(level_label, str):
         raise invalid("level_label", "a text", level_label, "pass a str")
-    across = _scale("x_ticks", x_ticks, _LEFT, _RIGHT)
-    up = _scale("y_ticks", y_ticks, _BOTTOM, _TOP)
+    axes = plot_axes(_plain_ticks("x_ticks", x_ticks), _plain_ticks("y_ticks", y_ticks), x_label, y_label)
+    across, up, marks = axes.across, axes.up, list(axes.marks)
     ink = {"stroke": COLOURS["grey"], "fill": "none"}
-    marks = [Mark("path", {"d": f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", **ink})]
-    for tick in x_ticks:
-        marks.append(Mark("text", {"x": across(tick), "y": _BOTTOM + 20, "text-anchor": "middle"}, f"{tick:g}"))
-    for tick in y_ticks:
-        marks.append(Mark("text", {"x": _LEFT - 8, "y": up(tick) + 5, "text-anchor": "end"}, f"{tick:g}"))
-    marks.append(Mark("text", {"x": (_LEFT + _RIGHT) / 2, "y": _BOTTOM + 42, "text-anchor": "middle"}, x_label))
-    marks.append(Mark("text", {"x": _LEFT - 30, "y": _TOP - 18}, y_label))
     if level is not None:
-        height = up(check_real("level", level))
+        height = float(up(check_real("level", level)))
         marks.append(Mark("path", {"d": f"M{_LEFT} {height:.1f}H{_RIGHT}", "stroke-dasharray": "5 5", **ink}))
         marks.append(Mark("text", {"x": _RIGHT, "y": height - 7, "text-anchor": "end"}, level_label))
-    points = [(across(a), up(b)) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+    points = list(zip(across(x).tolist(), up(y).tolist(), strict=True))
     curve = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     marks.append(Mark("polyline", {"points": curve, "fill": "none", "stroke": COLOURS["blue"], "stroke-width": 2}))
     at = {"cx": [a for a, _ in points], "cy": [b for _, b in points]}
@@ -143,12 +177,19 @@ def curve_panel(
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 300, 45, 265  # where the axes of a curve lie in its panel
 
 
-def _scale(name: str, ticks: Sequence[float], first: int, last: int) -> Callable[[float], float]:
+def _plain_ticks(name: str, ticks: Sequence[float]) -> dict[float, str]:
+    return {tick: f"{tick:g}" for tick in check_array(name, ticks, dimensions=1, least=2).tolist()}
+
+
+def _scale(name: str, ticks: Mapping[float, str], first: int, last: int) -> Callable[[Any], Any]:
     """From values to units of the drawing."""
-    low, *_, high = check_array(name, ticks, dimensions=1, least=2).tolist()
-    if high <= low:
-        raise invalid(name, "increasing", [low, high], "sort them")
-    return lambda value: first + (last - first) * (value - low) / (high - low)
+    if not isinstance(ticks, Mapping) or not all(isinstance(said, str) for said in ticks.values()):
+        raise invalid(name, "a dict from a number to a text", ticks, "write {0: '0', 1: '1'}")
+    places = check_array(name, list(ticks), dimensions=1, least=2)
+    if not (np.diff(places) > 0).all():
+        raise invalid(name, "increasing", places.tolist(), "sort them")
+    low, high = float(places[0]), float(places[-1])
+    return lambda value: first + (last - first) * (np.asarray(value, float) - low) / (high - low)
 
 
 def show_live(

@@ -35,6 +35,8 @@ EXAMPLES = [
     (live.Mark, {"tag": "text", "attributes": {"x": 5, "y": [1, 2]}, "text": "one"}),
     (MARK.drawn, {"position": 2}),
     (live.Panel, {"width": 100, "height": 50, "marks": [MARK]}),
+    (live.plot_axes, {"x_ticks": {0: "0", 1: "1"}, "y_ticks": {2: "2", 3: "3"}, "x_label": "x", "y_label": "y"}),
+    (live.Axes, {"marks": (MARK,), "across": float, "up": float}),
     (live.curve_panel, CURVE),
     (live.show_live, FIGURE),
 ]
