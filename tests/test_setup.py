@@ -1,7 +1,6 @@
 """The house itself: what is installed, where it is pinned, what imports what, what the wheel holds."""
 
 import ast
-import importlib.util
 import itertools
 import os
 import re
@@ -18,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import address
+from tools import address, installed
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "scaling_lib"
@@ -208,33 +207,17 @@ def test_importing_the_library_is_light():
 
 @pytest.fixture(scope="module")
 def installed_wheel(tmp_path_factory):
-    """The wheel, built from a copy of the tracked and new files, in an environment that has our dependencies only."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source, environment = folder / "source", folder / "environment"
-    shutil.copytree(LIBRARY, source / "scaling_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    quiet = {"capture_output": True, "text": True, "check": False}
-    built = subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", source], **quiet)
-    assert built.returncode == 0, built.stdout + built.stderr
-    (wheel,) = (source / "dist").glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin/python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "-qq", "--no-deps", "--no-index", wheel]
-    done = subprocess.run(install, **quiet)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # A .pth file adds the folder alone: our editable install, itself a .pth file in it, stays out.
-    site = next(environment.glob("lib/python*/site-packages"))
-    (site / "dependencies.pth").write_text(str(Path(importlib.util.find_spec("numpy").origin).parents[1]))
-    return environment
+    """The environment that holds the wheel, built from the files as they are, and our dependencies."""
+    return installed.install(tmp_path_factory.mktemp("wheel")).parents[1]
 
 
-def test_the_wheel_holds_every_module_and_table(installed_wheel):
+def test_the_wheel_holds_every_file_of_the_package(installed_wheel):
     (inside,) = installed_wheel.glob("lib/python*/site-packages/scaling_lib")
-    kinds = {".py", ".typed", ".toml", ".json", ".parquet"}
-    ours = {path.relative_to(LIBRARY) for path in LIBRARY.rglob("*") if path.suffix in kinds or path.name == "py.typed"}
-    theirs = {path.relative_to(inside) for path in inside.rglob("*") if path.is_file()}
-    assert ours - theirs == set()
+    ours, theirs = (
+        {path.relative_to(root) for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+        for root in (LIBRARY, inside)
+    )
+    assert ours == theirs
 
 
 def test_the_installed_wheel_works(installed_wheel, tmp_path):
@@ -246,7 +229,7 @@ def test_the_installed_wheel_works(installed_wheel, tmp_path):
     command = [installed_wheel / "bin/scaling-lab", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=clean)
     assert done.returncode == 0, done.stderr
-    for verb in ("chain", "train", "fit", "claims"):
+    for verb in ("chain", "sweep", "fit", "claims"):
         assert verb in done.stdout
 
 

@@ -1,9 +1,10 @@
 """`make book`: execute every chapter afresh, stage a copy of the book's sources, render it with warnings fatal.
 
-    python -m tools.book [--profile recorded] [--into FOLDER]
+    python -m tools.book [--profile recorded] [--into FOLDER] [--installed]
 
 Everything is written below FOLDER/_build (default: the repository's): run-*/ holds the executed notebooks and the
-stores this invocation filled, stage/ what Jupyter Book reads, html/ the pages.
+stores this invocation filled, installed/ (with --installed) the environment that executed them, stage/ what Jupyter
+Book reads, html/ the pages.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import yaml
 from nbformat import NotebookNode
 
 from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
+from tools.installed import install
 from tools.pages import fill_pages
 
 PROFILES = ("recorded", "smoke", "colab", "full")
@@ -117,6 +119,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Execute every chapter afresh and render the book.")
     parser.add_argument("--profile", choices=PROFILES, default="recorded")
     parser.add_argument("--into", type=Path, default=ROOT, help="folder whose _build is written")
+    parser.add_argument(
+        "--installed", action="store_true", help="execute the chapters on the wheel, in an environment of its own"
+    )
     arguments = parser.parse_args()
     build = arguments.into.resolve() / "_build"
     begun = time.monotonic()
@@ -126,7 +131,9 @@ def main() -> None:
     print(f"Executing {len(sources())} chapter(s) afresh, profile {profile}, two at a time: {expected}.", flush=True)
     for old in build.glob("run-*"):
         shutil.rmtree(old)
-    executed = execute(build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}", profile, inject=True)
+    python = install(build / "installed") if arguments.installed else None
+    run = build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    executed = execute(run, profile, inject=True, python=python)
 
     print(f"Rendering the pages, warnings fatal: about {RENDERING} s.", flush=True)
     stage(executed, build / "stage")

@@ -10,8 +10,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
 import jupytext
 import nbformat
@@ -83,12 +85,23 @@ def environment(profile: str, home: Path) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "MPLBACKEND"} | chosen
 
 
-def execute(folder: Path, profile: str, *, inject: bool) -> list[Path]:
+def execute(
+    folder: Path,
+    profile: str,
+    *,
+    inject: bool,
+    python: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> list[Path]:
     """Execute every chapter afresh, two at a time; the executed notebooks, cleaned, in `folder`.
 
     inject: hand the profile over as papermill's parameter, which leaves a cell behind, as well as by SCALING_PROFILE.
-    The stores and downloads of this execution lie in `folder/home`. Exits, with the error of every failed chapter.
+    python: the interpreter that executes; ours by default. variables: set in the environment of the kernels as well.
+    The stores and downloads of this execution lie in `folder/home`; `folder/library.txt` says where the interpreter
+    found scaling_lib. Exits, with the error of every failed chapter.
     """
+    interpreter = str(python or sys.executable)
+    kernels = environment(profile, folder / "home") | dict(variables)
     parameters = ["-p", "profile", profile] if inject else []
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
@@ -97,10 +110,13 @@ def execute(folder: Path, profile: str, *, inject: bool) -> list[Path]:
         given, executed = scratch / source.with_suffix(".ipynb").name, folder / source.with_suffix(".ipynb").name
         nbformat.write(from_source(source), given)
         begun = time.monotonic()
-        command = [sys.executable, "-m", "papermill", "-k", "python3", "--no-progress-bar", "--cwd", str(scratch)]
+        alone = scratch / source.stem
+        alone.mkdir()
+        command = [interpreter, "-m", "papermill", "-k", "python3", "--no-progress-bar", "--cwd", str(alone)]
         done = subprocess.run(
             [*command, *parameters, str(given), str(executed)],
-            env=environment(profile, folder / "home"),
+            cwd=alone,
+            env=kernels,
             capture_output=True,
             text=True,
             check=False,
@@ -112,6 +128,9 @@ def execute(folder: Path, profile: str, *, inject: bool) -> list[Path]:
         nbformat.write(clean(nbformat.read(executed, as_version=4)), executed)
         return None
 
+    library = "import scaling_lib; print(scaling_lib.__file__)"
+    place = subprocess.check_output([interpreter, "-c", library], cwd=scratch, env=kernels, text=True)
+    (folder / "library.txt").write_text(place)
     with ThreadPoolExecutor(AT_ONCE) as workers:
         failures = [failure for failure in workers.map(one, sources()) if failure]
     if failures:

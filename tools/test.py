@@ -19,7 +19,7 @@ from tools.chapters import AT_ONCE, ROOT, environment
 
 BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
-PYTEST = ["pytest", "--durations=3", "--durations-min=10", "-p", "no:cacheprovider"]
+PYTEST = ["pytest", "--durations=5", "--durations-min=1", "-p", "no:cacheprovider"]
 PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile"]
 
 
@@ -41,7 +41,8 @@ def stages(everything: bool) -> Iterator[Stage]:
     slow = "" if everything else " and not slow"
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
     yield Stage("types", "mypy", 15, ["mypy"])
-    yield Stage("unit", "unit and property tests", 90, [*PYTEST, *PARALLEL, "-m", f"not book{slow}"])
+    everywhere = [*PYTEST, *PARALLEL, "--doctest-modules", "scaling_lib", "tests"]
+    yield Stage("unit", "unit and property tests, examples of docstrings", 200, [*everywhere, "-m", f"not book{slow}"])
     shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
     yield Stage("shapes", "every example, its annotations checked at run time", 10, [*PYTEST, *shapes])
 
@@ -52,7 +53,7 @@ def stages(everything: bool) -> Iterator[Stage]:
     kernels = environment("smoke", SECOND_HOME)
     yield Stage("nbval", "a second execution, from another empty store", 120, again, ("smoke",), kernels)
 
-    yield book("recorded", "recorded", 40)
+    yield book("recorded", "recorded", 40, installed=True)
     built = ["recorded", "smoke"]
     if everything:
         library = BUILD / "alone" / "library" / "scaling_lib"
@@ -69,10 +70,15 @@ def stages(everything: bool) -> Iterator[Stage]:
     yield Stage("browser", "the pages in Chromium", 60, [*pages, f"browser{slow}", *at_once], tuple(built), folders)
 
 
-def book(name: str, profile: str, seconds: int, variables: dict[str, str] | None = None) -> Stage:
-    """Execute and render under a profile; with variables, from a library that ships no recorded runs."""
-    says = f"chapters under the profile {profile}{', without recorded runs' if variables else ''}, strict book"
+def book(
+    name: str, profile: str, seconds: int, variables: dict[str, str] | None = None, *, installed: bool = False
+) -> Stage:
+    """Execute and render under a profile; with variables, from a library that ships no recorded runs; installed: from
+    the wheel, in an environment of its own."""
+    how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
+    says = f"chapters under the profile {profile}{how}, strict book"
     command = ["python", "-m", "tools.book", "--profile", profile, "--into", str(BUILD / name)]
+    command += ["--installed"] if installed else []
     return Stage(name, says, seconds, command, variables=variables)
 
 

@@ -1,0 +1,55 @@
+"""The package as others get it: built as a wheel and installed in an environment of its own, away from the source tree.
+
+    python -m tools.installed --into FOLDER
+
+An editable install, which is what we work with, finds every file of the tree, whether the wheel holds it or not. So
+the chapters that `make test` executes as published run on the wheel.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from tools.chapters import ROOT
+
+
+def install(folder: Path) -> Path:
+    """Build the wheel and install it in `folder`; the environment's interpreter. Exits with what pip or build said.
+
+    The environment sees our dependencies, through a .pth file that adds their folder alone: the editable install of
+    this repository is itself a .pth file in that folder, and stays out.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    source, environment = folder / "source", folder / "environment"
+    shutil.copytree(ROOT / "scaling_lib", source / "scaling_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    _run([sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)])
+    (wheel,) = (source / "dist").glob("*.whl")
+    _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+    python = environment / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    _run([*pip, "install", "-qq", "--no-deps", "--no-index", str(wheel)])
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    shutil.rmtree(source)
+    return python
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Install the wheel in an environment of its own.")
+    parser.add_argument("--into", type=Path, required=True, help="the environment goes to FOLDER/environment")
+    print(f"The wheel is installed for {install(parser.parse_args().into)}.")
+
+
+if __name__ == "__main__":
+    main()
