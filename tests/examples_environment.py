@@ -1,16 +1,16 @@
 """A valid call for each public name of environment."""
 
-import tempfile
-from pathlib import Path
 
 from scaling_lib import environment, session
+from tests import scratch
 from tests.runs.sweeping.test_sweeps import RUNS
 
-SESSION = session.Session("smoke", "cpu", Path(tempfile.mkdtemp()))
+SESSION = session.Session("smoke", "cpu", scratch.folder())
 RECORDED = session.Session("recorded", "cpu", SESSION.home)
 
 EXAMPLES = [
     (environment.profile, {"name": "smoke"}),
+    (environment.device_words, {"name": "cpu"}),
     (session.begin, {"name": "recorded"}),
     (session.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home}),
     (SESSION.recorded, {"name": "er-100"}),

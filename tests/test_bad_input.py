@@ -4,10 +4,10 @@ The examples of valid calls stand beside each module's tests (`examples_<module>
 fails the test.
 """
 
+import copy
 import importlib
 import inspect
 import math
-import pkgutil
 import re
 import warnings
 from dataclasses import fields, is_dataclass
@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import scaling_lib
 from scaling_lib.errors import ScalingLabError
+from tests.public_names import EXEMPT, modules, public_callables, public_methods, public_modules
 
 BAD = {
     "None": None,
@@ -33,42 +33,12 @@ BAD = {
     "object": object(),
 }
 
-# What takes no outside values: the checks themselves (tests/test_errors.py), the command line (tests/test_cli.py), and
-# the solver, whose callers have checked everything before.
-EXEMPT = ("scaling_lib.errors", "scaling_lib.cli", "scaling_lib.fits.solver")
-
-
-def modules():
-    for found in pkgutil.walk_packages(scaling_lib.__path__, "scaling_lib."):
-        if not f"{found.name}.".startswith(tuple(f"{exempt}." for exempt in EXEMPT)) and not found.ispkg:
-            yield found.name
-
-
 def examples():
     for path in sorted(Path(__file__).parent.rglob("examples_*.py")):
         name = ".".join(path.relative_to(Path(__file__).parent.parent).with_suffix("").parts)
         for call, arguments in importlib.import_module(name).EXAMPLES:
             module = call.__module__.removeprefix("scaling_lib.")
             yield pytest.param(call, arguments, id=f"{module}.{call.__qualname__}")
-
-
-def public_callables(module):
-    for name in getattr(module, "__all__", ()):
-        if name.startswith("check_"):  # a check refuses under the name that it is given
-            continue
-        thing = getattr(module, name)
-        if callable(thing) and getattr(thing, "__module__", None) == module.__name__:
-            if inspect.isclass(thing) and (issubclass(thing, Exception) or not _parameters(thing)):
-                continue
-            if _parameters(thing):
-                yield thing
-
-
-def _parameters(thing):
-    try:
-        return inspect.signature(thing).parameters
-    except (TypeError, ValueError):
-        return {}
 
 
 @pytest.mark.parametrize("name", list(modules()))
@@ -80,9 +50,47 @@ def test_every_public_callable_has_an_example(name):
     assert not lacking, f"{name}: no example for {', '.join(lacking)}"
 
 
+@pytest.mark.parametrize("name", list(modules()))
+def test_every_public_method_has_an_example_inherited_ones_too(name):
+    module = importlib.import_module(name)
+    bound = [param.values[0] for param in examples() if inspect.ismethod(param.values[0])]
+    owners = [call.__self__ for call in bound]
+    kinds = [owner if inspect.isclass(owner) else type(owner) for owner in owners]
+    shown = set(zip(kinds, [call.__name__ for call in bound], strict=True))
+    static = {param.values[0] for param in examples()}
+    lacking = [
+        f"{kind.__name__}.{method}"
+        for kind, method in public_methods(module)
+        if (kind, method) not in shown and getattr(kind, method) not in static
+    ]
+    assert not lacking, f"{name}: no example for {', '.join(lacking)}"
+
+
+def test_what_a_package_offers_again_has_a_home_that_is_looked_at():
+    """A name that is re-exported is tested where it is defined; so that module must be one of those walked here."""
+    looked_at = {*modules(), "scaling_lib.errors"}
+    lost = [
+        f"{module.__name__}.{name}"
+        for module in public_modules()
+        if not module.__name__.startswith(EXEMPT)
+        for name in module.__all__
+        if callable(thing := getattr(module, name)) and getattr(thing, "__module__", "").startswith("scaling_lib")
+        if thing.__module__ not in looked_at or name not in importlib.import_module(thing.__module__).__all__
+    ]
+    assert lost == []
+
+
 @pytest.mark.parametrize(("call", "arguments"), list(examples()))
 def test_the_example_works(call, arguments):
-    call(**arguments)
+    call(**fresh(arguments))
+
+
+def fresh(arguments):
+    """The arguments with every generator as the example made it, whatever drew from it since."""
+    return {
+        name: copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
+        for name, value in arguments.items()
+    }
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -93,7 +101,7 @@ def test_bad_value_works_or_is_refused_by_name(call, arguments, bad, tmp_path, m
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                result = call(**(arguments | {argument: BAD[bad]}))
+                result = call(**(fresh(arguments) | {argument: BAD[bad]}))
             except ScalingLabError as error:
                 message = str(error)
                 assert re.search(rf"\b{argument}\b", message), f"{argument}={bad}: {message}"

@@ -1,4 +1,4 @@
-"""The house itself: what is installed, where it is pinned, what imports what, what the wheel holds."""
+"""The house itself: what is installed, where it is pinned, what is imported lazily, what the wheel holds."""
 
 import ast
 import itertools
@@ -27,7 +27,6 @@ PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().
 LEFT_OUT = {"bench", "all"}
 EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 
-FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "session", "cli"]
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
 NEEDS_TORCH = {
     "models/transformer.py",
@@ -122,12 +121,7 @@ def test_address_is_copied_everywhere(tmp_path, monkeypatch):
     assert "\ncd a.book\n" in (tmp_path / "README.md").read_text()
 
 
-# The floors
-
-
-def floor(module: str) -> int:
-    parts = module.split(".")
-    return FLOORS.index(parts[1]) if len(parts) > 1 else len(FLOORS)
+# What is imported when (what imports what: test_structure.py)
 
 
 def imports(path: Path, *, top_only: bool = False):
@@ -148,14 +142,6 @@ def imports(path: Path, *, top_only: bool = False):
         ):
             continue
         nodes += ast.iter_child_nodes(node)
-
-
-@pytest.mark.parametrize("path", MODULES, ids=shown)
-def test_no_module_imports_from_a_floor_above(path):
-    own = floor(".".join(["scaling_lib", *path.relative_to(LIBRARY).with_suffix("").parts]))
-    # `from scaling_lib import x` names x as well, which is what counts.
-    ours = {name for name in imports(path) if name.startswith("scaling_lib.")}
-    assert {name for name in ours if floor(name) > own} == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=shown)

@@ -1,11 +1,13 @@
 """Small repairs: of what Jupyter Book 1 puts on a page, and of docstrings on their way into the reference."""
 
+import importlib
+import inspect
+import pkgutil
 import re
-from importlib.util import find_spec
-from pathlib import Path
+from types import ModuleType
 
 from sphinx.application import Sphinx
-from sphinx.ext.autodoc.mock import _MockModule, _MockObject
+from sphinx.ext.autodoc.mock import _MockModule, _MockObject, mock
 
 
 def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
@@ -22,17 +24,45 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
 
 
 def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put a section for every public module of a floor in the place of a line `% modules: FLOOR`."""
+    """Put a section for every public module of a floor, its rooms included, in the place of `% modules: FLOOR`."""
+    with mock(app.config.autodoc_mock_imports):
+        source[0] = re.sub(
+            r"(?m)^% modules: (\w+)$", lambda line: "\n".join(_sections(f"scaling_lib.{line[1]}")), source[0]
+        )
 
-    def sections(found: re.Match[str]) -> str:
-        spec = find_spec(f"scaling_lib.{found[1]}")
-        names = [spec.name]
-        if spec.submodule_search_locations:
-            files = Path(spec.submodule_search_locations[0]).glob("[!_]*.py")
-            names = sorted(f"{spec.name}.{file.stem}" for file in files)
-        return "\n".join(f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n" for name in names)
 
-    source[0] = re.sub(r"(?m)^% modules: (\w+)$", sections, source[0])
+def _sections(name: str) -> list[str]:
+    """A section for a module; for a package one for itself, if it offers names, and for every public module in it."""
+    module = importlib.import_module(name)
+    if not hasattr(module, "__path__"):
+        return [_section(name, _constants(module))]
+    inside = sorted(info.name for info in pkgutil.iter_modules(module.__path__, f"{name}.") if "._" not in info.name)
+    own = [_section(name, _offered(module))] if hasattr(module, "__all__") else []
+    return own + [section for inner in inside for section in _sections(inner)]
+
+
+def _section(name: str, words: str) -> str:
+    return f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n{words}\n"
+
+
+def _is_object(thing: object) -> bool:
+    """Whether autodoc describes it by itself: a function or a class."""
+    return inspect.isroutine(thing) or inspect.isclass(thing)
+
+
+def _constants(module: ModuleType) -> str:
+    names = [name for name in module.__all__ if not _is_object(getattr(module, name))]
+    return f"Also: {', '.join(f'`{name}`' for name in names)}." if names else ""
+
+
+def _offered(module: ModuleType) -> str:
+    """Where a package's names are described: each with a link to its home."""
+    words = []
+    for name in module.__all__:
+        thing = getattr(module, name)
+        home = f"{thing.__module__}.{name}" if _is_object(thing) else ""
+        words.append(f"{{py:obj}}`{name} <{home}>`" if home else f"`{name}`")
+    return f"Offers {', '.join(words)}."
 
 
 def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: object, lines: list[str]) -> None:

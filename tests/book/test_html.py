@@ -1,6 +1,7 @@
 """The rendered pages, as HTML."""
 
 import copy
+import inspect
 import os
 import re
 import sqlite3
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.book.conftest import CHAPTERS, PAGES, anchors
+from tests.public_names import public_methods, public_modules
 from tools import address
 from tools.chapters import NOTEBOOKS, ROOT
 
@@ -122,6 +124,28 @@ def test_the_reference_shows_every_public_module(site):
     files = [path.relative_to(ROOT) for path in (ROOT / "scaling_lib").rglob("[!_]*.py")]
     expected = {f"module-{'.'.join(file.with_suffix('').parts)}" for file in files}
     assert expected <= {tag["id"] for tag in site.article("book/api").find_all(id=True)}
+
+
+def test_the_reference_shows_every_public_name_and_inherited_methods_too(site):
+    """Functions and classes by an entry of their own, methods under their class, constants and re-exports by name."""
+    article = site.article("book/api")
+    entries = {tag["id"] for tag in article.find_all(id=True)}
+    named = {code.get_text() for code in article.select("code")}
+    lost = []
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            own = getattr(thing, "__module__", None) == module.__name__
+            if not (inspect.isroutine(thing) or inspect.isclass(thing)) or not own:
+                lost += [] if name in named else [f"{module.__name__}.{name}"]
+            elif f"{module.__name__}.{name}" not in entries:
+                lost.append(f"{module.__name__}.{name}")
+        lost += [
+            f"{kind.__module__}.{kind.__name__}.{method}"
+            for kind, method in public_methods(module)
+            if f"{kind.__module__}.{kind.__name__}.{method}" not in entries
+        ]
+    assert lost == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -1,13 +1,12 @@
 """A valid call for each public name of the fits' laws, fitting, tables, resampling, intervals, coverage, windows."""
 
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 from scaling_lib.fits import fitting, laws, tables
 from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
+from tests import scratch
 
 
 def generator():
@@ -21,11 +20,23 @@ FIT = fitting.fit(LAW, TABLE, objective="log-ols")
 DRAWS = np.linspace(0.3, 0.5, 41)
 RUNS = synthetic.synthetic_runs(LAW, FIT.params, {"D": D}, generator(), seeds=2, learning_rates=(1e-3,))
 RESAMPLES = resampling.bootstrap(FIT, generator(), resamples=20)
-FILE = Path(tempfile.mkdtemp()) / "runs.csv"
+FILE = scratch.folder() / "runs.csv"
 synthetic.synthetic_chinchilla(generator(), 8).to_csv(FILE, index=False)
 DESIGN = coverage.DESIGNS[0]
 
+BESIROGLU = laws.published_law("besiroglu")
+
 ONE = {"offset": None, "pinned": (), "variable": "D"}
+
+LAWS_AND_VALUES = [
+    (LAW, FIT.params),
+    (laws.Exponential(), {"E": 2.0, "B": 1.0, "rate": 1e-6}),
+    (laws.StretchedExponential(), {"E": 2.0, "B": 1.0, "rate": 1e-6, "stretch": 0.5}),
+    (laws.ShiftedPower(), {"E": 2.0, "B": 60.0, "beta": 0.4, "D0": 1e4}),
+    (laws.BrokenPower(), {"E": 2.0, "B": 60.0, "beta": 0.4, "beta_late": 0.8, "D_break": 1e5}),
+    (laws.Chinchilla(), BESIROGLU.parameters),
+    (laws.Kaplan(), {"E": 0.0, "Nc": 1e13, "Dc": 1e13, "alpha": 0.08, "beta": 0.1}),
+]
 
 EXAMPLES = [
     (laws.PowerLaw, ONE),
@@ -36,7 +47,10 @@ EXAMPLES = [
     (laws.Chinchilla, {"offset": None, "pinned": (), "tied_exponents": False}),
     (laws.Kaplan, {"offset": 0.0, "pinned": ()}),
     (laws.Chinchilla().pin, {"E": 1.69, "alpha": 0.34}),
-    (LAW.loss, {"parameters": FIT.params, "D": D}),
+    (laws.published_law, {"name": "besiroglu"}),
+    (laws.PublishedLaw, {name: getattr(BESIROGLU, name) for name in BESIROGLU.__dataclass_fields__}),
+    *((law.loss, {"parameters": values, **dict.fromkeys(law.variables, D)}) for law, values in LAWS_AND_VALUES),
+    *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),

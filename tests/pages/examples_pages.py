@@ -1,7 +1,5 @@
 """A valid call for each public name of pages."""
 
-import tempfile
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -9,6 +7,7 @@ import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import claims, ledger, measured, quantities
+from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
 mpl.use("agg")
@@ -43,7 +42,7 @@ EXAMPLES = [
     (plots.plot_claims, {"rows": [ROW]}),
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
-    (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": Path(tempfile.mkdtemp()) / "fit.png"}),
+    (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": scratch.folder() / "fit.png"}),
     (quantities.power_in_tokens, {"runs": RUNS}),
     (quantities.excess_surface, {"runs": SURFACE}),
     (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),

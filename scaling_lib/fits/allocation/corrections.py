@@ -14,7 +14,6 @@ from scaling_lib.fits.allocation.frontiers import closed_form
 __all__ = [
     "InferencePlan",
     "RepeatedPlan",
-    "chinchilla_parameters",
     "effective_amount",
     "inference_aware",
     "repeated_data",

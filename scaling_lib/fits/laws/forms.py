@@ -9,6 +9,7 @@ log(B x^-beta) = log B - beta log x. Laws speak in the logarithms of their coeff
 coefficients themselves (`_design`), so that an offset E = 0 is an ordinary bound.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -18,7 +19,7 @@ from jaxtyping import Float
 
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_real, invalid
 
-__all__ = ["EXPONENT_RANGE", "AffineTerm", "Candidates", "CurvedTerm", "Law"]
+__all__ = ["EXPONENT_RANGE", "Law"]
 
 # Fitted exponents stay inside; a fit that ends on either bound says so. (The paper's bounds are not published.)
 EXPONENT_RANGE = (1e-4, 10.0)
@@ -66,7 +67,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
+class Law(ABC):
     """What all laws share. offset: the irreducible loss E in nats; None: fitted, 0: none, a number: known.
 
     pinned: (name, value) pairs held fixed in a fit; use `law.pin(E=1.69)`.
@@ -93,31 +94,31 @@ class Law:
             pairs[name] = self._check_parameter(f"pinned {name}", name, value)
         object.__setattr__(self, "pinned", tuple(sorted(pairs.items())))
 
-    def _check_shape(self) -> None:
+    def _check_shape(self) -> None:  # noqa: B027 - most laws add no field
         """Checks of the fields that a law adds."""
 
     def _check_parameter(self, label: str, name: str, value: Any) -> float:
         return check_real(label, value, minimum=0) if name == "E" else check_real(label, value, above=0)
 
     @property
+    @abstractmethod
     def variables(self) -> tuple[str, ...]:
         """The columns that the law needs beside the loss."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def parameters(self) -> tuple[str, ...]:
         """All parameter names, E first."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def formula(self) -> str:
         """The law in one line."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def exponents(self) -> tuple[str, ...]:
         """Parameters that are exponents: linear coordinates inside their `limits`."""
-        raise NotImplementedError
 
     def limits(self, columns: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
         """Where a fit looks for exponents, rates, shifts and breaks; what ends on a limit the data do not determine."""
@@ -167,24 +168,25 @@ class Law:
             )
         return loss
 
+    @abstractmethod
     def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        raise NotImplementedError
+        """L at checked values and columns."""
 
     # What the solver needs -------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def terms(self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float]) -> list[AffineTerm | CurvedTerm]:
         """The u_k in the coordinates that `frame` defines. columns are checked, centre is the mean log of each."""
-        raise NotImplementedError
 
     def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
         """(M, shift): (logs of) the parameters = M logs + shift; exponents enter as they are, all others as logs."""
         return np.eye(len(self.parameters)), np.zeros(len(self.parameters))
 
+    @abstractmethod
     def candidates(
         self, columns: Mapping[str, np.ndarray], centre: Mapping[str, float], loss: np.ndarray
     ) -> Candidates:
         """The grid of the variable projection; pinned coordinates are one value."""
-        raise NotImplementedError
 
     def _grid(self, **axes: np.ndarray) -> dict[str, np.ndarray]:
         """All combinations of the axes, flattened; a pinned parameter has one value."""

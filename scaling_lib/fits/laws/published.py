@@ -7,9 +7,11 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
-from scaling_lib.errors import check_choice
+from scaling_lib.errors import check_array, check_choice, check_instance, check_mapping, check_real, check_text
 
 __all__ = ["PublishedLaw", "published_law", "published_names"]
+
+FORMS = ("chinchilla", "kaplan", "frontier")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,24 @@ class PublishedLaw:
     flops: tuple[float, float] | None = None
     covariance: tuple[tuple[float, ...], ...] | None = None
     repetition: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("name", "counts", "source"):
+            check_text(name, getattr(self, name))
+        check_instance("note", self.note, str, remedy="pass '' for none")
+        check_choice("form", self.form, FORMS)
+        _check_numbers("parameters", self.parameters)
+        if self.flops is not None:
+            check_array("flops", self.flops, dimensions=1, above=0, length=2)
+        if self.covariance is not None:
+            check_array("covariance", self.covariance, dimensions=2, length=5)
+        if self.repetition is not None:
+            _check_numbers("repetition", self.repetition)
+
+
+def _check_numbers(name: str, values: Mapping[str, float]) -> None:
+    for key, value in check_mapping(name, values, remedy="pass a dict from a parameter to its value").items():
+        check_real(f"{name}[{key!r}]", value)
 
 
 @cache

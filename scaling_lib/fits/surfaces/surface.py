@@ -22,7 +22,7 @@ from scaling_lib.errors import (
 )
 from scaling_lib.fits.fitting import Fit
 from scaling_lib.fits.laws import Chinchilla
-from scaling_lib.fits.surfaces import networks
+from scaling_lib.fits.surfaces import _networks
 from scaling_lib.fits.tables import table_columns
 
 __all__ = [
@@ -30,12 +30,8 @@ __all__ = [
     "Surface",
     "checked_generator",
     "checked_runs",
-    "default_options",
     "kernel_ridge",
-    "law_function",
     "law_surface",
-    "network_options",
-    "networks_of",
     "neural_regression",
 ]
 
@@ -324,7 +320,7 @@ def networks_of(
     """One network a table, all of one length, trained together in portions that fit in memory."""
     settings = dict(options)
     logarithmic, inputs, targets = (settings.pop(name) for name in ("logarithmic", "scale_inputs", "scale_targets"))
-    recipe = networks.Recipe(**settings)
+    recipe = _networks.Recipe(**settings)
     seeds = generator.integers(0, 2**31, len(tables))
     portion = max(1, int(5e7 / (8 * recipe.width * max(len(tables[0]), recipe.width))))
     surfaces = []
@@ -338,7 +334,7 @@ def networks_of(
                 np.stack([scaling.table_inputs(held_out) for scaling in scalings]),
                 np.stack([scaling.targets(held_out) for scaling in scalings]),
             )
-        trained = networks.train(
+        trained = _networks.train(
             np.stack([scaling.table_inputs(t) for scaling, t in pairs]),
             np.stack([scaling.targets(t) for scaling, t in pairs]),
             np.array([scaling.unit for scaling in scalings]),
@@ -362,5 +358,5 @@ def networks_of(
     return surfaces
 
 
-def _network_function(trained: networks.Networks, member: int, scaling: _Scaling) -> _Evaluate:
+def _network_function(trained: _networks.Networks, member: int, scaling: _Scaling) -> _Evaluate:
     return lambda u, v: scaling.loss(trained.evaluate(member, scaling.inputs(u, v)))

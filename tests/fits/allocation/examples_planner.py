@@ -1,11 +1,10 @@
 """A valid call for each public name of fits.planner."""
 
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 from scaling_lib.fits.allocation import corrections, hardware, literature, planner
+from tests import scratch
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
 
 GENERATOR = np.random.default_rng(0)
@@ -14,7 +13,7 @@ FRONTIER = literature.published("besiroglu", GENERATOR, resamples=10)
 PLAN = planner.plan(1e20, FRONTIER)
 INFERENCE = corrections.inference_aware(HOFFMANN, 1e12, loss=2.2)
 REPEATED = corrections.repeated_data(HOFFMANN, 1e21, 1e9)
-FILE = Path(tempfile.mkdtemp()) / "runs.csv"
+FILE = scratch.folder() / "runs.csv"
 grid(HOFFMANN, 4, noise=1e-3).rename(columns={"N": "n"}).to_csv(FILE, index=False)
 HARDWARE = FILE.with_name("hardware.toml")
 HARDWARE.write_text(

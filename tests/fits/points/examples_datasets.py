@@ -1,12 +1,12 @@
 """A valid call for each public name of fits.datasets."""
 
-import tempfile
 
 import numpy as np
 
 from scaling_lib.fits.points import datasets
+from tests import scratch
 
-FOLDER = tempfile.mkdtemp()
+FOLDER = scratch.folder()
 POINTS = datasets.chinchilla_points(cache=FOLDER, download=False)
 
 

@@ -9,6 +9,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.surfaces import (
     Surface,
+    _networks,
     cross_validate,
     kernel_ridge,
     law_surface,
@@ -17,7 +18,6 @@ from scaling_lib.fits.surfaces import (
     sensitivity,
     validation_summary,
 )
-from scaling_lib.fits.surfaces import networks as _networks
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid, real_points
 
 RUNS = grid(HOFFMANN, 6, noise=2e-3)

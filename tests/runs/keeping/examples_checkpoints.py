@@ -1,16 +1,15 @@
 """A valid call for each public name of runs.checkpoints and runs.optimizers."""
 
-import tempfile
-from pathlib import Path
 
 import torch
 
 from scaling_lib.runs.keeping import checkpoints
+from tests import scratch
 from tests.runs.planted import record
 from tests.runs.tiny import configuration
 from tests.runs.training.examples_training import CURVE, MODEL, OPTIMIZERS
 
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = scratch.folder()
 PAIR = [configuration(seed=0), configuration(seed=1)]
 KEEPER = checkpoints.Checkpoints(FOLDER)
 ONE = KEEPER.of(PAIR)

@@ -1,14 +1,13 @@
 """A valid call for each public name of runs.tables and runs.store."""
 
-import tempfile
-from pathlib import Path
 
 from scaling_lib.runs.keeping import store, tables
+from tests import scratch
 from tests.runs import planted
 
 RECORDS = [planted.record(), planted.record(0.2, seed=1)]
 FRAME = tables.frame_of(RECORDS)
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = scratch.folder()
 tables.record_table(FRAME, "mine", "by hand", FOLDER)
 STORE = store.Store(FOLDER / "runs.db")
 STORE.add(RECORDS)

@@ -1,17 +1,16 @@
 """A valid call for each public name of runs.experiments and runs.sweeps."""
 
-import tempfile
-from pathlib import Path
 
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.sweeping import experiments, sweeps
+from tests import scratch
 from tests.runs.tiny import TINY
 
 GRID = {"widths": (8,), "tokens": (1000,), "learning_rates": (1.0,), "seeds": 1, "batches": (4,), "epochs": (1,)}
 RECIPE = {"nodes": 12, "edges": 30}
 CONFIGURATIONS = TINY.configurations("smoke")[:1]
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = scratch.folder()
 STORE = Store(FOLDER / "runs.db")
 
 EXAMPLES = [
@@ -32,6 +31,7 @@ EXAMPLES = [
         },
     ),
     (TINY.configurations, {"profile": "smoke"}),
+    (TINY.work, {"profile": "smoke"}),
     (experiments.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
     (experiments.chain_of, {"source": CONFIGURATIONS[0].source}),
     (experiments.experiment, {"name": "er-100"}),

@@ -42,6 +42,7 @@ EXAMPLES = [
     (training.derived_seed, {"seed": 0, "purpose": "training walks"}),
     (training.batches, {"chain": CHAIN, "configurations": PAIR, "device": "cpu", "first": 1}),
     (optimizers.learning_rate_schedule, {"steps": 10, "warmup": 0.02}),
+    (OPTIMIZER.restore, {"state": OPTIMIZER.state}),
     (optimizers.AdamW, {"model": MODEL, "optimizers": OPTIMIZERS, "schedule": np.ones(3)}),
     (steps.TrainingStep, {"model": MODEL, "optimizer": OPTIMIZER, "precision": "bfloat16", "capture": None}),
     (steps.Replayed, {"tokens": TOKENS, "losses": torch.zeros(2), "replay": lambda: None}),
