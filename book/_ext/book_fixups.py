@@ -34,35 +34,23 @@ def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
 def _sections(name: str) -> list[str]:
     """A section for a module; for a package one for itself, if it offers names, and for every public module in it."""
     module = importlib.import_module(name)
+    own = [f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n{_also(module)}\n"]
     if not hasattr(module, "__path__"):
-        return [_section(name, _constants(module))]
+        return own
     inside = sorted(info.name for info in pkgutil.iter_modules(module.__path__, f"{name}.") if "._" not in info.name)
-    own = [_section(name, _offered(module))] if hasattr(module, "__all__") else []
-    return own + [section for inner in inside for section in _sections(inner)]
+    return [*(own if hasattr(module, "__all__") else []), *(part for inner in inside for part in _sections(inner))]
 
 
-def _section(name: str, words: str) -> str:
-    return f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n{words}\n"
-
-
-def _is_object(thing: object) -> bool:
-    """Whether autodoc describes it by itself: a function or a class."""
-    return inspect.isroutine(thing) or inspect.isclass(thing)
-
-
-def _constants(module: ModuleType) -> str:
-    names = [name for name in module.__all__ if not _is_object(getattr(module, name))]
-    return f"Also: {', '.join(f'`{name}`' for name in names)}." if names else ""
-
-
-def _offered(module: ModuleType) -> str:
-    """Where a package's names are described: each with a link to its home."""
+def _also(module: ModuleType) -> str:
+    """What autodoc does not describe here: constants, and names whose home is another module, with a link there."""
     words = []
-    for name in module.__all__:
+    for name in getattr(module, "__all__", ()):
         thing = getattr(module, name)
-        home = f"{thing.__module__}.{name}" if _is_object(thing) else ""
-        words.append(f"{{py:obj}}`{name} <{home}>`" if home else f"`{name}`")
-    return f"Offers {', '.join(words)}."
+        if not (inspect.isroutine(thing) or inspect.isclass(thing)):
+            words.append(f"`{name}`")
+        elif thing.__module__ != module.__name__:
+            words.append(f"{{py:obj}}`{name} <{thing.__module__}.{name}>`")
+    return f"Also here: {', '.join(words)}." if words else ""
 
 
 def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: object, lines: list[str]) -> None:

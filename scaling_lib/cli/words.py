@@ -28,6 +28,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
+    """One object on standard output: as JSON, or as a table of two columns."""
     if as_json:
         print(json.dumps(payload, allow_nan=False))
         return
@@ -38,6 +39,7 @@ def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
 
 
 def print_frame(frame: pd.DataFrame, title: str) -> None:
+    """A table on standard output, floats to four digits."""
     table = Table(title=title)
     for column in frame:
         table.add_column(str(column))

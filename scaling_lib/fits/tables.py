@@ -133,11 +133,13 @@ def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarr
 
 
 def check_kind(table: Any, name: str = "table") -> None:
+    """Refuse what is neither a DataFrame nor a mapping from a column's name to its values."""
     if not isinstance(table, Mapping | pd.DataFrame):
         raise invalid(name, "a DataFrame or a dict of arrays", table, "pass columns N, D and loss")
 
 
 def checked_column(name: str, values: Any) -> np.ndarray:
+    """`values` as positive finite floats, one a point. Raises InvalidArgument that names `table[name]` and the row."""
     try:
         array = np.asarray(values)
         if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.ravel()):

@@ -1,9 +1,7 @@
 """Fits: planted truth exactly, objectives as defined, hard cases, and what the result says of itself."""
 
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +21,7 @@ from scaling_lib.fits.points.synthetic import synthetic_chinchilla
 from scaling_lib.fits.solver.problem import OBJECTIVES
 from scaling_lib.fits.uncertainty.straightness import local_slopes
 from tests.fits.laws.test_laws import IDS, PLANTED, design
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+from tests.real_points import real_points
 
 
 def noisy(points=12, sigma=0.01, seed=0, beta=0.4):
@@ -285,11 +282,7 @@ def test_a_wrong_offset_bends_the_exponent():
 
 def test_known_dependence_on_objective_and_offset():
     """The 240 published points under other objectives, thresholds and pinned offsets."""
-    file = SHARED / "epoch_chinchilla" / "svg_extracted_data.csv"
-    if not file.is_file():
-        pytest.skip("the 240 points may not be redistributed and are not here")
-    raw = pd.read_csv(file).nsmallest(240, "loss")
-    table = {"N": raw["Model Size"], "C": raw["Training FLOP"], "loss": raw["loss"]}
+    table = real_points()
     rows = [("log-huber", 1e-2, 0.382), ("log-huber", 3e-2, 0.405), ("log-ols", None, 0.406), ("ols", None, 0.428)]
     for objective, delta, beta in rows:
         found = fit(Chinchilla(), table, objective=objective, delta=delta)

@@ -1,27 +1,19 @@
 """Answers that are known beforehand: published optima on real points, and planted laws without noise."""
 
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from scaling_lib.fits.fitting import fit, fit_paper_procedure
 from scaling_lib.fits.laws import Chinchilla, PowerLaw, ShiftedPower
 from scaling_lib.fits.uncertainty import resampling
-
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+from tests.real_points import real_points
 
 
 @pytest.fixture(scope="module")
 def epoch():
-    """The 240 points of Besiroglu et al. 2024; not redistributed, so absent in most places."""
-    file = SHARED / "epoch_chinchilla" / "svg_extracted_data.csv"
-    if not file.is_file():
-        pytest.skip("the 240 points may not be redistributed and are not here")
-    raw = pd.read_csv(file).nsmallest(240, "loss")
-    size, compute = raw["Model Size"].to_numpy(), raw["Training FLOP"].to_numpy()
-    return pd.DataFrame({"N": size, "D": compute / (6 * size), "loss": raw["loss"].to_numpy()})
+    """The 240 points of Besiroglu et al. 2024."""
+    return real_points()
 
 
 def test_chinchilla_points_log_huber(epoch):
@@ -50,20 +42,6 @@ def test_chinchilla_points_bootstrap(epoch):
     assert np.std(draws["alpha"]) == pytest.approx(0.0154, abs=8e-4)
     assert np.std(draws["beta"]) == pytest.approx(0.0206, abs=1e-3)
     assert np.quantile(draws["beta"], [0.025, 0.975]) == pytest.approx([0.331, 0.415], abs=4e-3)
-
-
-def test_mlfoundations_table():
-    file = SHARED / "mlfoundations_scaling" / "runs.csv"
-    if not file.is_file():
-        pytest.skip("the table of mlfoundations/scaling is not here")
-    raw = pd.read_csv(file)
-    raw = raw[raw["dataset"] == "c4_original"]
-    table = pd.DataFrame({"N": raw["params"], "D": raw["tokens"], "loss": raw["loss__c4_val"]})
-    found = fit(Chinchilla(), table, objective="log-huber", delta=1e-3)
-    assert found.n == 34
-    assert found.params["E"] == pytest.approx(1.6200, abs=1e-4)
-    assert found.params["alpha"] == pytest.approx(0.2526, abs=1e-4)
-    assert found.params["beta"] == pytest.approx(0.2622, abs=1e-4)
 
 
 @pytest.mark.parametrize("objective", ["ols", "huber", "log-ols", "log-huber"])

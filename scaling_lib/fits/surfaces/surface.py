@@ -281,6 +281,7 @@ def _held_out(table: Any) -> pd.DataFrame:
 
 
 def checked_generator(generator: Any) -> np.random.Generator:
+    """`generator` if it is one of numpy's."""
     return check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
 
 

@@ -1,26 +1,15 @@
 """Surfaces whose compute-optimal frontier is known, and the real points where they are there."""
 
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from scaling_lib.fits.allocation import closed_form
 from scaling_lib.fits.laws import Chinchilla
-from scaling_lib.fits.points.datasets import chinchilla_points
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 ASYMMETRIC = HOFFMANN | {"alpha": 0.465, "beta": 0.155}
 EPOCH = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
-
-POINTS = Path(__file__).parents[4] / "shared" / "data" / "epoch_chinchilla" / "svg_extracted_data.csv"
-
-
-def real_points():
-    if not POINTS.is_file():
-        pytest.skip("the Chinchilla points are not here")
-    return chinchilla_points(POINTS).table
 
 
 def _sizes(parameters, n, m):

@@ -27,7 +27,8 @@ from scaling_lib.fits.laws import Chinchilla, Kaplan, PowerLaw
 from scaling_lib.fits.surfaces import kernel_ridge, law_surface, resampled_surfaces
 from scaling_lib.runs.keeping.learning_curves import learning_curves
 from scaling_lib.runs.keeping.tables import frame_of
-from tests.fits.allocation.planted_frontiers import ASYMMETRIC, EPOCH, HOFFMANN, curves, grid, isoflops, real_points
+from tests.fits.allocation.planted_frontiers import ASYMMETRIC, EPOCH, HOFFMANN, curves, grid, isoflops
+from tests.real_points import real_points
 from tests.runs import planted
 
 KAPLAN = {"E": 0.0, "Nc": 6.4e13, "Dc": 1.8e13, "alpha": 0.076, "beta": 0.103}

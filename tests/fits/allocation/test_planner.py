@@ -15,7 +15,8 @@ from scaling_lib.fits.allocation.literature import published, published_laws
 from scaling_lib.fits.allocation.planner import allocate, budget_cost, budget_flops, plan
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
-from tests.fits.allocation.planted_frontiers import HOFFMANN, grid, real_points
+from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
+from tests.real_points import real_points
 
 SARDANA = published("sardana").parameters
 MUENNIGHOFF = published("muennighoff").parameters

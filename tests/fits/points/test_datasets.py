@@ -8,7 +8,7 @@ import pytest
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.fits.points import datasets
 from scaling_lib.fits.points.datasets import CHINCHILLA_URL, ChinchillaPoints, chinchilla_points
-from tests.fits.allocation.planted_frontiers import POINTS, real_points
+from tests.real_points import real_points
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_real_points():
     table = real_points()
     assert len(table) == 240
     assert (6 * table["N"] * table["D"]).to_numpy() == pytest.approx(table["C"].to_numpy())
-    assert len(chinchilla_points(POINTS, drop=0).table) == 245
+    assert len(real_points(drop=0)) == 245
 
 
 def test_points_check_their_parts():

@@ -11,10 +11,8 @@ import scaling_lib.fits.points.public_tables as public_tables
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
-from scaling_lib.fits.points.datasets import chinchilla_points
 from scaling_lib.fits.points.public_tables import CORPORA, mlfoundations_runs, published_exponents
-
-ORIGINAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "mlfoundations_scaling" / "runs.csv"
+from tests.real_points import real_points, shared_file
 
 
 def test_every_corpus_has_its_runs():
@@ -27,9 +25,8 @@ def test_the_licence_lies_beside_the_table():
     assert "Copyright" in text
 
 
-@pytest.mark.skipif(not ORIGINAL.exists(), reason="the original table is not beside this checkout")
 def test_the_table_is_the_original_with_fewer_columns():
-    original = pd.read_csv(ORIGINAL).set_index("name")
+    original = pd.read_csv(shared_file("mlfoundations_scaling/runs.csv")).set_index("name")
     for corpus in CORPORA:
         table = mlfoundations_runs(corpus).set_index("name")
         same = original.loc[table.index]
@@ -58,20 +55,14 @@ def test_the_captions_of_the_paper():
     assert (table["alpha"] >= table["beta"]).sum() == 10
 
 
-POINTS = ORIGINAL.parents[1] / "epoch_chinchilla" / "svg_extracted_data.csv"
-
-
-@pytest.mark.skipif(not POINTS.exists(), reason="the Chinchilla points are not beside this checkout")
 @pytest.mark.parametrize(("drop", "beta"), [(0, 0.453), (5, 0.367), (80, 0.236)])
 def test_the_window_moves_the_exponent_as_chapter_3_says(drop, beta):
-    points = chinchilla_points(POINTS, drop=drop)
-    assert fit(Chinchilla(), points.table).params["beta"] == pytest.approx(beta, abs=6e-4)
+    assert fit(Chinchilla(), real_points(drop)).params["beta"] == pytest.approx(beta, abs=6e-4)
 
 
-@pytest.mark.skipif(not POINTS.exists(), reason="the Chinchilla points are not beside this checkout")
 def test_the_optimizer_stops_early_where_chapter_3_says():
     """SciPy's L-BFGS-B with its defaults, started at the values of Hoffmann et al."""
-    table = chinchilla_points(POINTS).table
+    table = real_points()
     x, z, y = (np.log(table[name].to_numpy(float)) for name in ("N", "D", "loss"))
 
     def huber(v):

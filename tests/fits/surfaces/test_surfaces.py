@@ -18,7 +18,8 @@ from scaling_lib.fits.surfaces import (
     sensitivity,
     validation_summary,
 )
-from tests.fits.allocation.planted_frontiers import HOFFMANN, grid, real_points
+from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
+from tests.real_points import real_points
 
 RUNS = grid(HOFFMANN, 6, noise=2e-3)
 

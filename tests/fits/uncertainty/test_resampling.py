@@ -1,6 +1,5 @@
 """Resampling: each resample is the refit that it stands for; the minimum over seeds and what it does."""
 
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from scaling_lib.fits.uncertainty.resampling import (
     runs_bootstrap,
     seed_bias,
 )
+from tests.real_points import real_points
 
 TRUTH = {"E": 2.0, "B": 60.0, "beta": 0.4}
 D = np.geomspace(1e4, 1e7, 10)
@@ -106,12 +106,7 @@ def test_blocks_change_nothing(found, monkeypatch):
 
 def test_published_bootstrap_of_the_240_points_with_its_seed():
     """Standard errors to three digits, drawn as the published notebook draws (its seed, the file's order of rows)."""
-    file = Path(__file__).parents[4] / "shared" / "data" / "epoch_chinchilla" / "svg_extracted_data.csv"
-    if not file.is_file():
-        pytest.skip("the 240 points may not be redistributed and are not here")
-    raw = pd.read_csv(file)
-    raw = raw.loc[np.sort(np.argsort(raw["loss"].to_numpy())[:240])]
-    table = {"N": raw["Model Size"], "C": raw["Training FLOP"], "loss": raw["loss"]}
+    table = real_points()
     origin = fit(Chinchilla(), table)
     old = np.random.RandomState(42)
     weights = np.array([np.bincount(old.choice(240, 240), minlength=240) for _ in range(4000)], float)

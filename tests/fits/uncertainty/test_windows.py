@@ -1,9 +1,7 @@
 """Windows and rivals: a wrong law's exponent drifts with the window, and unseen runs tell laws apart."""
 
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from scaling_lib.errors import InvalidArgument
@@ -11,8 +9,8 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import BrokenPower, Chinchilla, Exponential, PowerLaw
 from scaling_lib.fits.points.synthetic import synthetic_chinchilla
 from scaling_lib.fits.uncertainty.windows import compare_laws, fit_each, window_sensitivity
+from tests.real_points import real_points
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 X = np.geomspace(1, 1e4, 17)
 
 
@@ -45,11 +43,7 @@ def test_a_window_is_the_fit_to_its_rows():
 
 def test_windows_of_compute_on_the_published_points():
     """Dropping small compute lowers a = beta / (alpha + beta) far beyond its standard error of .02 (known values)."""
-    file = SHARED / "epoch_chinchilla" / "svg_extracted_data.csv"
-    if not file.is_file():
-        pytest.skip("the 240 points may not be redistributed and are not here")
-    raw = pd.read_csv(file).nsmallest(240, "loss")
-    points = pd.DataFrame({"N": raw["Model Size"], "C": raw["Training FLOP"], "loss": raw["loss"]})
+    points = real_points()
     for low, high, known in ((0, 1e20, 0.602), (0, 1e21, 0.548), (1e19, 1e30, 0.412), (1e20, 1e30, 0.376)):
         found = fit(Chinchilla(), points[(points["C"] > low) & (points["C"] < high)]).params
         assert found["beta"] / (found["alpha"] + found["beta"]) == pytest.approx(known, abs=1e-3)
@@ -57,11 +51,7 @@ def test_windows_of_compute_on_the_published_points():
 
 def test_mean_exponent_of_the_published_curves():
     """The paper: mean beta .41, spread .085, mean MSE 7.76e-5; the grouping rule is not given."""
-    file = SHARED / "epoch_chinchilla" / "svg_extracted_data.csv"
-    if not file.is_file():
-        pytest.skip("the 240 points may not be redistributed and are not here")
-    raw = pd.read_csv(file).nsmallest(240, "loss")
-    points = pd.DataFrame({"N": raw["Model Size"], "C": raw["Training FLOP"], "loss": raw["loss"]})
+    points = real_points()
     four, five = (fit_each(PowerLaw(), points, smallest=smallest) for smallest in (4, 5))
     assert 26 <= len(four) <= 29
     assert four["mse"].mean() == pytest.approx(7.4e-5, abs=3e-6)
