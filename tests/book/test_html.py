@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.book.conftest import CHAPTERS, PAGES, anchors
+from tests.comparing import notebook_differences
 from tests.public_names import public_methods, public_modules
 from tools import address
 from tools.chapters import NOTEBOOKS, ROOT
@@ -184,20 +185,17 @@ def test_a_fresh_execution_gives_what_is_committed(site, chapter):
     if site.profile != "recorded":
         pytest.skip("the committed notebooks are of the profile recorded")
 
-    def texts(notebook):
-        return {
-            cell.id: [
-                {kind: text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")}
-                or output.get("text")
-                for output in cell.outputs
-            ]
-            for cell in notebook.cells
-            if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", [])
-        }
+    committed = nbformat.read(NOTEBOOKS / f"{Path(chapter).name}.ipynb", as_version=4)
+    assert notebook_differences(committed, site.executed(chapter)) == [], "make notebooks"
 
-    committed = texts(nbformat.read(NOTEBOOKS / f"{Path(chapter).name}.ipynb", as_version=4))
-    fresh = texts(site.executed(chapter))
-    assert {name: fresh.get(name) for name in committed} == committed, "make notebooks"
+
+def test_the_recorded_chapters_ran_on_the_installed_wheel(site):
+    """`make test` executes them in an environment where no source tree is found; `make book` on the tree itself."""
+    library = Path((site.run / "library.txt").read_text().strip())
+    environment = site.html.parent / "installed" / "environment"
+    if not environment.exists():
+        pytest.skip("this book was made without --installed")
+    assert library.is_relative_to(environment)
 
 
 def test_the_second_execution_trained_too():
