@@ -1,4 +1,5 @@
-# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make ledger` and `make address`.
+# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make ledger`, `make practice`
+# and `make address`.
 
 PROFILE ?= recorded
 PYTHON ?= python3
@@ -16,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks ledger address environment clean
+.PHONY: help book test test-all notebooks ledger practice address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -27,6 +28,7 @@ help:
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
+	@echo "make practice             what ships of the exercises, from their answers in coursework/"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -48,6 +50,9 @@ notebooks: $(INSTALLED)book
 
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger
+
+practice: $(INSTALLED)book
+	@$(RUN) -m tools.practice
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

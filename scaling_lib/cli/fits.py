@@ -1,6 +1,7 @@
 """`scaling-lab fit` and `scaling-lab allocate`: a table becomes a law, a budget becomes a plan."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,7 +34,7 @@ __all__ = ["allocate_budget", "fit_table"]
 
 # The spellings of --law: laws in N and D, and one-dimensional ones with their variable appended ("power-D").
 _LAWS = {"chinchilla": Chinchilla, "kaplan": Kaplan}
-_CURVES = {
+_CURVES: dict[str, Callable[..., Law]] = {
     "power": PowerLaw,
     "exponential": Exponential,
     "stretched": StretchedExponential,
