@@ -1,8 +1,8 @@
 """The structure of the code as its imports show it: no circle, no arrow upward, small folders, nothing private
 borrowed, and every package that is imported declared.
 
-The graph is computed over `scaling_lib`, `tools`, `benchmarks` and `coursework`, with every import, also those inside functions and
-those for type checkers only: a circle that is hidden in a function is a circle.
+The graph is computed over `scaling_lib`, `tools`, `benchmarks` and `coursework`, with every import, also those inside
+functions and those for type checkers only: a circle that is hidden in a function is a circle.
 """
 
 import ast
