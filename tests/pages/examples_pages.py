@@ -7,8 +7,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from scaling_lib.pages.drawing import figures, plots, prose
-from scaling_lib.pages.judging import claims, ledger, measured, quantities
+from scaling_lib.pages.drawing import figures, numbers, plots, prose
+from scaling_lib.pages.judging import captions, claims, ledger, measured, quantities
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
 mpl.use("agg")
@@ -32,6 +32,9 @@ EXAMPLES = [
     (claims.ledger_frame, {"rows": [ROW]}),
     (claims.totals, {"rows": [ROW]}),
     (claims.expected_false_differences, {"rows": [ROW]}),
+    (numbers.number, {"value": 0.749, "digits": 2}),
+    (numbers.percent, {"share": 0.028, "digits": 2}),
+    (numbers.rounded, {"table": TABLE, "digits": 3}),
     (figures.Withheld, {"origin": "a figure", "sha256": "0"}),
     (figures.show, {"figure": FIGURE} | PARTS),
     (figures.details_html, {"name": "fig-x", "table": TABLE, "runs": ["a"]}),
@@ -44,6 +47,11 @@ EXAMPLES = [
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
     (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": Path(tempfile.mkdtemp()) / "fit.png"}),
+    (ledger.ledger, {}),
+    (ledger.published_number, {"identifier": "chinchilla.2d.alpha"}),
+    (captions.published_exponents, {}),
+    (captions.caption_ratios, {"variable": "d"}),
+    (quantities.paper_compute, {}),
     (quantities.power_in_tokens, {"runs": RUNS}),
     (quantities.excess_surface, {"runs": SURFACE}),
     (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),

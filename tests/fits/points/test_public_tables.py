@@ -12,7 +12,7 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.points.datasets import chinchilla_points
-from scaling_lib.fits.points.public_tables import CORPORA, mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.public_tables import CORPORA, mlfoundations_runs
 
 ORIGINAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "mlfoundations_scaling" / "runs.csv"
 
@@ -47,15 +47,6 @@ def test_the_known_fit():
 def test_another_corpus_is_refused():
     with pytest.raises(InvalidArgument, match="corpus"):
         mlfoundations_runs("pile")
-
-
-def test_the_captions_of_the_paper():
-    table = published_exponents()
-    assert len(table) == 13
-    assert table["figure"].is_unique
-    ratio = table["mse_d_exponential"] / table["mse_d_power"]
-    assert (ratio >= 50).sum() == 5
-    assert (table["alpha"] >= table["beta"]).sum() == 10
 
 
 POINTS = ORIGINAL.parents[1] / "epoch_chinchilla" / "svg_extracted_data.csv"
