@@ -44,6 +44,7 @@ EXAMPLES = [
     (figures.png, {"figure": FIGURE}),
     (prose.texts, {"source": ROW}),
     (plots.plot_claims, {"rows": [ROW]}),
+    (prose.plain, {"value": 0.749}),
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
     (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": Path(tempfile.mkdtemp()) / "fit.png"}),
