@@ -116,7 +116,8 @@ class Claim:
 
     @property
     def rule(self) -> str:
-        """Hash of what the verdict depends on: change any of it and earlier runs become exploratory."""
+        """Hash of what the verdict depends on. A run knows the rules that were in force when it was made, so that
+        whoever changes one of these fields makes the verdict on earlier runs exploratory."""
         parts = [self.id, self.published, self.quantity, self.margin, self.scope]
         if self.sense != "equal":
             parts.append(self.sense)
@@ -165,13 +166,18 @@ def _resolved(published: Any, numbers: Mapping[Any, Any]) -> Any:
     match published:
         case {"claim": str(identifier), **rest} if not rest and isinstance(numbers.get(identifier), float | int):
             return numbers[identifier]
-        case {"law": str(name), "parameter": str(parameter), **rest} if set(rest) <= {"decimals"}:
-            parameters = published_law(name).parameters
-            value = parameters[check_choice("parameter", parameter, tuple(parameters))]
-            return round(value, rest["decimals"]) if rest else value
+        case {"law": str(name), "parameter": str(parameter), **rest} if not rest:
+            return _of_law(name, parameter)
+        case {"law": str(name), "parameter": str(parameter), "decimals": int(decimals), **rest} if not rest:
+            return round(_of_law(name, parameter), decimals)
         case dict():
             raise invalid("published", "a number, words, or a reference to a number", published, "see ledger.py")
     return published
+
+
+def _of_law(name: str, parameter: str) -> float:
+    parameters = published_law(name).parameters
+    return parameters[check_choice("parameter", parameter, tuple(parameters))]
 
 
 def published_number(identifier: str) -> float:
@@ -196,7 +202,8 @@ def rules_hash() -> str:
 
 
 def rules_history() -> Mapping[str, list[str]]:
-    """From `rules_hash` to the rules in force at that time, for every state of the ledger that runs were made under."""
+    """The hashes of the rules in force (`Claim.rule`), by `rules_hash`, for every state of the ledger that runs were
+    made under."""
     return MappingProxyType(json.loads(_page_file("rules.json")))
 
 
