@@ -7,7 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from scaling_lib.pages.drawing import figures, numbers, plots, prose
+from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, claims, ledger, measured, quantities
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
@@ -32,9 +32,6 @@ EXAMPLES = [
     (claims.ledger_frame, {"rows": [ROW]}),
     (claims.totals, {"rows": [ROW]}),
     (claims.expected_false_differences, {"rows": [ROW]}),
-    (numbers.number, {"value": 0.749, "digits": 2}),
-    (numbers.percent, {"share": 0.028, "digits": 2}),
-    (numbers.rounded, {"table": TABLE, "digits": 3}),
     (figures.Withheld, {"origin": "a figure", "sha256": "0"}),
     (figures.show, {"figure": FIGURE} | PARTS),
     (figures.details_html, {"name": "fig-x", "table": TABLE, "runs": ["a"]}),
