@@ -30,6 +30,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,10 +42,10 @@ from benchmarks.fitter_entries import ENTRIES, Entry, Fitted
 from scaling_lib.errors import InvalidArgument, ScalingLabError, invalid
 from scaling_lib.runs.keeping.tables import load_recorded, lowest_losses, record_result
 from scaling_lib.runs.sweeping.experiments import experiment
-from tools.chapters import ROOT
 
 NAME = "fitters"
 HOW = "python -m benchmarks.fitters --record"
+ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "scaling_lib" / "recorded"
 # Recorded runs, with the law to fit. er-200-dense is none: two numbers of tokens cannot tell E, B and beta apart.
 RECORDED = {"er-100": "power-D", "er-1k-small": "chinchilla", "er-1k-wide": "chinchilla"}
@@ -139,12 +140,12 @@ def score(fitter: Callable[[pd.DataFrame, str], Any], task: Task) -> dict[str, A
             warnings.simplefilter("ignore")
             table, begun = task.table.copy(), time.perf_counter()
             with limited(LONGEST):
-                found = fitter(table, task.kind)
+                fitted = fitter(table, task.kind)
             row["milliseconds"] = 1000 * (time.perf_counter() - begun)
-            errors = {"E_error": float(found.E) - task.E}
+            errors = {"E_error": float(fitted.E) - task.E}
             for name, true in task.exponents.items():
-                errors[f"{name}_error"] = abs(float(found.exponents[name]) - true)
-            loss = np.asarray(found.predict(held["N"].copy(), held["D"].copy()), float)
+                errors[f"{name}_error"] = abs(float(fitted.exponents[name]) - true)
+            loss = np.asarray(fitted.predict(held["N"].copy(), held["D"].copy()), float)
             if loss.shape != held["loss"].shape:
                 raise ValueError(f"predict gave shape {loss.shape} for {held['loss'].shape}")
             errors["forecast_error"] = float(np.median(np.abs(loss - held["loss"]) / (held["loss"] - task.E)))
@@ -209,7 +210,7 @@ def measure(entries: Mapping[str, Entry], tasks: list[Task]) -> pd.DataFrame:
 def scores(rows: pd.DataFrame) -> pd.DataFrame:
     """By entry and task, in the order of `rows`: tables, failed (a share), median errors, ms. NaN: not to be scored."""
     tried = rows[rows["state"].isin(("ok", "failed"))]
-    found = []
+    lines = []
     for (entry, task), group in tried.groupby(["entry", "task"], sort=False):
         failed = (group["state"] == "failed").to_numpy()
         line: dict[str, Any] = {"entry": entry, "task": task, "tables": len(group), "failed": float(failed.mean())}
@@ -219,8 +220,8 @@ def scores(rows: pd.DataFrame) -> pd.DataFrame:
             # No exponent is planted in recorded runs, and none in N where the law has no N.
             absent = planted or (name == "alpha_error" and (group["kind"] == "power-D").all())
             line[name] = np.nan if absent else float(np.median(values))
-        found.append(line | {"ms": float(group["milliseconds"].median())})
-    return pd.DataFrame(found)
+        lines.append(line | {"ms": float(group["milliseconds"].median())})
+    return pd.DataFrame(lines)
 
 
 # The command ---------------------------------------------------------------------------------------------------------
@@ -232,12 +233,12 @@ def handed_in(text: str) -> Entry:
     if not colon or not module or not name:
         raise invalid("--entry", "module:function", text, "name a function that can be imported from here")
     try:
-        found = getattr(importlib.import_module(module), name)
+        fitter = getattr(importlib.import_module(module), name)
     except Exception as error:  # importing runs the user's code
         raise invalid("--entry", f"importable ({_line(error)})", text, "correct the name or the module") from None
-    if not callable(found):
+    if not callable(fitter):
         raise invalid("--entry", "a function of (table, kind)", text, f"{name} cannot be called")
-    return Entry(found, "handed in")
+    return Entry(fitter, "handed in")
 
 
 def printed(table: pd.DataFrame) -> str:

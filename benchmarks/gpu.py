@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -40,8 +41,8 @@ from scaling_lib.runs.training.ensembles import _free_memory as free_memory
 from scaling_lib.runs.training.ensembles import batches, initial_model, members_in_memory
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.training.steps import TrainingStep, check_precision, matrix_products
-from tools.chapters import ROOT
 
+FOLDER = Path(__file__).resolve().parents[1] / "scaling_lib" / "recorded"
 SHAPES = {f"V{V}_d{n}": (V, n) for V, n in ((100, 16), (1000, 64), (1000, 128), (8192, 64), (8192, 256))}
 MOST_MEMBERS, BATCH, WARM_UP = 32, 100, 8
 COPIED = 2**28  # bytes
@@ -193,9 +194,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(rows))
     if options.record:
-        record_result(
-            pd.DataFrame(rows), "gpu-speed", "python -m benchmarks.gpu --record", ROOT / "scaling_lib" / "recorded"
-        )
+        record_result(pd.DataFrame(rows), "gpu-speed", "python -m benchmarks.gpu --record", FOLDER)
 
 
 if __name__ == "__main__":

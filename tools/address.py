@@ -25,10 +25,10 @@ PLACES = {
 def wanted(root: Path = ROOT) -> str:
     """ "owner/name" of the repository, from `_config.yml`."""
     url = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
-    found = re.fullmatch(ADDRESS, url.rstrip("/"))
-    if not found:
+    repository = re.fullmatch(ADDRESS, url.rstrip("/"))
+    if not repository:
         sys.exit(f"repository.url in _config.yml must be https://github.com/OWNER/NAME for Colab, got {url!r}.")
-    return found[1]
+    return repository[1]
 
 
 def copies(root: Path = ROOT) -> dict[str, set[str]]:

@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 
 from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
 from tools.installed import install
-from tools.pages import fill_pages
+from tools.pages.filling import fill_pages
 
 PROFILES = ("recorded", "smoke", "colab", "full")
 SECONDS = {"recorded": 15, "smoke": 90}  # expected for a chapter, on one core

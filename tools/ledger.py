@@ -1,4 +1,4 @@
-"""`make ledger`: enter the present rules in scaling_lib/pages/rules.json, before the runs that they will judge."""
+"""`make ledger`: enter the present rules in pages/judging/rules.json, before the runs that they will judge."""
 
 import json
 from pathlib import Path

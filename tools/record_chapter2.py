@@ -47,8 +47,8 @@ def floors() -> pd.DataFrame:
     for degree in DEGREES:
         edges = 100 * degree
         chain = chains.erdos_renyi(200, edges=edges, generator=np.random.default_rng(0), giant_component=True)
-        found = capacity_floors(chain, WIDTHS, generator=np.random.default_rng(0), starts=2, iterations=600)
-        tables.append(found.assign(mean_degree=degree, nodes=chain.nodes, entropy_rate=chain.entropy_rate))
+        table = capacity_floors(chain, WIDTHS, generator=np.random.default_rng(0), starts=2, iterations=600)
+        tables.append(table.assign(mean_degree=degree, nodes=chain.nodes, entropy_rate=chain.entropy_rate))
     return pd.concat(tables)
 
 

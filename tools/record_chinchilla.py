@@ -4,11 +4,11 @@ to ship.
     python -m tools.record_chinchilla [svg_extracted_data.csv]
 
 Without a path the points are downloaded. About ten minutes on one core, nearly all of it the refits of the network.
-`tests/fits/test_recorded_results.py` computes the cheap rows again wherever the points are at hand.
+`tests/test_recorded_results.py` computes the cheap rows again wherever the points are at hand.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ def refits(points: ChinchillaPoints) -> Iterator[Result]:
         for name, value in fitted.params.items():
             yield exactly(f"{kind}.{name}", value)
         if kind == "huber":
-            yield exactly("huber.a", fitted.params["beta"] / (fitted.params["alpha"] + fitted.params["beta"]))
+            yield exactly("huber.a", _compute_to_size(fitted.params))
             yield exactly("huber.mse", fitted.mse)
             draws = bootstrap(fitted, np.random.default_rng(0), resamples=4000)
             for name in ("alpha", "beta"):
@@ -69,16 +69,22 @@ def windows(points: ChinchillaPoints) -> Iterator[Result]:
     whole = pd.concat([points.table, _left_out(points)])
     for dropped in (0, 5, 80):
         table = whole.nsmallest(len(whole) - dropped, "loss")
-        found = fit(Chinchilla(), table).params
-        yield exactly(f"window.a-without-{dropped}", found["beta"] / (found["alpha"] + found["beta"]))
+        params = fit(Chinchilla(), table).params
+        yield exactly(f"window.a-without-{dropped}", _compute_to_size(params))
     for floor in (1.70, 1.90):
-        found = fit(Chinchilla().pin(E=floor), points.table).params
+        params = fit(Chinchilla().pin(E=floor), points.table).params
         for name in ("alpha", "beta"):
-            yield exactly(f"pinned-{floor:.2f}.{name}", found[name])
-        yield exactly(f"pinned-{floor:.2f}.a", found["beta"] / (found["alpha"] + found["beta"]))
+            yield exactly(f"pinned-{floor:.2f}.{name}", params[name])
+        yield exactly(f"pinned-{floor:.2f}.a", _compute_to_size(params))
+
+
+def _compute_to_size(params: Mapping[str, float]) -> float:
+    """The exponent a of N_opt in C that the closed form gives."""
+    return params["beta"] / (params["alpha"] + params["beta"])
 
 
 def _left_out(points: ChinchillaPoints) -> pd.DataFrame:
+    """The points of largest loss that `points` leaves out."""
     whole = chinchilla_points(sys.argv[1] if len(sys.argv) > 1 else None, drop=0).table
     return whole.nlargest(points.dropped, "loss")
 
@@ -107,13 +113,13 @@ CHEAP = (refits, one_dimensional, windows, kernel)
 
 def results(points: ChinchillaPoints, parts: tuple = (*CHEAP, network)) -> pd.DataFrame:
     """quantity, value, low, high (95 %), input_sha256."""
-    rows = [row for part in parts for row in part(points)]
-    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high"]).assign(input_sha256=points.sha256)
+    lines = [result for part in parts for result in part(points)]
+    return pd.DataFrame(lines, columns=["quantity", "value", "low", "high"]).assign(input_sha256=points.sha256)
 
 
 if __name__ == "__main__":
     single_thread()
-    found = chinchilla_points(sys.argv[1] if len(sys.argv) > 1 else None)
-    if found.synthetic:
-        sys.exit(f"The points themselves are needed, not their twin ({found.origin}): pass their file.")
-    record_result(results(found), NAME, "python -m tools.record_chinchilla", FOLDER)
+    given = chinchilla_points(sys.argv[1] if len(sys.argv) > 1 else None)
+    if given.synthetic:
+        sys.exit(f"The points themselves are needed, not their twin ({given.origin}): pass their file.")
+    record_result(results(given), NAME, "python -m tools.record_chinchilla", FOLDER)

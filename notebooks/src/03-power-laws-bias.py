@@ -53,7 +53,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import BrokenPower, Chinchilla, Exponential, PowerLaw, ShiftedPower, StretchedExponential
 from scaling_lib.fits.laws.published import published_law
 from scaling_lib.fits.points.datasets import chinchilla_points
-from scaling_lib.fits.points.public_tables import mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.public_tables import mlfoundations_runs
 from scaling_lib.fits.uncertainty import intervals
 from scaling_lib.fits.uncertainty.coverage import DESIGNS, HARD_DESIGNS, coverage
 from scaling_lib.fits.uncertainty.resampling import bootstrap, runs_bootstrap, seed_bias
@@ -62,6 +62,7 @@ from scaling_lib.fits.uncertainty.windows import compare_laws, window_sensitivit
 from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
 from scaling_lib.pages.drawing.live import Mark, Panel, show_live
 from scaling_lib.pages.drawing.prose import say
+from scaling_lib.pages.judging.captions import published_exponents
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import begin

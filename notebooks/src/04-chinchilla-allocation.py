@@ -47,13 +47,14 @@ from scaling_lib.fits.allocation import corrections, literature, planner, reconc
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.points.datasets import chinchilla_points
-from scaling_lib.fits.points.public_tables import mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.public_tables import mlfoundations_runs
 from scaling_lib.fits.surfaces import kernel_ridge
 from scaling_lib.fits.uncertainty.intervals import profile as profile_interval
 from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
 from scaling_lib.pages.drawing.live import Mark, Panel, curve_panel, show_live
 from scaling_lib.pages.drawing.prose import say
 from scaling_lib.pages.judging import claims
+from scaling_lib.pages.judging.captions import published_exponents
 from scaling_lib.pages.judging.quantities import excess_surface
 from scaling_lib.runs.keeping.tables import lowest_losses, recorded_or_none
 from scaling_lib.runs.sweeping.experiments import experiment

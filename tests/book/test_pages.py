@@ -11,11 +11,14 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging.claims import Row, evaluate
 from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import power_law_runs, surface_runs
-from tools import page_blocks, pages, status_blocks
 from tools.chapters import ROOT
+from tools.pages import claims, filling, status
+from tools.pages.book import Book
+from tools.pages.markup import anchor
 
-TEMPLATES = [path for path in sorted((ROOT / "book").glob("*.md")) if pages.is_template(path.read_text())]
+TEMPLATES = [path for path in sorted((ROOT / "book").glob("*.md")) if filling.is_template(path.read_text())]
 PLANTED = {name: surface_runs(name) for name in ("er-1k-small", "er-1k-wide", "er-8k-small")}
 PLANTED["er-100"] = power_law_runs(1.0)
 
@@ -29,12 +32,12 @@ def book(tmp_path, tables, verdict=None):
         rows = [Row(row.claim, measured, verdict, True) if row.claim.judged else row for row in rows]
     pictures = tmp_path / "drawn"
     pictures.mkdir()
-    return pages.Book({row.claim.id: row for row in rows}, tables, (), pictures)
+    return Book({row.claim.id: row for row in rows}, tables, (), pictures)
 
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    return book(tmp_path_factory.mktemp("shipped"), pages.recorded_or_none)
+    return book(tmp_path_factory.mktemp("shipped"), recorded_or_none)
 
 
 def test_the_pages_of_the_ledger_are_templates_and_in_the_contents():
@@ -46,8 +49,8 @@ def test_the_pages_of_the_ledger_are_templates_and_in_the_contents():
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
 def test_every_page_fills(shipped, template):
-    filled = pages.fill(template.read_text(), shipped)
-    assert not pages.is_template(filled)
+    filled = filling.fill(template.read_text(), shipped, template.name)
+    assert not filling.is_template(filled)
     assert not re.search(r"\bnan\b|>None<", re.sub(r"base64,[\w+/=]+", "", filled))
 
 
@@ -56,51 +59,68 @@ def test_every_page_fills_whatever_the_verdicts(tmp_path, verdict):
     """Nothing depends on today's outcomes, nor on any table being there."""
     none = book(tmp_path, lambda name: None, verdict)
     for template in TEMPLATES:
-        pages.fill(template.read_text(), none)
+        filling.fill(template.read_text(), none, template.name)
 
 
 def test_words_follow_the_verdict(tmp_path):
-    choice = ":::{by-verdict} counting.rate\n" + "\n".join(f"{each}: It is {each}\n  indeed." for each in VERDICTS)
+    words = "\n".join(f"{verdict}: It is {verdict}\n  indeed." for verdict in VERDICTS)
+    choice = f'{{% call by_verdict("counting.rate") %}}\n{words}\n{{% endcall %}}\n'
     for verdict in VERDICTS:
         folder = tmp_path / verdict.replace(" ", "-")
         folder.mkdir()
-        filled = pages.fill(f"{choice}\n:::\n", book(folder, lambda name: None, verdict))
+        filled = filling.fill(choice, book(folder, lambda name: None, verdict), "page.md")
         assert filled == f"It is {verdict}\nindeed.\n"
 
 
 def test_a_field_is_the_value_of_its_row(shipped):
     row = shipped.rows["counting.second_order"]
-    assert pages.fill("{{claim:counting.second_order.ours}}", shipped) == f"{row.measured.value:.3f}"
-    assert pages.fill("{{claim:counting.second_order.published}}", shipped) == "-24"
-    linked = pages.fill("{{claim:counting.second_order.verdict}}", shipped)
-    assert linked == f'<a class="verdict" href="claims.html#claim-counting-second_order">{row.verdict}</a>'
+
+    def field(name):
+        return filling.fill(f'{{{{ claim("counting.second_order").{name} }}}}', shipped, "page.md")
+
+    assert field("ours") == f"{row.measured.value:.3f}"
+    assert field("published") == "-24"
+    linked = f'<a class="verdict" href="claims.html#claim-counting-second_order">{row.verdict}</a>'
+    assert field("verdict") == linked
+    assert field("result") == f"{row.measured.value:.3f} ({linked})"
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("{{claim:no.such.ours}}", "no.such"),
-        ("{{claim:counting.rate.opinion}}", "opinion"),
-        ("{{number:no-such}}", "no-such"),
-        ("{{block:no-such}}", "no-such"),
-        ("{{setting:er-100.colour}}", "colour"),
-        ("{{setting:no-such.widths}}", "no-such"),
-        ("{{verdict:counting.rate}}", "verdict"),
-        ("{{counting.rate}}", "counting.rate"),
-        ("{{claim:counting.rate.ours}", "counting.rate"),
-        (":::{by-verdict} no.such\nreproduced: yes\n:::\n", "no.such"),
-        (":::{by-verdict} counting.rate\nreproduced: yes\n:::\n", "'differs'"),
-        (":::{by-verdict} counting.rate\nperhaps: yes\n:::\n", "perhaps"),
+        ('{{ claim("no.such").ours }}', "no.such"),
+        ('{{ claim("counting.rate").opinion }}', "has no attribute 'opinion'"),
+        ("{{ claim() }}", "missing 1 required positional argument"),
+        ('{{ number("no-such") }}', "no-such"),
+        ('{{ block("no-such") }}', "no-such"),
+        ('{{ setting("er-100").colour }}', "has no attribute 'colour'"),
+        ('{{ setting("no-such").widths }}', "no-such"),
+        ('{{ verdict("counting.rate") }}', "'verdict' is undefined"),
+        ("{{ counting.rate }}", "'counting' is undefined"),
+        ('{{ claim("counting.rate").ours }', "unexpected '}'"),
+        ("{% perhaps %}", "unknown tag 'perhaps'"),
+        ('{% call by_verdict("no.such") %}\nreproduced: yes\n{% endcall %}', "no.such"),
+        ('{% call by_verdict("counting.rate") %}\nreproduced: yes\n{% endcall %}', "'differs'"),
+        ('{% call by_verdict("counting.rate") %}\nperhaps: yes\n{% endcall %}', "perhaps"),
     ],
 )
-def test_an_unknown_field_is_refused_by_name(shipped, text, named):
-    with pytest.raises(InvalidArgument, match=re.escape(named)):
-        pages.fill(text, shipped)
+def test_an_unknown_field_is_refused_with_page_line_and_field(shipped, text, named):
+    with pytest.raises(InvalidArgument, match=re.escape(named)) as caught:
+        filling.fill(f"# Title\n\n{text}\n", shipped, "page.md")
+    written = text.partition("\n")[0]
+    assert str(caught.value).startswith(f"page.md, line 3 ({written!r}): ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_in_a_block_is_not_blamed_on_the_page(shipped, monkeypatch):
+    monkeypatch.setitem(filling.NUMBERS, "claims", lambda book: "1" + 1)
+    with pytest.raises(TypeError, match="can only concatenate"):
+        filling.fill('{{ number("claims") }}', shipped, "page.md")
 
 
 # Where decimals may stand: fields, code, math, directives' arguments, citations, links, identifiers of papers.
 ALLOWED = re.compile(
-    r"\{\{.*?\}\}|```.*?```|`[^`]*`|\$[^$]*\$|\{cite[:\w]*\}`[^`]*`|\]\([^)]*\)|arXiv:?\s*\d{4}\.\d{4,5}(v\d+)?",
+    r"\{\{.*?\}\}|\{%.*?%\}|```.*?```|`[^`]*`|\$[^$]*\$|\{cite[:\w]*\}`[^`]*`|\]\([^)]*\)|arXiv:?\s*\d{4}\.\d{4,5}(v\d+)?",
     re.DOTALL,
 )
 DECIMAL = re.compile(r"(?<![\w.])[−+-]?\d*\.\d+")
@@ -116,18 +136,18 @@ def test_no_decimal_is_typed_in_prose(template):
 
 
 def test_a_typed_decimal_is_found():
-    text = "is 0.74, not .5 or -1.25 but $0.1$, `0.2`, {{claim:a.0.3}}, arXiv 2601.10684v1, [x](y-0.4.md) and v1."
+    text = 'is 0.74, not .5 or -1.25 but $0.1$, `0.2`, {{ claim("a.0.3") }}, arXiv 2601.10684v1, [x](y-0.4.md) and v1.'
     assert bare_decimals(text) == ["0.74", ".5", "-1.25"]
 
 
 def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
-    html = page_blocks.claims_table(shipped)
+    html = claims.claims_table(shipped)
     for identifier, row in shipped.rows.items():
-        assert html.count(f'<tr id="{page_blocks.anchor(identifier)}" data-verdict="{row.verdict}">') == 1
+        assert html.count(f'<tr id="{anchor(identifier)}" data-verdict="{row.verdict}">') == 1
 
 
 def test_rows_are_grouped_by_verdict_and_all_there(shipped):
-    grouped = page_blocks.groups(list(shipped.rows.values()))
+    grouped = claims.groups(list(shipped.rows.values()))
     assert sum(map(len, grouped.values())) == len(shipped.rows)
     assert all(len({row.verdict for row in rows}) == 1 for rows in grouped.values())
 
@@ -136,12 +156,12 @@ def test_runs_lead_to_their_table(tmp_path):
     trained = book(tmp_path, {"er-100": power_law_runs(1.0)}.get)
     row = trained.rows["counting.rate"]
     recorded = dict.fromkeys(row.measured.runs, "er-100")
-    assert '24 runs: <a href="status.html#table-er-100">er-100</a>' in page_blocks._ours(row, recorded)
+    assert '24 runs: <a href="status.html#table-er-100">er-100</a>' in claims.ours_cell(row, recorded)
 
 
 def test_a_figure_for_each_kind_that_has_values(tmp_path):
     planted = book(tmp_path, PLANTED.get)
-    text = page_blocks.forest(planted)
+    text = claims.forest(planted)
     assert {path.stem for path in planted.pictures.iterdir()} == set(re.findall(r":name: (\S+)", text))
     assert ":name: fig-claims-trained" in text
 
@@ -149,23 +169,23 @@ def test_a_figure_for_each_kind_that_has_values(tmp_path):
 def test_minutes_count_an_ensemble_once():
     alone = pd.DataFrame({"wall_seconds": [60.0, 120.0], "ensemble_size": [1, 1]})
     together = pd.DataFrame({"wall_seconds": [60.0, 60.0], "ensemble_size": [2, 2]})
-    assert (status_blocks.minutes(alone), status_blocks.minutes(together)) == (3, 1)
+    assert (status.minutes(alone), status.minutes(together)) == (3, 1)
 
 
 @pytest.mark.parametrize(("device", "says"), [("cpu", "ever run on a GPU"), ("cuda: H100", "cuda: H100")])
 def test_what_was_trained_on_is_read_from_the_runs(shipped, device, says):
     runs = power_law_runs(1.0).assign(device=device)
-    text = status_blocks.devices(replace(shipped, tables=lambda name: runs if name == "er-100" else None))
+    text = status.devices(replace(shipped, tables=lambda name: runs if name == "er-100" else None))
     assert says in text
     assert ("GPU" in text) == (device == "cpu")
 
 
 def test_the_speed_on_a_gpu_is_a_measurement_or_said_to_be_missing(shipped):
-    missing = status_blocks.gpu_speed(replace(shipped, tables=lambda name: None))
+    missing = status.gpu_speed(replace(shipped, tables=lambda name: None))
     assert "no benchmark on a GPU is recorded" in missing
     row = {"device": "H100", "vocabulary": 1000, "width": 64, "precision": "tf32", "members": 32, "share": 0.3}
     row |= {"tokens_per_second": 4e7, "ratio": 16.0, "ratio_least": 15.5, "ratio_greatest": 16.5}
     table = pd.DataFrame([row])
-    text = status_blocks.gpu_speed(replace(shipped, tables={"gpu-speed": table}.get))
+    text = status.gpu_speed(replace(shipped, tables={"gpu-speed": table}.get))
     for part in ("H100", "40.00", "16.0 (15.5 to 16.5)", "30 %"):
         assert part in text

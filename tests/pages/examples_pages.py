@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
-from scaling_lib.pages.judging import claims, ledger, measured, quantities
+from scaling_lib.pages.judging import captions, claims, ledger, measured, quantities
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 
@@ -40,9 +40,15 @@ EXAMPLES = [
     (figures.png, {"figure": FIGURE}),
     (prose.texts, {"source": ROW}),
     (plots.plot_claims, {"rows": [ROW]}),
+    (prose.plain, {"value": 0.749}),
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
     (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": scratch.folder() / "fit.png"}),
+    (ledger.ledger, {}),
+    (ledger.published_number, {"identifier": "chinchilla.2d.alpha"}),
+    (captions.published_exponents, {}),
+    (captions.caption_ratios, {"variable": "d"}),
+    (quantities.paper_compute, {}),
     (quantities.power_in_tokens, {"runs": RUNS}),
     (quantities.excess_surface, {"runs": SURFACE}),
     (quantities.measured, {"parameter": "beta", "fitted": quantities.power_in_tokens(RUNS), "runs": RUNS}),

@@ -11,7 +11,6 @@ from scaling_lib.fits.fitting import Fit
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, style
 from scaling_lib.pages.drawing.prose import texts
 from scaling_lib.pages.judging.claims import Row
-from scaling_lib.pages.judging.measured import Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,9 +144,8 @@ def _in_margins(row: Row) -> tuple[list[float], list[float]]:
     assert ours is not None
     assert claim.margin is not None
     published = float(claim.published)
-    band, found = ([(each - published) / claim.margin for each in values] for values in (claim.band, _ends(ours)))
-    return band, found
-
-
-def _ends(ours: Measured) -> tuple[float, float, float]:
-    return ours.low, ours.value, ours.high
+    band, ends = (
+        [(value - published) / claim.margin for value in values]
+        for values in (claim.band, (ours.low, ours.value, ours.high))
+    )
+    return band, ends

@@ -1,7 +1,8 @@
 """Numbers in the prose: always computed, never typed.
 
 In a notebook a sentence with numbers is displayed from code (`say`). On the book's own pages numbers are glued, and
-only ledger rows and run tables can be (`glue`).
+only ledger rows and run tables can be (`glue`). `texts` writes the numbers of either, digits by the margin of the rule;
+`plain` writes a number that somebody chose or printed, with the digits that it was given.
 """
 
 import math
@@ -9,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from scaling_lib.errors import MissingDependency, check_instance, check_text, invalid
+from scaling_lib.errors import MissingDependency, check_instance, check_real, check_text, invalid
+from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured
 from scaling_lib.runs.keeping.tables import check_runs
 
-__all__ = ["glue", "say", "texts"]
+__all__ = ["glue", "plain", "say", "texts"]
 
 
 def say(sentence: str, **values: Any) -> None:
@@ -58,34 +60,41 @@ def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
     check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
     if isinstance(source, pd.DataFrame):
         tokens = check_runs("source", source, ("identity", "D"))["D"]
-        return {"runs": f"{len(source):,}", "tokens_low": f"{tokens.min():,}", "tokens_high": f"{tokens.max():,}"}
+        counts = {"runs": len(source), "tokens_low": tokens.min(), "tokens_high": tokens.max()}
+        return {name: number(count) for name, count in counts.items()}
     measured = source.measured if isinstance(source, Row) else source
     margin = source.claim.margin if isinstance(source, Row) else None
-    found = {"ours": "not run", "interval": "not run"}
+    words = {"ours": "not run", "interval": "not run"}
     if measured is not None:
-        numbers = (measured.value, measured.low, measured.high)
+        ends = (measured.value, measured.low, measured.high)
         decimals = 3 if margin is None else max(3, 1 + math.ceil(-math.log10(margin)))
-        if all(number.is_integer() and abs(number) < 1e15 for number in map(float, numbers)):
+        if all(float(end).is_integer() and abs(end) < 1e15 for end in ends):
             decimals = 0
-        value, low, high = (f"{number:,.{decimals}f}" for number in numbers)
-        found = {"ours": value, "interval": value if low == high else f"{low} to {high}"}
+        value, low, high = (number(float(end), decimals=decimals) for end in ends)
+        words = {"ours": value, "interval": value if low == high else f"{low} to {high}"}
     if isinstance(source, Row):
         claim, power = source.claim, source.power
-        found |= {
-            "published": claim.published if isinstance(claim.published, str) else _plain(claim.published),
-            "margin": "none" if margin is None else _plain(margin),
+        words |= {
+            "published": claim.published if isinstance(claim.published, str) else plain(claim.published),
+            "margin": "none" if margin is None else plain(margin),
             "verdict": source.verdict + (" (exploratory)" if source.exploratory else ""),
-            "power": "not run" if power is None else f"{power:.2f}",
+            "power": "not run" if power is None else number(power, decimals=2),
             "place": claim.place,
         }
-    return found
+    return words
 
 
-def _plain(number: float) -> str:
-    """As it was printed: 8,192, 0.749, 1.07e-8."""
-    if float(number).is_integer() and abs(number) < 1e10:
-        return f"{number:,.0f}"
-    mantissa, _, power = f"{number:.7g}".partition("e")
+def plain(value: Any) -> str:
+    """A number as whoever chose or printed it wrote it, up to seven digits. Raises InvalidArgument for what is no
+    finite number.
+
+    >>> plain(8192.0), plain(0.749), plain(1.07e-8)
+    ('8,192', '0.749', '1.07e-8')
+    """
+    value = check_real("value", value)
+    if value.is_integer() and abs(value) < 1e10:
+        return f"{value:,.0f}"
+    mantissa, _, power = f"{value:.7g}".partition("e")
     return f"{mantissa}e{int(power)}" if power else mantissa
 
 

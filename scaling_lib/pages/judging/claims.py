@@ -1,4 +1,7 @@
-"""The ledger: every claim with its published value, a rule fixed beforehand, our value, an interval and a verdict.
+"""Judging the ledger: our value beside the published one, its interval, and the verdict of a rule fixed beforehand.
+
+`ledger` has the claims and their rules as they are written down, `quantities` and `exact_quantities` compute what they
+compare, `measured` holds the outcome, and this module judges.
 
 The rule is the same everywhere. Let [low, high] be the 95 % interval of our value, p the published one, and m the
 margin written in the ledger before the run. The band of agreement is [p - m, p + m]; for a claim of the sense "at
@@ -45,7 +48,9 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Row:
-    """A claim, what we measured (None where nothing was run), the verdict, and whether it is only exploratory."""
+    """A claim, what we measured (None where nothing was run), the verdict (one of VERDICTS), and whether it is
+    exploratory: a run behind it is older than its rule. Raises InvalidArgument, naming the field, where one is no such
+    thing."""
 
     claim: Claim
     measured: Measured | None
@@ -88,7 +93,8 @@ class Row:
 
 
 def power(claim: Claim, measured: Measured) -> float:
-    """The probability of *differs* if the truth lay two margins from the published value, with our interval's width."""
+    """The probability of *differs* if the truth lay two margins from the published value, with our interval's width.
+    Zero where nothing is shared with the claim, one where the value has no error. Raises InvalidArgument."""
     check_instance("claim", claim, Claim, remedy="take it from ledger()")
     check_instance("measured", measured, Measured, remedy="build it with Measured(value, low, high)")
     low, high = claim.band
@@ -100,7 +106,13 @@ def power(claim: Claim, measured: Measured) -> float:
 
 
 def judge(claim: Claim, measured: Measured | None) -> str:
-    """The verdict of the rule in the module's docstring."""
+    """The verdict, one of VERDICTS, of the rule in the module's docstring. measured: None where nothing was run.
+
+    >>> from scaling_lib.pages.judging.ledger import ledger
+    >>> claim = next(claim for claim in ledger() if claim.id == "er-8k-k0.beta")
+    >>> claim.band, judge(claim, Measured(0.76, 0.72, 0.8)), judge(claim, Measured(1.0, 0.95, 1.05))
+    ((0.649, 0.849), 'reproduced', 'differs')
+    """
     check_instance("claim", claim, Claim, remedy="take it from ledger()")
     if measured is None or not claim.judged:
         return "not run"
@@ -116,9 +128,11 @@ def judge(claim: Claim, measured: Measured | None) -> str:
 
 
 def evaluate(tables: Tables, *, only: Sequence[str] = ()) -> list[Row]:
-    """Every claim judged on `tables`, a function from an experiment's name to its runs (None: no runs).
+    """Every claim judged on `tables`, a function from an experiment's name to the table of its runs, or to None where
+    there are none: `runs.keeping.tables.recorded_or_none` for the runs that ship.
 
-    only: the ids of the claims that are wanted, in the order of the ledger; all by default.
+    only: the ids of the claims that are wanted; all by default. The rows have the order of the ledger. Raises
+    InvalidArgument where an id is unknown.
     """
     if not callable(tables):
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
@@ -153,14 +167,15 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
 
 
 def totals(rows: list[Row]) -> pd.Series:
-    """How many claims have which verdict, in the order of VERDICTS."""
+    """How many claims have which verdict: a series over VERDICTS."""
     counted = pd.Series([row.verdict for row in _checked_rows(rows)], dtype=str).value_counts()
     return counted.reindex(list(VERDICTS), fill_value=0).rename("claims")
 
 
 def expected_false_differences(rows: list[Row]) -> tuple[float, float]:
-    """How many *differs* chance alone would give: if every published value were exactly true, and at the worst, if
-    every truth lay on the edge of its band (then one in forty of what has an interval)."""
+    """How many verdicts *differs* chance alone would give, expected: if every published value were exactly true, and
+    at the worst, if every truth lay on the edge of its band. There a 95 % interval misses the band altogether once in
+    forty times. Values without an error (their interval is a point) take no part."""
     exact = worst = 0.0
     for row in _checked_rows(rows):
         ours, margin = row.measured, row.claim.margin
@@ -182,5 +197,3 @@ def _confirmatory(claim: Claim, measured: Measured) -> bool:
     """Whether every run behind `measured` was made while this claim's rule was in force."""
     history = rules_history()
     return all(claim.rule in history.get(rules, []) for rules in measured.rules)
-
-

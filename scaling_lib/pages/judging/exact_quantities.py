@@ -1,6 +1,8 @@
 """Quantities of the ledger that need no training: exact counting, the graphs themselves, arithmetic on what is printed.
 
 They are computed, not measured: the interval is a point, unless the graph is a random draw and its fit has an error.
+Numbers that others published are read from the ledger and from the published laws. Every number that is typed here is
+part of the definition of its rule (a range of ranks, a threshold, a budget); the claim's scope states it in words.
 """
 
 from collections.abc import Callable
@@ -8,21 +10,25 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import binom
 
 from scaling_lib.data import counting, tails
 from scaling_lib.data.markov import Chain
-from scaling_lib.fits.allocation import Allocation, closed_form, literature, planner, reconciliation
-from scaling_lib.fits.points.public_tables import published_exponents
+from scaling_lib.fits.allocation import closed_form, literature, planner, reconciliation
 from scaling_lib.fits.uncertainty.intervals import student_mean
+from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
+from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured
 from scaling_lib.runs.sweeping.experiments import experiment, source_of
 
 __all__ = ["KNOWN"]
 
+# The budget at which the claims about tokens per parameter are put, in FLOPs.
+CHINCHILLA_FLOPS = 5.76e23
+
 
 def _exactly(value: float | np.number) -> Measured:
+    """`value` as a measurement without error."""
     return Measured(float(value), float(value), float(value))
 
 
@@ -111,7 +117,8 @@ def er_power_law_ratio() -> Measured:
     counts = _degree_counts("er-8k")
     data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
     begin = tails.best_minimum(share=0.25, **data)
-    (poisson,) = (each for each in tails.compare_tails(minimum=begin, **data) if each.alternative == "poisson")
+    comparisons = tails.compare_tails(minimum=begin, **data)
+    (poisson,) = (comparison for comparison in comparisons if comparison.alternative == "poisson")
     per_node = poisson.log_likelihood_ratio / poisson.observations
     half = 1.96 * abs(per_node / poisson.statistic)
     return Measured(per_node, per_node - half, per_node + half)
@@ -120,29 +127,32 @@ def er_power_law_ratio() -> Measured:
 # ---------------------------------------------------------------------- arithmetic on what is published
 
 
-def caption_ratios(variable: str) -> pd.Series:
-    """MSE of the exponential over that of the power law, for each of the paper's 13 experiments, from its captions, by
-    figure. variable: "n" or "d"."""
-    table = published_exponents().set_index("figure")
-    return table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]
-
-
 def captions_beating_fifty() -> Measured:
+    """In how many captions the power law in D is better than the exponential by a factor of 50 or more."""
     return _exactly((caption_ratios("d") >= 50).sum())
 
 
 def captions_beating_five() -> Measured:
+    """In how many captions the power law in N is better than the exponential by a factor of 5 or more."""
     return _exactly((caption_ratios("n") >= 5).sum())
 
 
 def captions_alpha_at_least_beta() -> Measured:
-    table = published_exponents()
-    return _exactly((table["alpha"] >= table["beta"]).sum())
+    """In how many captions alpha is at least beta."""
+    captions = published_exponents()
+    return _exactly((captions["alpha"] >= captions["beta"]).sum())
 
 
-def _implied(alpha: float, beta: float, of: Callable[[Allocation], float]) -> Callable[[], Measured]:
-    """What the closed form makes of a printed alpha and beta; the other parameters do not enter."""
-    return lambda: _exactly(of(closed_form({"E": 0.0, "A": 1.0, "B": 1.0, "alpha": alpha, "beta": beta})))
+def _implied(claim: str, quantity: str) -> Callable[[], Measured]:
+    """What the closed form makes of the alpha and beta of the printed fit `claim`: "a", "b", "gamma" or "a/b"; the
+    other parameters do not enter."""
+
+    def compute() -> Measured:
+        exponents = {name: published_number(f"{claim}.{name}") for name in ("alpha", "beta")}
+        allocation = closed_form({"E": 0.0, "A": 1.0, "B": 1.0} | exponents)
+        return _exactly(allocation.a / allocation.b if quantity == "a/b" else getattr(allocation, quantity))
+
+    return compute
 
 
 def _of_law(name: str, quantity: str) -> Callable[[], Measured]:
@@ -150,8 +160,8 @@ def _of_law(name: str, quantity: str) -> Callable[[], Measured]:
 
 
 def _tokens_per_parameter(name: str) -> Callable[[], Measured]:
-    """At Chinchilla's budget, 5.76e23 FLOPs."""
-    return lambda: _exactly(planner.plan(5.76e23, literature.published(name)).tokens_per_parameter)
+    """At the compute of Chinchilla, by the closed form of a published law."""
+    return lambda: _exactly(planner.plan(CHINCHILLA_FLOPS, literature.published(name)).tokens_per_parameter)
 
 
 def embeddings_exponent() -> Measured:
@@ -175,12 +185,12 @@ KNOWN: dict[str, Callable[[], Measured]] = {
     "captions.beating-fifty": captions_beating_fifty,
     "captions.beating-five": captions_beating_five,
     "captions.alpha-at-least-beta": captions_alpha_at_least_beta,
-    "text-sp-2l.a-over-b": _implied(0.365, 0.503, lambda found: found.a / found.b),
-    "text-sp-2l.gamma": _implied(0.365, 0.503, lambda found: found.gamma),
-    "text-mup.a": _implied(0.484, 0.378, lambda found: found.a),
-    "chinchilla.a-printed": _implied(0.3473, 0.3672, lambda found: found.a),
-    "chinchilla.b-printed": _implied(0.3473, 0.3672, lambda found: found.b),
-    "chinchilla.gamma-printed": _implied(0.3473, 0.3672, lambda found: found.gamma),
+    "text-sp-2l.a-over-b": _implied("text-sp-2l.2d", "a/b"),
+    "text-sp-2l.gamma": _implied("text-sp-2l.2d", "gamma"),
+    "text-mup.a": _implied("text-mup.2d", "a"),
+    "chinchilla.a-printed": _implied("chinchilla.2d", "a"),
+    "chinchilla.b-printed": _implied("chinchilla.2d", "b"),
+    "chinchilla.gamma-printed": _implied("chinchilla.2d", "gamma"),
     "hoffmann.a": _of_law("hoffmann", "a"),
     "hoffmann.b": _of_law("hoffmann", "b"),
     "hoffmann.tokens-per-parameter": _tokens_per_parameter("hoffmann"),

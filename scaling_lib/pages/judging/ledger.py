@@ -1,4 +1,21 @@
-"""The rows of the ledger as they were written down before the runs: claims, rules, and the history of the rules."""
+"""The ledger as it is written down: every claim with its published value and its rule, and the history of the rules.
+
+This is the one home of a published number. The claims stand in `sources/*.toml`, one file for each source (the paper
+has one for each of its parts), one table `[[claims]]` for each claim, with the fields of `Claim`. `published` is
+
+    a number, or words;
+    { claim = "ID" }                         the number of another claim, to which a second rule is put;
+    { law = "NAME", parameter = "NAME" }     a parameter of a law in `fits/laws/published_laws.toml`;
+    { law = ..., decimals = 2 }              the same, printed to fewer digits.
+
+A claim without a quantity is one that nothing here judges yet. The rules (published, quantity, margin, sense, scope)
+are committed before the runs that they judge; after any change of one run `make ledger`, which enters the hash of all
+rules in `rules.json`.
+
+Margins are fixed by kind, not by claim: exponents in N and D 0.1; a and b 0.03; gamma 0.02; counts 0.5; refits by the
+same estimator 0.1 %; arithmetic on printed numbers one unit of the last printed digit; fit quality a factor of 2 (0.3
+in log10). A claim with another margin says so in its scope or its note.
+"""
 
 import hashlib
 import json
@@ -9,25 +26,52 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check_real, check_text, invalid
+from scaling_lib.fits.laws.published import published_law
 
-__all__ = ["SENSES", "VERDICTS", "Claim", "freeze", "ledger", "rules_hash", "rules_history"]
+__all__ = [
+    "SENSES",
+    "SOURCES",
+    "VERDICTS",
+    "Claim",
+    "freeze",
+    "ledger",
+    "published_number",
+    "rules_hash",
+    "rules_history",
+]
 
 VERDICTS = ("reproduced", "differs", "inconclusive", "not testable", "not run")
 SENSES = ("equal", "at least", "at most")
+# The files of `sources/`, without their suffix, in the order in which the ledger lists their claims.
+SOURCES = (
+    "paper-random-graphs",
+    "paper-language",
+    "paper-fits",
+    "paper-allocation",
+    "paper-counting",
+    "kaplan",
+    "hoffmann",
+    "besiroglu",
+    "pearce-and-song",
+    "paper-small-walks",
+    "forecasts",
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of `pages/ledger.toml`.
+    """One claim of the ledger. Raises InvalidArgument, naming the field, where one is malformed.
 
     published: the value, in `unit`; where the claim is no number, its words. spread: the standard deviation that was
-    published with it, if any. source: whose claim. quantity: which of `pages.quantities.QUANTITIES` is compared, "" for
-    none, and then `margin`, `sense` and `scope` stand empty too. margin: half-width of the band around `published` that
-    counts as agreement. sense: "equal", "at least" or "at most". scope: the data and range it is compared over. note:
-    what a reader should know. chapter: where the book treats it, or "". approved: the verdict that a person has read
-    and accepted; the tests fail when a recomputed one differs from it.
+    published with it, in `unit`, if any. source: whose claim. place: where in the source. quantity: which of
+    `pages.judging.quantities.QUANTITIES` is compared, "" for none, and then `margin`, `sense` and `scope` stand empty
+    too. margin: half-width, in `unit`, of the band around `published` that counts as agreement. sense: "equal", "at
+    least" or "at most". scope: the data and range it is compared over. note: what a reader should know. chapter: where
+    the book treats it, or "". approved: the verdict that a person has read and accepted; the tests fail when a
+    recomputed one differs from it.
     """
 
     id: str
@@ -72,7 +116,8 @@ class Claim:
 
     @property
     def rule(self) -> str:
-        """Hash of what the verdict depends on: change any of it and earlier runs become exploratory."""
+        """Hash of what the verdict depends on. A run knows the rules that were in force when it was made, so that
+        whoever changes one of these fields makes the verdict on earlier runs exploratory."""
         parts = [self.id, self.published, self.quantity, self.margin, self.scope]
         if self.sense != "equal":
             parts.append(self.sense)
@@ -82,7 +127,7 @@ class Claim:
     def band(self) -> tuple[float, float]:
         """The values that count as agreement. Raises InvalidArgument where the claim has no rule."""
         if self.margin is None or isinstance(self.published, str):
-            raise InvalidArgument(f"claim {self.id!r} has no rule: name a quantity and a margin in ledger.toml.")
+            raise InvalidArgument(f"claim {self.id!r} has no rule: name a quantity and a margin in the ledger.")
         low = -math.inf if self.sense == "at most" else self.published - self.margin
         high = math.inf if self.sense == "at least" else self.published + self.margin
         return low, high
@@ -90,25 +135,75 @@ class Claim:
 
 @cache
 def ledger() -> tuple[Claim, ...]:
-    """All claims, in the order of the file. Raises InvalidData where a row is malformed or an id stands twice."""
-    rows = tomllib.loads(_page_file("ledger.toml"))["claims"]
-    try:
-        claims = tuple(Claim(**row) for row in rows)
-    except (TypeError, InvalidArgument) as error:
-        raise InvalidData(f"ledger.toml has a malformed row ({error}): every row has the fields of Claim.") from None
-    ids = [claim.id for claim in claims]
-    if len(set(ids)) < len(ids):
-        raise InvalidData(f"ledger.toml has an id twice in {sorted(ids)}: ids are unique.")
-    return claims
+    """All claims, file by file in the order of SOURCES. Raises InvalidData where a claim is malformed, an id stands
+    twice, or `published` refers to what is not there."""
+    written = [(file, fields) for file in SOURCES for fields in _written(file)]
+    ids = [fields.get("id") for _, fields in written]
+    if twice := sorted({str(identifier) for identifier in ids if ids.count(identifier) > 1}):
+        raise InvalidData(f"the ledger has an id twice ({', '.join(twice)}): ids are unique.")
+    numbers = {fields.get("id"): fields.get("published") for _, fields in written}
+    claims = []
+    for file, fields in written:
+        try:
+            claims.append(Claim(**fields | {"published": _resolved(fields.get("published"), numbers)}))
+        except (TypeError, InvalidArgument) as error:
+            raise InvalidData(
+                f"{file}.toml has a malformed row ({error}): every row has the fields of Claim."
+            ) from None
+    return tuple(claims)
+
+
+def _written(file: str) -> list[dict[str, Any]]:
+    """The claims of one file of `sources/`, as they are typed there."""
+    content = tomllib.loads(_page_file(f"sources/{file}.toml"))
+    if set(content) != {"claims"}:
+        raise InvalidData(f"{file}.toml has {sorted(content)} at its top: it must have [[claims]], and nothing else.")
+    return list(content["claims"])
+
+
+def _resolved(published: Any, numbers: Mapping[Any, Any]) -> Any:
+    """What `published` refers to, where it does. numbers: what is typed as `published`, by id."""
+    match published:
+        case {"claim": str(identifier), **rest} if not rest and isinstance(numbers.get(identifier), float | int):
+            return numbers[identifier]
+        case {"law": str(name), "parameter": str(parameter), **rest} if not rest:
+            return _of_law(name, parameter)
+        case {"law": str(name), "parameter": str(parameter), "decimals": int(decimals), **rest} if not rest:
+            return round(_of_law(name, parameter), decimals)
+        case dict():
+            raise invalid("published", "a number, words, or a reference to a number", published, "see ledger.py")
+    return published
+
+
+def _of_law(name: str, parameter: str) -> float:
+    parameters = published_law(name).parameters
+    return parameters[check_choice("parameter", parameter, tuple(parameters))]
+
+
+def published_number(identifier: str) -> float:
+    """The published value of the claim with this id, in the claim's unit. Raises InvalidArgument where no claim has
+    the id, or where it is in words.
+
+    >>> published_number("chinchilla.2d.alpha")
+    0.3473
+    """
+    numbers = {claim.id: claim.published for claim in ledger()}
+    if not isinstance(identifier, str) or identifier not in numbers:
+        raise invalid("identifier", "the id of a claim of the ledger", identifier, "see `scaling-lab claims`")
+    published = numbers[identifier]
+    if isinstance(published, str):
+        raise invalid("identifier", "the id of a claim whose published value is a number", identifier, "see `ledger()`")
+    return published
 
 
 def rules_hash() -> str:
-    """One hash of all rules in force; every run records it when it is made."""
+    """One hash of all rules in force, whatever their order; every run records it when it is made."""
     return _hash_of(_rules())
 
 
 def rules_history() -> Mapping[str, list[str]]:
-    """From `rules_hash` to the rules in force at that time, for every state of the ledger that runs were made under."""
+    """The hashes of the rules in force (`Claim.rule`), by `rules_hash`, for every state of the ledger that runs were
+    made under."""
     return MappingProxyType(json.loads(_page_file("rules.json")))
 
 

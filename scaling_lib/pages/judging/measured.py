@@ -15,9 +15,12 @@ Tables = Callable[[str], pd.DataFrame | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """Our value of a quantity with its 95 % interval [low, high], and the identities and rule hashes of its runs.
+    """Our value of a quantity with its 95 % interval [low, high], all in the unit of the claim; low = high where it is
+    computed without error. Raises InvalidArgument where one is not finite, or low exceeds high.
 
-    shared: whether it was measured over widths and D that the claim is about; if not, it is shown and not judged.
+    runs: identities of the runs behind it, none where it is computed. rules: hashes of the ledger's rules that were in
+    force when those runs were made. shared: whether it was measured over widths and D that the claim is about; if not,
+    it is shown and not judged.
     """
 
     value: float

@@ -1,6 +1,9 @@
 """What the ledger compares: each quantity is a function from tables of runs to a value with its 95 % interval.
 
-It gives None where there are too few runs to compute it from. Quantities that need no runs are in `exact_quantities`.
+It gives None where there are too few runs to compute it from. A claim names its quantity, and QUANTITIES holds all of
+them by name: the exponents of the paper on its own grids, what is asked of grids that two cores train, the recorded
+refits of the Chinchilla points, and the quantities of `exact_quantities`, which need no runs. Where a margin comes from
+and how value and interval become a verdict: `ledger` and `claims`.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,34 +21,46 @@ from scaling_lib.fits.uncertainty.intervals import profile, student_mean
 from scaling_lib.fits.uncertainty.resampling import jackknife
 from scaling_lib.fits.uncertainty.windows import fit_each
 from scaling_lib.pages.judging.exact_quantities import KNOWN
+from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Tables
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 
-__all__ = ["QUANTITIES", "excess_surface", "measured", "power_in_tokens"]
+__all__ = ["QUANTITIES", "excess_surface", "measured", "paper_compute", "power_in_tokens"]
 
 Quantity = Callable[[Tables], Measured | None]
 
-# The paper's models on graphs have widths from 128 on, and ER 1K/5K compute from 1e13 to 1e16 FLOPs.
-LEAST_WIDTH, COMPUTE = 128, (1e13, 1e16)
-# The largest of the paper's peak learning rates.
+# Both are part of the definition of rules, and stand in words in their scopes: the least width of the paper's models on
+# graphs, and the largest of its peak learning rates (appendix A).
+LEAST_WIDTH = 128
 PAPER_RATE = 0.1
 
 
+def paper_compute() -> tuple[float, float]:
+    """Smallest and largest C, in FLOPs, of the paper's experiment on ER 1K/5K, from the ledger."""
+    return published_number("er-1k-k0.compute_min"), published_number("er-1k-k0.compute_max")
+
+
 def power_in_tokens(runs: pd.DataFrame) -> Fit:
-    """Excess loss = B D^-beta through L(N, D): least squares on logarithms, no offset since the floor is known."""
+    """Excess loss (nats) = B D^-beta through L(N, D): least squares on logarithms, no offset since the floor is known.
+
+    runs: a table of runs with the columns N, D, loss, excess_loss and status. Raises InvalidArgument or InvalidData.
+    """
     check_runs("runs", runs, ("N", "D", "loss", "excess_loss", "status"))
     return fit(PowerLaw(variable="D", offset=0.0), _lowest_excess(runs), objective="log-ols")
 
 
 def excess_surface(runs: pd.DataFrame) -> Fit:
-    """Excess loss = A N^-alpha + B D^-beta through L(N, D): least squares on logarithms, no offset since the floor is
-    known."""
+    """Excess loss (nats) = A N^-alpha + B D^-beta through L(N, D): least squares on logarithms, no offset since the
+    floor is known. runs and errors: as for `power_in_tokens`."""
     check_runs("runs", runs, ("N", "D", "loss", "excess_loss", "status"))
     return fit(Chinchilla().pin(E=0.0), _lowest_excess(runs), objective="log-ols")
 
 
 def measured(parameter: str, fitted: Fit, runs: pd.DataFrame) -> Measured:
-    """One fitted parameter with its profile interval and the runs behind it."""
+    """One fitted parameter with its 95 % profile interval and the runs behind it.
+
+    parameter: a name in `fitted.params`. runs: a table with the columns identity and rules. Raises InvalidArgument.
+    """
     check_instance("fitted", fitted, Fit, remedy="make one with fits.fitting.fit")
     check_choice("parameter", parameter, tuple(fitted.params))
     check_runs("runs", runs, ("identity", "rules"))
@@ -96,7 +111,7 @@ def _mean_exponent(variable: str, name: str, small: str = "") -> Quantity:
         if runs is not None:
             inside = runs["width"] >= LEAST_WIDTH
             if name == "er-1k":
-                inside &= runs["C"].between(*COMPUTE)
+                inside &= runs["C"].between(*paper_compute())
             runs = _runs({name: runs[inside]}.get, name, **least)
         if runs is None and small:
             runs, shared = _runs(tables, small, **least), False
@@ -113,6 +128,8 @@ def _mean_exponent(variable: str, name: str, small: str = "") -> Quantity:
 
 
 def _surface(parameter: str, name: str) -> Quantity:
+    """A parameter of `excess_surface` through all runs of an experiment."""
+
     def quantity(tables: Tables) -> Measured | None:
         runs = _runs(tables, name, widths=3, tokens=3)
         return None if runs is None else measured(parameter, excess_surface(runs), runs)
@@ -121,12 +138,13 @@ def _surface(parameter: str, name: str) -> Quantity:
 
 
 def _difference(parameter: str, first: pd.DataFrame, second: pd.DataFrame, runs: pd.DataFrame) -> Measured:
-    """Of a parameter of two surfaces; the half-widths of their intervals add in squares, as if they shared no run."""
-    found = [measured(parameter, excess_surface(each), each) for each in (first, second)]
-    return _less(found[0], found[1], runs)
+    """A parameter of the surface through `first` less that of the surface through `second`."""
+    of_first, of_second = (measured(parameter, excess_surface(table), table) for table in (first, second))
+    return _less(of_first, of_second, runs)
 
 
 def _less(first: Measured, second: Measured, runs: pd.DataFrame) -> Measured:
+    """`first` less `second`; the half-widths of their intervals add in squares, as if they shared no run."""
     value = first.value - second.value
     below = float(np.hypot(first.value - first.low, second.high - second.value))
     above = float(np.hypot(first.high - first.value, second.value - second.low))
@@ -141,8 +159,8 @@ def _of_size(column: str, factor: float, name: str) -> Quantity:
         runs = _runs(tables, name, widths=3, tokens=3)
         if runs is None or column not in runs:
             return None
-        fits = [excess_surface(each) for each in (runs.assign(N=runs[column]), runs)]
-        draws = [jackknife(each)["alpha"] for each in fits]
+        fits = [excess_surface(table) for table in (runs.assign(N=runs[column]), runs)]
+        draws = [jackknife(fitted)["alpha"] for fitted in fits]
         without = draws[0] - factor * draws[1]
         value = fits[0].params["alpha"] - factor * fits[1].params["alpha"]
         error = np.sqrt((len(without) - 1) ** 2 / len(without)) * without.std(ddof=1)
@@ -172,11 +190,11 @@ def _mup_minus_sp(name: str) -> Quantity:
     rates before any widening."""
 
     def quantity(tables: Tables) -> Measured | None:
-        mup, sp = (_runs(tables, each, widths=3, tokens=2) for each in (name, f"{name}-sp"))
+        mup, sp = (_runs(tables, arm, widths=3, tokens=2) for arm in (name, f"{name}-sp"))
         if mup is None or sp is None:
             return None
         shared = set(mup["D"]) & set(sp["D"])
-        mup, sp = (each[each["D"].isin(shared)] for each in (mup, sp))
+        mup, sp = (table[table["D"].isin(shared)] for table in (mup, sp))
         if len(shared) < 2:
             return None
         return _difference("alpha", mup, sp, pd.concat([mup, sp]))
@@ -186,19 +204,21 @@ def _mup_minus_sp(name: str) -> Quantity:
 
 def _untied_minus_tied(tables: Tables) -> Measured | None:
     """alpha at the one D of both, from A N^-alpha through the excess loss, with a readout of its own less without."""
-    pair = [_runs(tables, name, widths=4) for name in ("er-200-untied", "er-200")]
-    if any(each is None for each in pair):
+    untied, tied = (_runs(tables, name, widths=4) for name in ("er-200-untied", "er-200"))
+    if untied is None or tied is None:
         return None
-    shared = set(pair[0]["D"]) & set(pair[1]["D"])  # type: ignore[index]
+    shared = set(untied["D"]) & set(tied["D"])
     if len(shared) != 1:
         return None
-    untied, tied = (each[each["D"].isin(shared)] for each in pair)  # type: ignore[index]
+    untied, tied = (table[table["D"].isin(shared)] for table in (untied, tied))
     law = PowerLaw(variable="N", offset=0.0)
-    found = [measured("alpha", fit(law, _lowest_excess(each), objective="log-ols"), each) for each in (untied, tied)]
-    return _less(found[0], found[1], pd.concat([untied, tied]))
+    of_untied, of_tied = (
+        measured("alpha", fit(law, _lowest_excess(table), objective="log-ols"), table) for table in (untied, tied)
+    )
+    return _less(of_untied, of_tied, pd.concat([untied, tied]))
 
 
-def _each_width(runs: pd.DataFrame) -> list[pd.DataFrame]:
+def _by_width(runs: pd.DataFrame) -> list[pd.DataFrame]:
     return [part for _, part in lowest_losses(runs).groupby("width")]
 
 
@@ -211,10 +231,11 @@ def _offset_factor(name: str) -> Quantity:
         if runs is None:
             return None
         factors = []
-        for part in _each_width(runs):
+        for part in _by_width(runs):
             with_floor = PowerLaw(variable="D", offset=float(part["entropy_rate"].iloc[0]))
-            found = [fit(law, part, objective="log-ols") for law in (with_floor, PowerLaw(variable="D", offset=0.0))]
-            factors.append(found[0].params["beta"] / found[1].params["beta"])
+            laws = (with_floor, PowerLaw(variable="D", offset=0.0))
+            pinned, without = (fit(law, part, objective="log-ols").params["beta"] for law in laws)
+            factors.append(pinned / without)
         return _over_curves(np.array(factors), runs)
 
     return quantity
@@ -229,9 +250,10 @@ def _power_over_exponential(name: str) -> Quantity:
         if runs is None:
             return None
         ratios = []
-        for part in _each_width(runs):
-            mse = [fit(law, part, objective="huber").mse for law in (Exponential(variable="D"), PowerLaw(variable="D"))]
-            ratios.append(np.log10(mse[0] / mse[1]))
+        for part in _by_width(runs):
+            laws = (Exponential(variable="D"), PowerLaw(variable="D"))
+            exponential, power = (fit(law, part, objective="huber").mse for law in laws)
+            ratios.append(np.log10(exponential / power))
         return _over_curves(np.array(ratios), runs)
 
     return quantity
@@ -273,7 +295,7 @@ def _on_random_graph(name: str) -> dict[str, Quantity]:
 
 
 def _recorded_result(name: str, exploratory: bool = False) -> Quantity:
-    """A row of the recorded results on the 240 Chinchilla points (tools/chinchilla.py computes them)."""
+    """A row of the recorded results on the 240 Chinchilla points (tools/record_chinchilla.py computes them)."""
 
     def quantity(tables: Tables) -> Measured | None:
         table = tables("chinchilla-results")
@@ -287,10 +309,12 @@ def _recorded_result(name: str, exploratory: bool = False) -> Quantity:
 
 
 def _without_runs(compute: Callable[[], Measured]) -> Quantity:
+    """A quantity of `exact_quantities`, computed once."""
     kept = cache(compute)
     return lambda tables: kept()
 
 
+# The paper's experiments, with the smaller one whose runs are shown, unjudged, where its own are missing.
 _PAPER = {
     "er-1k": "er-1k-wide",
     "er-8k": "",

@@ -1,5 +1,5 @@
 """Valid calls of scaling_lib.fits.points.public_tables for the fuzz test."""
 
-from scaling_lib.fits.points.public_tables import mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.public_tables import mlfoundations_runs
 
-EXAMPLES = [(mlfoundations_runs, {"corpus": "rpj"}), (published_exponents, {})]
+EXAMPLES = [(mlfoundations_runs, {"corpus": "rpj"})]

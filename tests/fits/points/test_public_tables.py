@@ -11,7 +11,7 @@ import scaling_lib.fits.points.public_tables as public_tables
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
-from scaling_lib.fits.points.public_tables import CORPORA, mlfoundations_runs, published_exponents
+from scaling_lib.fits.points.public_tables import CORPORA, mlfoundations_runs
 from tests.real_points import real_points, shared_file
 
 
@@ -44,15 +44,6 @@ def test_the_known_fit():
 def test_another_corpus_is_refused():
     with pytest.raises(InvalidArgument, match="corpus"):
         mlfoundations_runs("pile")
-
-
-def test_the_captions_of_the_paper():
-    table = published_exponents()
-    assert len(table) == 13
-    assert table["figure"].is_unique
-    ratio = table["mse_d_exponential"] / table["mse_d_power"]
-    assert (ratio >= 50).sum() == 5
-    assert (table["alpha"] >= table["beta"]).sum() == 10
 
 
 @pytest.mark.parametrize(("drop", "beta"), [(0, 0.453), (5, 0.367), (80, 0.236)])

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lib.fits.points import public_tables
-from scaling_lib.pages.judging import claims, ledger, quantities
+from scaling_lib.pages.judging import captions, claims, ledger, quantities
 from scaling_lib.pages.judging import exact_quantities as _known
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from tests.pages.planted import power_law_runs, surface_runs
@@ -154,10 +153,11 @@ def test_rules_on_results_fail_when_the_result_is_two_margins_off():
 
 
 def test_rules_on_captions_fail_on_other_captions(monkeypatch):
-    table = public_tables.published_exponents()
+    table = captions.published_exponents()
     other = table.assign(mse_d_exponential=60 * table["mse_d_power"], mse_n_exponential=2 * table["mse_n_power"])
     other["alpha"] = other["beta"] / 2
-    monkeypatch.setattr(_known, "published_exponents", lambda: other)
+    for module in (captions, _known):
+        monkeypatch.setattr(module, "published_exponents", lambda: other)
     assert _known.captions_beating_fifty().value == 13
     assert _known.captions_beating_five().value == 0
     assert _known.captions_alpha_at_least_beta().value == 0
@@ -184,7 +184,7 @@ def test_the_papers_exponents_need_the_papers_sizes():
 
 def test_runs_outside_the_papers_compute_take_no_part():
     runs = surface_runs("er-1k", scatter=1e-5)
-    inside = runs[runs["C"].between(*quantities.COMPUTE) & (runs["width"] >= quantities.LEAST_WIDTH)]
+    inside = runs[runs["C"].between(*quantities.paper_compute()) & (runs["width"] >= quantities.LEAST_WIDTH)]
     _, measured, _ = row_of("er-1k-k0.alpha", {"er-1k": runs}.get)
     assert len(measured.runs) <= len(inside)
     assert set(measured.runs) <= set(inside["identity"])

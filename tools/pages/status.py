@@ -3,20 +3,17 @@
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
 import nbformat
 import pandas as pd
 
 from scaling_lib import environment
-from scaling_lib.pages.drawing.figures import table_html
-from tools.page_blocks import manifest, raw, run_tables_of
-
-if TYPE_CHECKING:
-    from tools.pages import Book
+from scaling_lib.pages.drawing.numbers import number, percent
+from tools.pages.book import Block, Book, manifest
+from tools.pages.markup import raw, table
 
 
 def minutes(runs: pd.DataFrame) -> float:
@@ -24,27 +21,25 @@ def minutes(runs: pd.DataFrame) -> float:
     return float((runs["wall_seconds"] / runs["ensemble_size"]).sum() / 60)
 
 
-def devices(book: "Book") -> str:
-    found = sorted({device for _, table in run_tables_of(book) for device in table["device"]})
-    if not found:
+def devices(book: Book) -> str:
+    """On what the recorded runs were trained."""
+    names = sorted({device for runs in book.run_tables().values() for device in runs["device"]})
+    if not names:
         return "No runs are recorded in this build."
-    accelerators = [device for device in found if device != "cpu"]
-    if accelerators:
-        return f"Recorded runs were trained on: {', '.join(found)}."
+    if set(names) > {"cpu"} or "cpu" not in names:
+        return f"Recorded runs were trained on: {', '.join(names)}."
     return "Every recorded run was trained on a CPU. **Nothing in this book has ever run on a GPU.**"
 
 
-def table_status(book: "Book") -> str:
+def table_status(book: Book) -> str:
+    """For each recorded table what its provenance says, and the command that makes it."""
     parts = []
     for name, entry in sorted(manifest().items()):
-        table = book.tables(name)
-        if table is None:
+        recorded = book.tables(name)
+        if recorded is None:
             continue
-        made = f"<code>{escape(str(entry['made_by']))}</code>"
-        if "identity" not in table:
-            facts = {"rows": f"{len(table):,}", "made by": made}
-        else:
-            facts = _facts(table) | {"made by": made}
+        facts = _facts(recorded) if "identity" in recorded else {"rows": number(len(recorded))}
+        facts |= {"made by": f"<code>{escape(str(entry['made_by']))}</code>"}
         lines = "".join(f"<dt>{escape(key)}</dt><dd>{value}</dd>" for key, value in facts.items())
         parts.append(f'<section><h3 id="table-{name}">{name}</h3><dl class="facts">{lines}</dl></section>')
     return raw("\n".join(parts)) if parts else "*No tables are recorded in this build.*"
@@ -53,11 +48,11 @@ def table_status(book: "Book") -> str:
 def _facts(runs: pd.DataFrame) -> dict[str, str]:
     """What the provenance columns say, as HTML."""
     versions = sorted({json.dumps(json.loads(text)["versions"]) for text in runs["provenance"]})
-    software = ["; ".join(f"{name} {number}" for name, number in json.loads(each)) for each in versions]
+    software = ["; ".join(f"{name} {release}" for name, release in json.loads(text)) for text in versions]
     diverged = int((runs["status"] != "ok").sum())
     return {
-        "runs": f"{len(runs):,}, of them {diverged:,} diverged",
-        "minutes of training": f"{minutes(runs):.1f}",
+        "runs": f"{number(len(runs))}, of them {number(diverged)} diverged",
+        "minutes of training": number(minutes(runs), decimals=1),
         "device": escape(", ".join(sorted(set(runs["device"])))),
         "trained": " to ".join(dict.fromkeys(stamp[:10] for stamp in (runs["time"].min(), runs["time"].max()))),
         "rules in force": _codes(runs["rules"]),
@@ -70,15 +65,15 @@ def _codes(values: pd.Series) -> str:
     return ", ".join(f"<code>{escape(value)}</code>" for value in sorted(set(values)))
 
 
-def chapter_status(book: "Book") -> str:
+def chapter_status(book: Book) -> str:
     """From the notebooks that this build executed, and the interpreter that executed them."""
-    rows = []
+    lines = []
     for path in book.executed:
         notebook = nbformat.read(path, as_version=4)
         title = next(cell.source for cell in notebook.cells if cell.cell_type == "markdown").splitlines()[0]
         begun = path.parent / "scratch" / path.name  # written just before the execution
         took = f"{path.stat().st_mtime - begun.stat().st_mtime:.0f}" if begun.exists() else ""
-        rows.append(
+        lines.append(
             {
                 "chapter": title.lstrip("# "),
                 "executed (UTC)": time.strftime("%Y-%m-%d %H:%M", time.gmtime(path.stat().st_mtime)),
@@ -86,7 +81,7 @@ def chapter_status(book: "Book") -> str:
                 "seconds": took,
             }
         )
-    return raw(table_html(pd.DataFrame(rows))) if rows else "*No chapter was executed in this build.*"
+    return table(pd.DataFrame(lines)) if lines else "*No chapter was executed in this build.*"
 
 
 def profile_of(notebook: nbformat.NotebookNode) -> str:
@@ -97,7 +92,8 @@ def profile_of(notebook: nbformat.NotebookNode) -> str:
     return environment.profile()
 
 
-def software(book: "Book") -> str:
+def software(book: Book) -> str:
+    """Versions, device and system of this build."""
     named = [f"Python {platform.python_version()}"]
     for name in ("numpy", "scipy", "torch"):
         try:
@@ -108,33 +104,35 @@ def software(book: "Book") -> str:
     return f"{'; '.join(named)}; device: {device}; {platform.system()} on {platform.machine()}."
 
 
-def gpu_speed(book: "Book") -> str:
+def gpu_speed(book: Book) -> str:
     """What benchmarks/gpu.py recorded, if it ever did."""
-    table = book.tables("gpu-speed")
-    if table is None:
+    speeds = book.tables("gpu-speed")
+    if speeds is None:
         return (
             "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `python -m benchmarks.gpu "
             "--record` makes the table that will stand here: tokens per second of an ensemble, beside the eager loop "
             "that one would write and the bound that the bandwidth of the device's memory sets."
         )
+    millions = speeds["tokens_per_second"] / 1e6
     shown = pd.DataFrame(
         {
-            "device": table["device"],
-            "V": table["vocabulary"],
-            "width": table["width"],
-            "precision": table["precision"],
-            "models together": table["members"],
-            "million tokens/s": (table["tokens_per_second"] / 1e6).map("{:.2f}".format),
+            "device": speeds["device"],
+            "V": speeds["vocabulary"],
+            "width": speeds["width"],
+            "precision": speeds["precision"],
+            "models together": speeds["members"],
+            "million tokens/s": [number(speed, decimals=2) for speed in millions],
             "times eager": [
-                f"{row.ratio:.1f} ({row.ratio_least:.1f} to {row.ratio_greatest:.1f})" for row in table.itertuples()
+                "{} ({} to {})".format(*(number(end, decimals=1) for end in ends))
+                for ends in speeds[["ratio", "ratio_least", "ratio_greatest"]].to_numpy()
             ],
-            "share of the memory bound": (100 * table["share"]).map("{:.0f} %".format),
+            "share of the memory bound": [percent(share, decimals=0) for share in speeds["share"]],
         }
     )
-    return raw(table_html(shown))
+    return table(shown)
 
 
-STATUS_BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
+BLOCKS: Mapping[str, Block] = {
     "devices": devices,
     "table_status": table_status,
     "chapter_status": chapter_status,

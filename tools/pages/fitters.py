@@ -1,6 +1,6 @@
 """Tables, figure and sentences of the page on fitters. Each is a function from a `Book` to Markdown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,20 +8,20 @@ import pandas as pd
 
 from benchmarks.fitter_entries import ENTRIES
 from benchmarks.fitters import HELD_OUT, HOW, NAME, RECORDED, scores
-from scaling_lib.pages.drawing.figures import check_described, png, style, table_html
-from tools.page_blocks import details, raw
-from tools.page_numbers import brief
+from scaling_lib.pages.drawing.figures import style
+from scaling_lib.pages.drawing.numbers import number
+from tools.pages.book import Block, Book
+from tools.pages.markup import figure, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from tools.pages import Book
 
 ABSENT = f"*The scores are not recorded in this build: `{HOW}` makes them.*"
 MARKS = "osD^vP*X"
 
 
-def _rows(book: "Book") -> pd.DataFrame | None:
+def _fits(book: Book) -> pd.DataFrame | None:
+    """One line for each entry and table, as `benchmarks.fitters` recorded them."""
     return book.tables(NAME)
 
 
@@ -30,31 +30,31 @@ def _cell(value: float) -> str:
         return "–"
     if np.isinf(value):
         return "failed"
-    return "below 1e-9" if value < 1e-9 else brief(value)
+    return "below 1e-9" if value < 1e-9 else number(value, 2)
 
 
-def _scored(error: str) -> "Callable[[Book], str]":
-    """Entries by tasks."""
+def _scored(error: str) -> Block:
+    """A table of entries by tasks, its cells medians of an error."""
 
-    def block(book: "Book") -> str:
-        rows = _rows(book)
-        if rows is None:
+    def block(book: Book) -> str:
+        fits = _fits(book)
+        if fits is None:
             return ABSENT
-        table = scores(rows)
-        wide = table.pivot(index="entry", columns="task", values=error)
-        wide = wide.reindex(index=table["entry"].unique(), columns=table["task"].unique()).dropna(axis=1, how="all")
-        return raw(table_html(wide.map(_cell).rename_axis(columns=None).reset_index()))
+        scored = scores(fits)
+        wide = scored.pivot(index="entry", columns="task", values=error)
+        wide = wide.reindex(index=scored["entry"].unique(), columns=scored["task"].unique()).dropna(axis=1, how="all")
+        return table(wide.map(_cell).rename_axis(columns=None).reset_index())
 
     return block
 
 
-def tasks(book: "Book") -> str:
+def tasks(book: Book) -> str:
     """The tables to fit."""
-    rows = _rows(book)
-    if rows is None:
+    fits = _fits(book)
+    if fits is None:
         return ABSENT
     lines = []
-    for name, group in rows[rows["task"] != ""].groupby("task", sort=False):
+    for name, group in fits[fits["task"] != ""].groupby("task", sort=False):
         first = group.iloc[0]
         known = "E" if pd.isna(first["noise"]) else "E and exponents"
         law = "L(D)" if first["kind"] == "power-D" else "L(N, D)"
@@ -62,18 +62,18 @@ def tasks(book: "Book") -> str:
         held = HELD_OUT[str(first["kind"])]
         line = {"task": name, "law": law, "tables": tables, "points to fit": points, "held out": held, "known": known}
         lines.append(line)
-    missing = sorted(set(RECORDED) - set(rows["task"]))
+    missing = sorted(set(RECORDED) - set(fits["task"]))
     note = f"\n\nNot recorded when these scores were made: {', '.join(missing)}." if missing else ""
-    return raw(table_html(pd.DataFrame(lines))) + note
+    return table(pd.DataFrame(lines)) + note
 
 
-def entries(book: "Book") -> str:
+def entries(book: Book) -> str:
     """What each minimises, its failures and its time."""
-    rows = _rows(book)
-    if rows is None:
+    fits = _fits(book)
+    if fits is None:
         return ABSENT
     lines = []
-    for name, group in rows.groupby("entry", sort=False):
+    for name, group in fits.groupby("entry", sort=False):
         says = ENTRIES[name].says if name in ENTRIES else "no longer an entry"
         tried = group[group["state"].isin(("ok", "failed"))]
         if tried.empty:
@@ -83,75 +83,74 @@ def entries(book: "Book") -> str:
         time = f"{tried['milliseconds'].median():.0f}"
         package = tried["package"].iloc[0] or "–"
         lines.append({"entry": name, "what it minimises": says, "package": package, "failed": failed, "ms a fit": time})
-    return raw(table_html(pd.DataFrame(lines).fillna("–")))
+    return table(pd.DataFrame(lines).fillna("–"))
 
 
-def floor_found(book: "Book") -> str:
+def floor_found(book: Book) -> str:
     """Where the entries put E on each recorded table, against the exact one."""
-    rows = _rows(book)
-    if rows is None:
+    fits = _fits(book)
+    if fits is None:
         return ABSENT
     said = []
     for name in RECORDED:
-        group = rows[(rows["task"] == name) & (rows["state"] == "ok")]
+        group = fits[(fits["task"] == name) & (fits["state"] == "ok")]
         if group.empty:
             continue
         high, size = int((group["E_error"] > 0).sum()), group["E_error"].abs()
+        missed = group["forecast_error"]
         said.append(
             f"On `{name}`, {high} of {len(group)} entries put E above the exact entropy rate, and none comes closer "
-            f"than {brief(size.min())} nats; the furthest is {brief(size.max())} away. Their forecasts miss by "
-            f"{100 * group['forecast_error'].min():.0f} to {100 * group['forecast_error'].max():.0f} % of the excess."
+            f"than {number(size.min(), 2)} nats; the furthest is {number(size.max(), 2)} away. Their forecasts miss by "
+            f"{number(100 * missed.min(), decimals=0)} to {number(100 * missed.max(), decimals=0)} % of the excess."
         )
     return " ".join(said)
 
 
-def spread(book: "Book") -> str:
+def spread(book: Book) -> str:
     """How much of the error in E is the entry's, and how much the table's."""
-    rows = _rows(book)
-    if rows is None:
+    fits = _fits(book)
+    if fits is None:
         return ABSENT
-    noisy = rows[(rows["noise"] > 0) & (rows["state"] == "ok")]
+    noisy = fits[(fits["noise"] > 0) & (fits["state"] == "ok")]
     size = noisy.assign(size=noisy["E_error"].abs()).pivot_table(index=["task", "copy"], columns="entry", values="size")
     within = size.groupby("task").quantile(0.75) / size.groupby("task").quantile(0.25)
     between = scores(noisy).pivot(index="task", columns="entry", values="E_error")
+    between = between.max(axis=1) / between.min(axis=1)
     return (
         f"In the planted twins with noise, one entry's error in E differs from table to table by a factor of "
-        f"{within.stack().median():.1f} (upper over lower quartile, the median over entries and tasks). From entry to "
-        f"entry, the largest median error over the least is {(between.max(axis=1) / between.min(axis=1)).min():.1f} to "
-        f"{(between.max(axis=1) / between.min(axis=1)).max():.1f}, by task."
+        f"{number(within.stack().median(), decimals=1)} (upper over lower quartile, the median over entries and "
+        f"tasks). From entry to entry, the largest median error over the least is {number(between.min(), decimals=1)} "
+        f"to {number(between.max(), decimals=1)}, by task."
     )
 
 
-def figure(book: "Book") -> str:
-    """Median error in E, by task and entry."""
-    rows = _rows(book)
-    if rows is None:
+def errors_in_floor(book: Book) -> str:
+    """A figure: median error in E, by task and entry."""
+    fits = _fits(book)
+    if fits is None:
         return ABSENT
-    table = scores(rows[~(rows["noise"] == 0)])
-    name = "fig-fitters-e"
+    scored = scores(fits[~(fits["noise"] == 0)])
+    finite = scored.replace(np.inf, np.nan)
     caption = (
         "Error in E, the median over the tables of a task, one mark for each entry. Where marks lie on top of each "
         "other the data decide, not the fitter. Twins without noise are left out; a median that is a failure has none."
     )
     alt = (
-        f"Dot plot of {table['task'].nunique()} tasks, one line each, with marks of {table['entry'].nunique()} entries "
-        f"on a logarithmic axis of the error in E, from {brief(table['E_error'].min())} to "
-        f"{brief(table['E_error'].replace(np.inf, np.nan).max())} nats."
+        f"Dot plot of {scored['task'].nunique()} tasks, one line each, with marks of {scored['entry'].nunique()} "
+        f"entries on a logarithmic axis of the error in E, from {number(scored['E_error'].min(), 2)} to "
+        f"{number(finite['E_error'].max(), 2)} nats."
     )
-    check_described(caption, alt)
-    (book.pictures / f"{name}.png").write_bytes(png(_drawn(table)))
-    shown = table[["entry", "task", "tables", "failed", "E_error"]].replace(np.inf, np.nan)
-    head = f":::{{figure}} {book.pictures.name}/{name}.png\n:name: {name}\n:alt: {alt}\n:class: dark-light"
-    return f"{head}\n\n{caption}\n:::\n\n{details(name, shown, [])}"
+    data = finite[["entry", "task", "tables", "failed", "E_error"]]
+    return figure(book, _drawn(scored), name="fig-fitters-e", caption=caption, alt=alt, data=data, runs=[])
 
 
-def _drawn(table: pd.DataFrame) -> "Figure":
+def _drawn(scored: pd.DataFrame) -> "Figure":
     import matplotlib.pyplot as plt
 
-    names = list(table["task"].unique())[::-1]
+    names = list(scored["task"].unique())[::-1]
     with style():
         drawn, axes = plt.subplots(figsize=(7.5, 0.45 * len(names) + 1.6))
-        for mark, (entry, group) in zip(MARKS, table.groupby("entry", sort=False), strict=False):
+        for mark, (entry, group) in zip(MARKS, scored.groupby("entry", sort=False), strict=False):
             places = [names.index(task) for task in group["task"]]
             axes.plot(group["E_error"].replace(np.inf, np.nan), places, mark, label=entry, alpha=0.75)
         axes.set(xscale="log", xlabel="|E − exact E| (nats)")
@@ -160,7 +159,7 @@ def _drawn(table: pd.DataFrame) -> "Figure":
     return drawn
 
 
-FITTER_BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
+BLOCKS: Mapping[str, Block] = {
     "fitters_tasks": tasks,
     "fitters_entries": entries,
     "fitters_e": _scored("E_error"),
@@ -169,5 +168,5 @@ FITTER_BLOCKS: "Mapping[str, Callable[[Book], str]]" = {
     "fitters_forecast": _scored("forecast_error"),
     "fitters_floor": floor_found,
     "fitters_spread": spread,
-    "fitters_figure": figure,
+    "fitters_figure": errors_in_floor,
 }

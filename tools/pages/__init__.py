@@ -1,0 +1,1 @@
+"""The pages of the book that name results instead of typing them: what fills their fields."""

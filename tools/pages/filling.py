@@ -1,0 +1,162 @@
+"""The pages that name results instead of typing them: templates in book/, filled when `tools.book` stages the book.
+
+A page is a Jinja2 template. It names its results:
+
+    {{ claim("ID").FIELD }}       of a claim of the ledger: published, ours, interval, margin, verdict, power, place,
+                                  and result, which is ours, interval and verdict in one
+    {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
+    {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
+    {{ block("NAME") }}           a paragraph, table or figure: claims.py, runs.py, fitters.py, status.py
+
+and words that depend on a verdict are chosen by it; every verdict has its words, so that none is foreseen:
+
+    {% call by_verdict("ID") %}
+    reproduced: ...
+    differs: ...
+    inconclusive: ...
+    not testable: ...
+    not run: ...
+    {% endcall %}
+
+What a page names and nobody knows stops the build with one sentence that names the page, the line and the field.
+"""
+
+import traceback
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from types import SimpleNamespace
+
+from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
+
+from scaling_lib.errors import InvalidArgument, invalid
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.drawing.prose import plain, texts
+from scaling_lib.pages.judging.claims import Row, evaluate
+from scaling_lib.pages.judging.ledger import VERDICTS
+from scaling_lib.runs.keeping.tables import recorded_or_none
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
+from tools.pages import claims, fitters, runs, status
+from tools.pages.book import Block, Book
+from tools.pages.markup import anchor, listed
+from tools.pages.numbers import NUMBERS
+
+BLOCKS: Mapping[str, Block] = {**claims.BLOCKS, **runs.BLOCKS, **fitters.BLOCKS, **status.BLOCKS}
+
+
+def fill_pages(folder: Path, executed: list[Path]) -> None:
+    """Fill every page in `folder` that has fields, in place; pictures go to its subfolder `drawn`."""
+    templates = [path for path in sorted(folder.glob("*.md")) if is_template(path.read_text(encoding="utf-8"))]
+    if not templates:
+        return
+    rows = evaluate(recorded_or_none)
+    book = Book({row.claim.id: row for row in rows}, recorded_or_none, tuple(executed), folder / "drawn")
+    book.pictures.mkdir()
+    for path in templates:
+        path.write_text(fill(path.read_text(encoding="utf-8"), book, path.name), encoding="utf-8")
+
+
+def is_template(text: str) -> bool:
+    """Whether a page has fields or choices."""
+    return "{{" in text or "{%" in text
+
+
+def fill(text: str, book: Book, page: str) -> str:
+    """`text` with every field and choice filled. Raises InvalidArgument that names the page, the line and the field."""
+    try:
+        return _environment(book).from_string(text).render()
+    except TemplateSyntaxError as error:
+        raise _at(page, text, error.lineno, str(error.message)) from None
+    except (TemplateError, InvalidArgument, TypeError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if isinstance(error, TypeError) and frames[-1].filename != "<template>":  # a fault of ours, not of the page
+            raise
+        lines = [frame.lineno or 1 for frame in frames if frame.filename == "<template>"]
+        raise _at(page, text, lines[-1], str(error)) from None
+
+
+def _at(page: str, text: str, line: int, reason: str) -> InvalidArgument:
+    written = text.splitlines()[line - 1].strip()
+    return InvalidArgument(f"{page}, line {line} ({written!r}): {reason.rstrip('.')}; see tools/pages/filling.py.")
+
+
+def _environment(book: Book) -> Environment:
+    """Jinja2 with the names that a page may use; comments begin with `{##`, since `{#` occurs in Markdown."""
+    environment = Environment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        comment_start_string="{##",
+        comment_end_string="##}",
+        autoescape=False,  # the pages are Markdown; what is HTML is escaped where it is made
+    )
+    environment.globals = {
+        "claim": lambda identifier: _of_claim(_row(identifier, book)),
+        "setting": _setting,
+        "number": lambda name: _known("number", name, NUMBERS)(book),
+        "block": lambda name: _known("block", name, BLOCKS)(book),
+        "by_verdict": lambda identifier, caller: _words(_row(identifier, book), caller()),
+    }
+    return environment
+
+
+def _known(kind: str, name: str, names: Mapping[str, Block]) -> Block:
+    if name not in names:
+        raise invalid(kind, f"one of {sorted(names)}", name, "correct the field")
+    return names[name]
+
+
+def _row(identifier: str, book: Book) -> Row:
+    if identifier not in book.rows:
+        raise invalid("claim", "the id of a claim of the ledger", identifier, "correct the field")
+    return book.rows[identifier]
+
+
+def _of_claim(row: Row) -> SimpleNamespace:
+    """What a page may say of a claim, as HTML."""
+    words = texts(row)
+    verdict = f'<a class="verdict" href="claims.html#{anchor(row.claim.id)}">{words["verdict"]}</a>'
+    interval = "" if words["interval"] == words["ours"] else f"{words['interval']}; "
+    result = verdict if row.measured is None else f"{words['ours']} ({interval}{verdict})"
+    return SimpleNamespace(
+        **{name: escape(text) for name, text in words.items()} | {"verdict": verdict, "result": result}
+    )
+
+
+def _words(row: Row, choices: str) -> str:
+    """Those of `choices` that stand after the verdict of `row`."""
+    words: dict[str, str] = {}
+    verdict = ""
+    for line in choices.splitlines():
+        head, colon, rest = line.partition(": ")
+        if colon and head in VERDICTS:
+            verdict = head
+            words[verdict] = rest
+        elif line.strip() and verdict:
+            words[verdict] += f"\n{line.strip()}"
+        elif line.strip():
+            raise invalid("by_verdict", "lines 'verdict: words'", line, f"see the choice for claim {row.claim.id}")
+    missing = [verdict for verdict in VERDICTS if not words.get(verdict, "").strip()]
+    if missing:
+        raise invalid(f"by_verdict {row.claim.id}", "words for every verdict", missing[0], "write what is missing")
+    return words[row.verdict]
+
+
+def _setting(identifier: str) -> SimpleNamespace:
+    """What a page may say of an experiment's full grid."""
+    if identifier not in EXPERIMENTS:
+        raise invalid("setting", f"an experiment of {sorted(EXPERIMENTS)}", identifier, "correct the field")
+    experiment = EXPERIMENTS[identifier]
+    grid = experiment.grids["full"]
+    values: dict[str, str] = {
+        "widths": listed([number(width) for width in grid.widths]),
+        "tokens": " to ".join(number(tokens) for tokens in sorted({min(grid.tokens), max(grid.tokens)})),
+        "rates": listed([plain(rate) for rate in grid.learning_rates]),
+        "largest_rate": plain(max(grid.learning_rates)),
+        "seeds": str(grid.seeds),
+        "batch": listed([str(batch) for batch in grid.batches]),
+        "epochs": listed([str(epochs) for epochs in grid.epochs]),
+        "depth": str(experiment.depth),
+        "context": str(experiment.context),
+        "walks": number(experiment.evaluation.walks),
+    }
+    return SimpleNamespace(**values | {name: plain(value) for name, value in experiment.parameters.items()})

@@ -1,0 +1,111 @@
+"""Single numbers of the pages: from recorded tables, from what is printed, from the library's defaults.
+
+Each is a function from a `Book` to text; "not recorded" where the table it needs does not ship.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.drawing.prose import plain
+from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
+from scaling_lib.pages.judging.ledger import published_number
+from scaling_lib.pages.judging.quantities import LEAST_WIDTH, PAPER_RATE
+from scaling_lib.runs.keeping.tables import lowest_losses
+from scaling_lib.runs.records import Evaluation, Optimizer
+from tools.pages.book import ABSENT, Block, Book
+
+OPTIMIZER = Optimizer(1.0)
+
+
+def _caption(figure: int, variable: str) -> Block:
+    """MSE of the exponential over that of the power law, from the caption of a figure."""
+    return lambda book: number(caption_ratios(variable)[figure], 2)
+
+
+def _captions(variable: str, which: str) -> Block:
+    """The same over all captions: "min" or "max"."""
+
+    def of_captions(book: Book) -> str:
+        ratios = caption_ratios(variable)
+        return number(getattr(ratios, which)(), 2 if ratios.max() < 100 else 3)
+
+    return of_captions
+
+
+def spread_by(runs: pd.DataFrame, knob: str) -> pd.DataFrame:
+    """At each D: the largest and the smallest of the lowest losses over the values of `knob`, and their ratio."""
+    best = lowest_losses(runs, by=("D", knob)).groupby("D")["excess_loss"].agg(["min", "max"])
+    return best.assign(factor=best["max"] / best["min"])
+
+
+def _factor(name: str, knob: str, which: str) -> Block:
+    """The least or the largest factor of `spread_by` over D."""
+
+    def of_runs(book: Book) -> str:
+        runs = book.tables(name)
+        return ABSENT if runs is None else number(getattr(spread_by(runs, knob)["factor"], which)(), decimals=1)
+
+    return of_runs
+
+
+def _scatter(which: str) -> Block:
+    """Of the excess loss over the seeds of er-100 at one D, per cent of its mean: the least or largest over D."""
+
+    def of_runs(book: Book) -> str:
+        runs = book.tables("er-100")
+        if runs is None:
+            return ABSENT
+        over_seeds = lowest_losses(runs, by=("D", "seed")).groupby("D")["excess_loss"]
+        return number(100 * getattr(over_seeds.std() / over_seeds.mean(), which)(), decimals=0)
+
+    return of_runs
+
+
+def _epoch_gap(book: Book) -> str:
+    """How far the two estimates of alpha by Besiroglu et al. lie apart, in standard errors of one."""
+    apart = abs(published_number("epoch.lad.alpha") - published_number("epoch.huber.alpha"))
+    return number(apart / float(book.rows["epoch.huber.alpha"].claim.spread or 1), 1)
+
+
+NUMBERS: Mapping[str, Block] = {
+    "claims": lambda book: number(len(book.rows)),
+    "judged": lambda book: number(sum(row.claim.judged for row in book.rows.values())),
+    "measured": lambda book: number(sum(row.measured is not None for row in book.rows.values())),
+    "paper.largest_rate": lambda book: plain(PAPER_RATE),
+    "paper.least_width": lambda book: plain(LEAST_WIDTH),
+    "optimizer.beta1": lambda book: plain(OPTIMIZER.beta1),
+    "optimizer.beta2": lambda book: plain(OPTIMIZER.beta2),
+    "optimizer.epsilon": lambda book: plain(OPTIMIZER.epsilon),
+    "optimizer.clip": lambda book: plain(OPTIMIZER.clip),
+    "optimizer.weight_decay": lambda book: plain(OPTIMIZER.weight_decay),
+    "evaluation.walks": lambda book: str(Evaluation().walks),
+    "captions.experiments": lambda book: number(len(published_exponents())),
+    "captions.d.least": _captions("d", "min"),
+    "captions.d.most": _captions("d", "max"),
+    "captions.n.least": _captions("n", "min"),
+    "captions.n.most": _captions("n", "max"),
+    "er-8k.kappa0.d": _caption(1, "d"),
+    "er-8k.kappa0.n": _caption(1, "n"),
+    "er-8k.kappa1.d": _caption(4, "d"),
+    "er-8k.kappa1.n": _caption(4, "n"),
+    "er-50k.kappa0.d": _caption(22, "d"),
+    "er-50k.kappa0.n": _caption(22, "n"),
+    "er-50k.kappa1.d": _caption(23, "d"),
+    "er-50k.kappa1.n": _caption(23, "n"),
+    "ba-8k.n": _caption(21, "n"),
+    "chinchilla.one-over-two": lambda book: number(
+        published_number("chinchilla.2d.mse") / published_number("chinchilla.1d.mse"), decimals=1
+    ),
+    "text-sp-2l.a-plus-b": lambda book: number(
+        published_number("text-sp-2l.a_noemb") + published_number("text-sp-2l.b_noemb"), decimals=2
+    ),
+    "epoch.gap": _epoch_gap,
+    "steps.batch.least": _factor("er-200-batches", "batch", "min"),
+    "steps.batch.most": _factor("er-200-batches", "batch", "max"),
+    "steps.epochs.least": _factor("er-200-epochs", "epochs", "min"),
+    "steps.epochs.most": _factor("er-200-epochs", "epochs", "max"),
+    "fitters.scatter.least": _scatter("min"),
+    "fitters.scatter.most": _scatter("max"),
+}
