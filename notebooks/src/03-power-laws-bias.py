@@ -462,7 +462,7 @@ show(
     "five laws, on a logarithmic axis of held-out error. The exponential lies "
     "to the right in most rows. The order of the other four changes from row "
     "to row; the shifted power law often coincides with the power law.",
-    table=errors[["data", "law", "fitted", "held out"]],
+    table=errors.round(3),
     runs=list(best["identity"]),
 )
 
