@@ -17,8 +17,10 @@ from scaling_lib.environment import single_thread
 from scaling_lib.fits import allocation
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
+from scaling_lib.fits.laws.published import published_law
 from scaling_lib.fits.points.datasets import ChinchillaPoints, chinchilla_points
 from scaling_lib.fits.surfaces import kernel_ridge, neural_regression, resampled_surfaces
+from scaling_lib.fits.uncertainty.early_stops import search_from
 from scaling_lib.fits.uncertainty.intervals import student_mean
 from scaling_lib.fits.uncertainty.resampling import bootstrap
 from scaling_lib.fits.uncertainty.windows import fit_each
@@ -108,7 +110,20 @@ def network(points: ChinchillaPoints) -> Iterator[Result]:
         yield f"network.{name}", float(row["value"]), float(row["low"]), float(row["high"])
 
 
-CHEAP = (refits, one_dimensional, windows, kernel)
+def chapter3(points: ChinchillaPoints) -> Iterator[Result]:
+    """beta when more of the largest losses are left out, and where L-BFGS-B with its defaults stops when it starts at
+    the values of Hoffmann et al."""
+    whole = pd.concat([points.table, _left_out(points)])
+    for dropped in (0, 5, 80):
+        fitted = fit(Chinchilla(), whole.nsmallest(len(whole) - dropped, "loss"))
+        yield exactly(f"window.beta-without-{dropped}", fitted.params["beta"])
+    stopped = search_from(published_law("hoffmann").parameters, points.table)
+    yield exactly("early-stop.above", stopped.above(fit(Chinchilla(), points.table)))
+    for name in ("alpha", "beta"):
+        yield exactly(f"early-stop.{name}", stopped.params[name])
+
+
+CHEAP = (refits, one_dimensional, windows, kernel, chapter3)
 
 
 def results(points: ChinchillaPoints, parts: tuple = (*CHEAP, network)) -> pd.DataFrame:

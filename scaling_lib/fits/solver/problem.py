@@ -23,6 +23,7 @@ _LAD_DELTAS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # Which cells of the grid, in the order of their sums of squares, are polished: at first, and where that ends in doubt.
 _FIRST = np.array([0, 2])
 _PATIENCE = 60  # evaluations for each of many starts; the best is polished further where that was too few
+_LONG_VALLEY = 8000  # evaluations for the best of a law whose valley runs, flat and bent, to the end of a range
 _SECOND = np.array([0, 1, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
 _MANY = np.unique(np.geomspace(1, 320, 40).astype(int)) - 1  # for laws whose valleys branch
 
@@ -169,6 +170,9 @@ class Problem:
             again = self.solve(np.concatenate([solution.theta, starts]), steps=_PATIENCE)
             if not again.converged[np.argmin(again.value)]:
                 again = self.solve(again.theta[np.argsort(again.value)[:4]])
+                if curved and not again.converged[np.argmin(again.value)]:
+                    # Where the search gave up in such a valley, the answer would depend on rounding.
+                    again = self.solve(again.theta[[np.argmin(again.value)]], steps=_LONG_VALLEY)
             order = np.lexsort([~again.converged, again.value])
             # Of ends that are equal to rounding one that converged.
             near = again.value <= again.value[order[0]] * (1 + 1e-9)

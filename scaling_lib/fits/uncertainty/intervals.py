@@ -39,11 +39,16 @@ __all__ = [
     "bias",
     "interval_table",
     "percentile",
+    "placed",
     "profile",
     "stretched",
     "student_mean",
     "wald",
 ]
+
+# A refit to the very same data returns the estimate up to the solver's last steps, up to about 1e-7 standard deviations
+# off: in a wild bootstrap of six points one resample in 64 flips no sign. On which side it falls is rounding.
+TIE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,28 @@ def bias(estimate: float, draws: Float[np.ndarray, " resamples"]) -> Bias:
     return Bias(estimate, shift, error, estimate - shift, bool(abs(shift) > 0.25 * error))
 
 
+def placed(interval: Interval, value: float, *, edge: float = 1e-3) -> str:
+    """Where `value` lies: "inside" the interval, "outside" of it, or "on the edge".
+
+    edge: how near to an end that is, as a share of the interval's width. At an open end nothing is known to be
+    outside, so that what lies at it, or beyond it, is inside. Raises InvalidArgument.
+
+    >>> placed(Interval(1.0, 2.0, 0.95, "wald"), 1.0005)
+    'on the edge'
+    """
+    check_instance("interval", interval, Interval, remedy="make one with profile")
+    value = check_real("value", value)
+    edge = check_real("edge", edge, minimum=0, below=0.5)
+    reach = edge * (interval.high - interval.low)
+    # How far inside of each end; beyond an open end there is no outside.
+    below = np.inf if interval.open_low else value - interval.low
+    above = np.inf if interval.open_high else interval.high - value
+    inside = min(below, above)
+    if abs(inside) <= reach:
+        return "on the edge"
+    return "inside" if inside > 0 else "outside"
+
+
 def percentile(draws: Float[np.ndarray, " resamples"], *, level: float = 0.95) -> Interval:
     """Quantiles of the draws."""
     draws = check_array("draws", draws, dimensions=1, least=2)
@@ -124,13 +151,16 @@ def bca(
     """Bias-corrected and accelerated, the paper's formula (appendix B).
 
     z0 = Phi^-1[(#(t* < t) + #(t* = t) / 2) / R], a = sum d^3 / (6 (sum d^2)^1.5) with d_i = mean - t_(i), t_(i) the
-    estimate without point i; the levels of the quantiles are Phi(z0 + (z0 + z_q) / (1 - a (z0 + z_q))).
+    estimate without point i; the levels of the quantiles are Phi(z0 + (z0 + z_q) / (1 - a (z0 + z_q))). Draws within
+    `TIE` standard deviations of the estimate count as equal to it.
     """
     estimate = check_real("estimate", estimate)
     draws = check_array("draws", draws, dimensions=1, least=2)
     left_out = check_array("jackknife", jackknife, dimensions=1, least=2)
     level = check_real("level", level, above=0, below=1)
-    share = (np.count_nonzero(draws < estimate) + 0.5 * np.count_nonzero(draws == estimate)) / len(draws)
+    tie = TIE * draws.std()
+    equal = np.abs(draws - estimate) <= tie
+    share = (np.count_nonzero((draws < estimate) & ~equal) + 0.5 * np.count_nonzero(equal)) / len(draws)
     # All draws on one side would put z0 at infinity; half a draw is the most that R draws can tell.
     z0 = float(stats.norm.ppf(np.clip(share, 0.5 / len(draws), 1 - 0.5 / len(draws))))
     d = left_out.mean() - left_out

@@ -15,6 +15,7 @@ from scaling_lib.fits.uncertainty.intervals import (
     bias,
     interval_table,
     percentile,
+    placed,
     profile,
     stretched,
     student_mean,
@@ -57,9 +58,51 @@ def test_bca_is_scipys():
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-3)
 
 
+@pytest.mark.parametrize("rounding", [-1e-12, 0.0, 1e-12])
+def test_bca_counts_refits_that_equal_the_estimate_up_to_rounding_as_ties(rounding):
+    """A wild bootstrap of six points returns the estimate in one resample of 64; its last digit must decide nothing."""
+    draws = np.random.default_rng(0).standard_normal(200)
+    draws[:40] = rounding
+    exact = np.r_[np.zeros(40), draws[40:]]
+    left_out = np.linspace(-1, 1, 9)
+    ours, wanted = bca(0.0, draws, left_out), bca(0.0, exact, left_out)
+    assert (ours.low, ours.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    moved = bca(0.0, np.r_[np.full(40, -0.01), draws[40:]], left_out)
+    assert abs(moved.low - wanted.low) > 0.01
+
+
 def test_bca_survives_draws_on_one_side():
     one_sided = bca(0.0, np.linspace(1, 2, 100), np.r_[np.zeros(8), 5.0])
     assert 1 <= one_sided.low <= one_sided.high <= 2
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (1.5, "inside"),
+        (0.9, "outside"),
+        (2.1, "outside"),
+        (1.0, "on the edge"),
+        (1.0 - 5e-4, "on the edge"),
+        (1.0 + 5e-4, "on the edge"),
+        (2.0 + 5e-4, "on the edge"),
+        (1.0 + 2e-3, "inside"),
+        (1.0 - 2e-3, "outside"),
+    ],
+)
+def test_a_value_near_an_end_is_on_the_edge(value, place):
+    assert placed(Interval(1.0, 2.0, 0.95, "wald"), value) == place
+
+
+def test_beyond_an_open_end_there_is_no_outside():
+    interval = Interval(0.0, 2.0, 0.95, "profile", open_low=True)
+    assert [placed(interval, value) for value in (-1.0, 0.0, 1e-300, 2.0, 3.0)] == [
+        "inside",
+        "inside",
+        "inside",
+        "on the edge",
+        "outside",
+    ]
 
 
 def test_stretching_is_by_students_quantile():

@@ -1,0 +1,39 @@
+"""Marks over the axes of a live panel: they stand where the scales put them."""
+
+import numpy as np
+import pytest
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.pages.drawing.live import plot_axes
+from scaling_lib.pages.drawing.moving import level_mark, moving_dots, moving_line
+
+AXES = plot_axes({0: "0", 1: "1"}, {0: "0", 2: "2"}, "x", "y")
+HEIGHTS = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]])  # three positions of the slider, two points
+
+
+def test_a_dot_has_one_height_for_each_position():
+    first, second = moving_dots(AXES, np.array([0.0, 1.0]), HEIGHTS)
+    assert (first.attributes["cx"], second.attributes["cx"]) == (50.0, 300.0)
+    assert first.attributes["cy"] == [265.0, 155.0, 45.0]
+    assert second.attributes["cy"] == [155.0, 45.0, 265.0]
+
+
+def test_a_line_runs_from_one_end_to_the_other():
+    line = moving_line(AXES, np.array([0.0, 1.0]), HEIGHTS)
+    assert (line.attributes["x1"], line.attributes["x2"]) == (50.0, 300.0)
+    assert line.attributes["y1"] == [265.0, 155.0, 45.0]
+    assert line.attributes["y2"] == [155.0, 45.0, 265.0]
+    assert line.drawn(1).startswith('<line x1="50" x2="300" stroke="#D55E00" stroke-width="2" y1="155" y2="45"')
+
+
+def test_a_level_stays():
+    mark = level_mark(AXES, np.array([0.0, 1.0]), 1.0)
+    assert mark.moving == {}
+    assert mark.attributes["d"] == "M50 155.0H300"
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InvalidArgument, match="y must have"):
+        moving_dots(AXES, np.array([0.0]), HEIGHTS)
+    with pytest.raises(InvalidArgument, match="colour must be one of"):
+        moving_line(AXES, np.array([0.0, 1.0]), HEIGHTS, colour="pink")
