@@ -246,7 +246,7 @@ def test_the_installed_wheel_works(installed_wheel, tmp_path):
     command = [installed_wheel / "bin/scaling-lab", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=clean)
     assert done.returncode == 0, done.stderr
-    for verb in ("chain", "train", "fit", "claims"):
+    for verb in ("chain", "sweep", "fit", "claims"):
         assert verb in done.stdout
 
 

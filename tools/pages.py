@@ -22,6 +22,7 @@ and words that depend on a verdict are chosen by it; every verdict has its words
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -151,18 +152,19 @@ def _setting(name: str) -> str:
     if identifier not in EXPERIMENTS:
         raise invalid("setting", f"an experiment of {sorted(EXPERIMENTS)}", identifier, "correct the field")
     experiment = EXPERIMENTS[identifier]
-    grid = experiment.grids["full"]
+    grid = partial(experiment.values, "full")
+    tokens, rates = grid("schedule.tokens"), grid("optimizer.learning_rate")
     values: dict[str, str] = {
-        "widths": listed([f"{width:,}" for width in grid.widths]),
-        "tokens": " to ".join(f"{tokens:,}" for tokens in sorted({min(grid.tokens), max(grid.tokens)})),
-        "rates": listed([f"{rate:g}" for rate in grid.learning_rates]),
-        "largest_rate": f"{max(grid.learning_rates):g}",
-        "seeds": f"{grid.seeds}",
-        "batch": listed([f"{batch}" for batch in grid.batches]),
-        "epochs": listed([f"{epochs}" for epochs in grid.epochs]),
-        "depth": f"{experiment.depth}",
-        "context": f"{experiment.context}",
-        "walks": f"{experiment.evaluation.walks:,}",
+        "widths": listed([f"{width:,}" for width in grid("architecture.width")]),
+        "tokens": " to ".join(f"{D:,}" for D in sorted({min(tokens), max(tokens)})),
+        "rates": listed([f"{rate:g}" for rate in rates]),
+        "largest_rate": f"{max(rates):g}",
+        "seeds": f"{len(grid('seed'))}",
+        "batch": listed([f"{batch}" for batch in grid("schedule.batch")]),
+        "epochs": listed([f"{epochs}" for epochs in grid("schedule.epochs")]),
+        "depth": listed([f"{depth}" for depth in grid("architecture.depth")]),
+        "context": listed([f"{context}" for context in grid("architecture.context")]),
+        "walks": listed([f"{walks:,}" for walks in grid("evaluation.walks")]),
     } | {key: f"{value:,}" if isinstance(value, int) else f"{value:g}" for key, value in experiment.parameters.items()}
     if field not in values:
         raise invalid("setting", f"one of {sorted(values)}", field, f"correct the field of experiment {identifier}")

@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 from scaling_lib.errors import MissingDependency, check_choice, check_integer, check_real, check_text, invalid
-from scaling_lib.runs.sweeping.sweeps import DEVICES, Engine, Ensemble, Finished, train_one
+from scaling_lib.models.devices import DEVICES
+from scaling_lib.runs.sweeping.sweeps import Engine, Ensemble, Finished, train_one
 
 __all__ = ["ray_engine"]
 

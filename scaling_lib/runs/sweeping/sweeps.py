@@ -31,36 +31,22 @@ from scaling_lib.errors import (
     check_sequence,
     invalid,
 )
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
-from scaling_lib.runs.records import (
-    Evaluation,
-    Optimizer,
-    Provenance,
-    RunConfiguration,
-    RunRecord,
-    RunResult,
-    Schedule,
-)
-from scaling_lib.runs.sweeping.experiments import chain_of, source_of
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
+from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations
 
 __all__ = [
-    "Calibration",
     "SweepReport",
     "at_the_edge",
-    "calibrate",
     "ensembles_of",
-    "expected_seconds",
     "shard_of",
     "sweep",
     "widened",
     "widened_so_far",
 ]
 
-DEVICES = ("cpu", "cuda")
-_STACKED = 16  # models together in a calibration on a GPU: about what a point L(N, D) has
 _TICK = 0.5  # seconds between two looks at how far the workers are
 
 Ensemble = list[RunConfiguration]
@@ -90,7 +76,7 @@ class SweepReport:
 def ensembles_of(configurations: Sequence[RunConfiguration]) -> list[Ensemble]:
     """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met."""
     groups: dict[RunConfiguration, Ensemble] = {}
-    for configuration in _checked(configurations, minimum=0):
+    for configuration in check_configurations(configurations, minimum=0):
         optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
         groups.setdefault(replace(configuration, optimizer=optimizer, seed=0), []).append(configuration)
     return list(groups.values())
@@ -111,89 +97,6 @@ def shard_of(configurations: Sequence[RunConfiguration], index: int, count: int)
     return shards[index - 1]
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """How fast this machine trains, on one device or in one process: a token of a model of N parameters takes
-    per_token + per_parameter * N seconds."""
-
-    per_token: float
-    per_parameter: float
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        check_real("per_token", self.per_token, minimum=0)
-        check_real("per_parameter", self.per_parameter, minimum=0)
-        check_choice("device", self.device, DEVICES)
-
-    def seconds(self, work: Sequence[tuple[int, int]]) -> float:
-        """How long runs of (N, tokens read) take one after the other. Good to a factor of about 2."""
-        pairs = check_sequence("work", work, tuple, remedy="take it from Experiment.work", minimum=0)
-        return sum(tokens * (self.per_token + self.per_parameter * N) for N, tokens in pairs)
-
-
-def calibrate(device: str = "cpu", *, steps: int = 12) -> Calibration:
-    """Train two small models for a few seconds and take the time: width 32 on 500 nodes, width 64 on 4000."""
-    check_choice("device", device, DEVICES)
-    check_integer("steps", steps, minimum=2)
-    probes = []
-    for nodes, width in ((500, 32), (4000, 64)):
-        source, chain = source_of("erdos_renyi", {"nodes": nodes, "edges": 5 * nodes})
-        shape = Architecture(chain.nodes, width)
-        one = RunConfiguration(source, shape, Parametrization(), Optimizer(0.1), Schedule(20 * shape.context, batch=20))
-        probes.append((shape.parameters, _seconds_per_token(one, device, steps)))
-    (small, fast), (large, slow) = probes
-    per_parameter = max(slow - fast, 0.0) / (large - small)
-    return Calibration(max(fast - per_parameter * small, 0.0), per_parameter, device)
-
-
-def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
-    """Of one model. On a GPU as one of `_STACKED`, and from the difference between two lengths: the capture of a graph
-    is paid once a group."""
-    from scaling_lib.runs.training.ensembles import train_ensemble
-
-    chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED
-
-    def seconds(count: int) -> float:
-        probe = replace(
-            configuration,
-            schedule=Schedule(count * configuration.tokens_per_step, batch=configuration.schedule.batch),
-            evaluation=Evaluation(walks=2, curve_points=1),
-        )
-        start = time.monotonic()
-        group = [replace(probe, seed=seed) for seed in range(members)]
-        train_ensemble(chain, group, device=device, members_at_once=members)
-        return time.monotonic() - start
-
-    seconds(steps)  # the first call pays for imports and allocations
-    taken = seconds(steps)
-    if device == "cpu":
-        return taken / (steps * configuration.tokens_per_step)
-    more = 20 * steps
-    return max(seconds(steps + more) - taken, 1e-9) / (more * configuration.tokens_per_step * members)
-
-
-def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str = "cpu", steps: int = 12) -> float:
-    """How long training `configurations` one after the other takes on this machine, from a few measured steps.
-
-    The largest and the smallest shape are timed for `steps` optimiser steps each; the others lie between them in
-    proportion to their parameters. Good to a factor of about 1.5.
-    """
-    wanted = _checked(configurations)
-    check_integer("steps", steps, minimum=2)
-    check_choice("device", device, DEVICES)
-    by_size = sorted(wanted, key=lambda c: c.architecture.parameters)
-    per_token: dict[int, float] = {}
-    for configuration in (by_size[0], by_size[-1]):
-        if configuration.architecture.parameters not in per_token:
-            per_token[configuration.architecture.parameters] = _seconds_per_token(configuration, device, steps)
-    small, large = min(per_token), max(per_token)
-    slope = (per_token[large] - per_token[small]) / max(large - small, 1)
-    return sum(
-        c.schedule.tokens * c.schedule.epochs * max(per_token[small] + slope * (c.architecture.parameters - small), 0.0)
-        for c in wanted
-    )
-
-
 def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
     """The points L(N, D) whose best learning rate is the least or the greatest that was tried: their minimum may lie
     outside. Columns width, D, batch, epochs, learning_rate, edge ("lowest" or "highest"); one row a point."""
@@ -211,7 +114,7 @@ def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> l
 
     configurations: the grid, with what earlier widenings added to it; runs: its table.
     """
-    wanted = _checked(configurations)
+    wanted = check_configurations(configurations)
     edges = {(int(row.width), int(row.D), int(row.batch), int(row.epochs)): row.edge
              for row in at_the_edge(runs).itertuples()}  # fmt: skip
     added = []
@@ -231,7 +134,7 @@ def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> l
 
 def widened_so_far(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
     """The grid with everything that `widened` added to it, step by step, as far as `runs` holds it."""
-    known = list(_checked(configurations))
+    known = list(check_configurations(configurations))
     check_runs("runs", runs, ("identity",))
     there = set(runs["identity"])
     while there >= {each.identity for each in known}:
@@ -263,7 +166,7 @@ def sweep(
     processes here (`runs.cluster.ray_engine`). rules: hash of the claim rules in force, recorded with every run.
     progress: a tqdm bar over optimiser steps.
     """
-    wanted = _checked(configurations)
+    wanted = check_configurations(configurations)
     check_instance("store", store, Store, remedy="open it with Store(path)")
     check_choice("device", device, DEVICES)
     cores = os.cpu_count() or 1
@@ -411,8 +314,3 @@ def _count(steps: int) -> None:
 def _cost(ensemble: Ensemble) -> float:
     """FLOPs of an ensemble, up to a factor."""
     return sum(float(c.architecture.parameters) * c.schedule.tokens * c.schedule.epochs for c in ensemble)
-
-
-def _checked(configurations: Sequence[RunConfiguration], minimum: int = 1) -> tuple[RunConfiguration, ...]:
-    remedy = "take them from Experiment.configurations"
-    return check_sequence("configurations", configurations, RunConfiguration, remedy=remedy, minimum=minimum)
