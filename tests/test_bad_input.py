@@ -60,6 +60,8 @@ def public_callables(module):
         if callable(thing) and getattr(thing, "__module__", None) == module.__name__:
             if inspect.isclass(thing) and (issubclass(thing, Exception) or not _parameters(thing)):
                 continue
+            if getattr(thing, "_is_protocol", False):  # nobody calls a Protocol
+                continue
             if _parameters(thing):
                 yield thing
 
