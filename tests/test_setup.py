@@ -31,6 +31,7 @@ EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 FLOORS = ["errors", "data", "models", "runs", "fits", "pages", "environment", "session", "cli"]
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
 NEEDS_TORCH = {
+    "models/trainable.py",
     "models/transformer.py",
     "models/wrapped.py",
     "runs/keeping/checkpoints.py",

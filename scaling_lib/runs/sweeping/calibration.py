@@ -18,8 +18,10 @@ _STACKED = 16  # models together in a calibration on a GPU: about what a point L
 
 @dataclass(frozen=True)
 class Calibration:
-    """How fast this machine trains, on one device or in one process: a token of a model of N parameters takes
-    per_token + per_parameter * N seconds."""
+    """How fast this machine trains, on one device or in one process.
+
+    One training token of a model of N parameters takes per_token + per_parameter * N seconds.
+    """
 
     per_token: float
     per_parameter: float
@@ -41,13 +43,13 @@ class Calibration:
         runs = check_configurations(configurations, minimum=0)
         read = [run.schedule.tokens * run.schedule.epochs for run in runs]
         speeds = [self.per_token + self.per_parameter * run.architecture.parameters for run in runs]
-        return sum(tokens * each for tokens, each in zip(read, speeds, strict=True))
+        return sum(tokens * seconds for tokens, seconds in zip(read, speeds, strict=True))
 
 
 def calibrate(
     device: str = "cpu", *, steps: int = 12, configurations: Sequence[RunConfiguration] | None = None
 ) -> Calibration:
-    """Train the smallest and the largest of some models for `steps` optimiser steps each, and take the time.
+    """The `Calibration` of this machine: the smallest and the largest of some models are trained for `steps` steps.
 
     configurations: what is to be trained; its times come out good to a factor of about 1.5. None stands for width 32 on
     500 nodes and width 64 on 4,000, from which the times of others come out good to a factor of about 2.
@@ -73,8 +75,11 @@ def _probes() -> tuple[RunConfiguration, ...]:
 
 
 def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
-    """Of one model. On a GPU as one of `_STACKED`, and from the difference between two lengths: the capture of a graph
-    is paid once a group."""
+    """Seconds that a token of this model takes.
+
+    On a GPU it is one of `_STACKED` models, and the time is the difference between a long and a short training, which
+    leaves out what a group pays once: the capture of its CUDA graph.
+    """
     from scaling_lib.runs.training.ensembles import train_ensemble
 
     chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED

@@ -2,7 +2,7 @@
 
 Nothing but the process that called `sweep` writes the store; a task holds an ensemble, trains it as a worker here would
 and gives back its results. Machines that share nothing need no Ray: shards and `scaling-lab runs merge` do
-(`runs.sweeps.shard_of`).
+(`runs.sweeping.sweeps.shard_of`).
 """
 
 import time

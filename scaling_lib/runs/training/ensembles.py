@@ -400,7 +400,7 @@ def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
             "configurations",
             "alike but for seed, learning_rate and weight_decay",
             f"{len(alike)} kinds",
-            "train each kind as an ensemble of its own (runs.sweeps.ensembles_of)",
+            "train each kind as an ensemble of its own (runs.sweeping.sweeps.ensembles_of)",
         )
     return runs
 

@@ -3,7 +3,8 @@
 A step is losses, gradients, update. On a CPU it is called as it stands. On a CUDA device a model this small spends its
 time on the launching of some 300 kernels, not in them: so after a few steps the whole of the next one is captured as a
 CUDA graph, and from then on replayed, one launch a step. The graph reads its tokens from one buffer and leaves its
-losses in another; nothing in a step is a number of the host's (see `runs.optimizers`), so a replay is the step.
+losses in another; nothing in a step is a number of the host's (see `runs.training.optimizers`), so a replay is the
+step.
 
 Precision is that of the matrix products of the training step. Weights, both moments, norms, softmax, losses and the
 whole of the evaluation are float32 throughout.
