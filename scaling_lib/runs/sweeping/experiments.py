@@ -84,7 +84,7 @@ class Experiment:
         object.__setattr__(self, "axes", checked)
 
     def _checked_axes(self, profile: str) -> Axes:
-        """The axes of one profile with plain values; every value is tried once, with the first one of other axes."""
+        """The axes of one profile, with plain values."""
         where = f"axes[{profile!r}]"
         axes = check_mapping(where, self.axes[profile], remedy="pass a dict from a field of a run to its values")
         known = _fields_of(self.template)
@@ -98,16 +98,9 @@ class Experiment:
             field: tuple(value.item() if isinstance(value, np.generic) else value for value in values)
             for field, values in axes.items()
         }
-        first = {field: values[0] for field, values in plain.items()}
-        for field, values in plain.items():
-            for value in values:
-                try:
-                    parts = _parts(self.template, first | {field: value})
-                    if "." not in field:
-                        replace(self.template, **{field: parts[field]})
-                except InvalidArgument as error:
-                    wanted, remedy = "of values that the field takes", str(error).rstrip(".")
-                    raise invalid(f"{where}[{field!r}]", wanted, value, remedy) from None
+        if refused := _refused_value(self.template, plain):
+            field, value, reason = refused
+            raise invalid(f"{where}[{field!r}]", "of values that the field takes", value, reason)
         return plain
 
     @property
@@ -192,6 +185,39 @@ def _parts(template: RunConfiguration, values: Mapping[str, Any]) -> dict[str, A
             change = {"heads": None} | change
         parts[part] = replace(before, **change)
     return parts
+
+
+def _refused_value(template: RunConfiguration, axes: Axes) -> tuple[str, Any, str] | None:
+    """The axis and its value that no run can have, and why; None where there is none.
+
+    Every value is tried once, together with the first values of the other axes, which it may need.
+    """
+
+    def reason(values: Mapping[str, Any]) -> str:
+        try:
+            for field, value in values.items():
+                before = getattr(template, field, None)
+                if is_dataclass(before):
+                    check_instance(field, value, type(before), remedy=f"build it with {type(before).__name__}(...)")
+                elif "." not in field:
+                    replace(template, **{field: value})
+            _parts(template, values)
+        except InvalidArgument as error:
+            return str(error).rstrip(".")
+        return ""
+
+    first = {field: values[0] for field, values in axes.items()}
+    if why := reason(first):
+        # The axis without which the others would do; where several are wrong, the first that is wrong by itself.
+        others = {field: {name: value for name, value in first.items() if name != field} for field in first}
+        guilty = [field for field in first if not reason(others[field])]
+        field = (guilty or [field for field in first if reason({field: first[field]})] or list(first))[0]
+        return field, first[field], reason({field: first[field]}) or why
+    for field, values in axes.items():
+        for value in values[1:]:
+            if why := reason(first | {field: value}):
+                return field, value, why
+    return None
 
 
 def _recipe_change(source: Source, change: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def test_whole_parts_and_their_fields_can_be_axes():
     assert len(set(runs)) == 8
     assert {run.parametrization for run in runs} == set(kinds)
     shapes = (TINY.template.architecture, replace(TINY.template.architecture, depth=3))
+    longer = replace(TINY.template.architecture, context=25)
+    assert varied(architecture=(longer,)).configurations("smoke")[0].schedule.tokens == 100  # a whole batch
+    assert varied(architecture__width=(20,), architecture__heads=(2, 5)).configurations("smoke")  # valid together only
     (first, *_, last) = varied(architecture=shapes, architecture__width=(8, 16)).configurations("smoke")
     assert (first.architecture.depth, last.architecture.depth, last.architecture.width) == (2, 3, 16)
 
@@ -93,6 +96,9 @@ def test_values_are_those_of_the_axis_or_of_the_template():
         ({"optimizer.learning_rate": (0.0,)}, r"\['optimizer.learning_rate'\] must be .* got 0.0: learning_rate"),
         ({"seed": (0, 1.5)}, r"\['seed'\] must be of values that the field takes, got 1.5: seed must be an integer"),
         ({"parametrization": ("sp",)}, r"\['parametrization'\] must be .*, got 'sp': parametrization must be"),
+        ({"seed": (0,), "architecture.width": ("8",), "schedule.epochs": (1,)}, r"'architecture.width'\] must .* '8'"),
+        ({"architecture.width": ("8",), "schedule.epochs": (0,)}, r"\['architecture.width'\] must .* '8': width must"),
+        ({"schedule": (1,), "architecture": (2,)}, r"\['schedule'\] must be .* 1: schedule must be a Schedule"),
         ({"source": ("er",)}, r"\['source'\] must be .*, got 'er': source must be"),
     ],
 )
