@@ -101,7 +101,9 @@ def recorded_tasks() -> Iterator[Task]:
 def design(kind: str) -> pd.DataFrame:
     """N and D of the recorded grid that the planted twins share, recorded or not."""
     name = next(name for name, law in RECORDED.items() if law == kind)
-    return pd.DataFrame(experiment(name).work("full"), columns=["N", "D"]).drop_duplicates(ignore_index=True)
+    grid = experiment(name).configurations("full")
+    points = [(run.architecture.parameters, run.schedule.tokens * run.schedule.epochs) for run in grid]
+    return pd.DataFrame(points, columns=["N", "D"]).drop_duplicates(ignore_index=True)
 
 
 def planted(kind: str, noise: float, copy: int) -> Task:

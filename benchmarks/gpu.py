@@ -32,13 +32,12 @@ from benchmarks.training import OPTIMIZER, PlainDecoder, plain_steps
 from scaling_lib.data.markov import Chain
 from scaling_lib.errors import ScalingLabError, invalid
 from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.devices import check_device
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.models.transformer import check_device
 from scaling_lib.runs.keeping.tables import record_result
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration, Schedule
 from scaling_lib.runs.sweeping.experiments import source_of
-from scaling_lib.runs.training.ensembles import _free_memory as free_memory
-from scaling_lib.runs.training.ensembles import batches, initial_model, members_in_memory
+from scaling_lib.runs.training.ensembles import batches, default_members, initial_model
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.training.steps import TrainingStep, check_precision, matrix_products
 
@@ -124,7 +123,7 @@ def measure(
     architecture = Architecture(V, n)
     long = Schedule(10**6 * BATCH * architecture.context, batch=BATCH)
     one = RunConfiguration(source, architecture, Parametrization("sp"), OPTIMIZER, long, precision=precision)
-    K = 2 if device.type == "cpu" else min(MOST_MEMBERS, members_in_memory(one, free_memory(device)))
+    K = 2 if device.type == "cpu" else min(MOST_MEMBERS, default_members(one, device))
     group = [replace(one, seed=seed) for seed in range(K)]
     jobs = {"ours": ours(chain, group, device), "eager": eager(architecture, precision, device, 10**6)}
     steps = {}

@@ -27,38 +27,38 @@ import torch
 
 from benchmarks.training import measure
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, Experiment, Grid
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, Experiment
 from scaling_lib.runs.sweeping.sweeps import sweep
 
 WORKLOAD = Experiment(
     name="workload",
     question="Is a second worker worth a second core?",
-    ensemble="erdos_renyi",
-    parameters={"nodes": 200, "edges": 1000},
-    grids={"smoke": Grid((32, 48, 64, 96), (60_000,), (0.5, 1.0), seeds=2)},
+    template=EXPERIMENTS["er-200"].template,
+    axes={
+        "smoke": {
+            "schedule.tokens": (60_000,),
+            "architecture.width": (32, 48, 64, 96),
+            "optimizer.learning_rate": (0.5, 1.0),
+            "seed": (0, 1),
+        }
+    },
 )
 
 
 def models_per_hour(name: str, profile: str, rounds: int, speeds: dict[tuple[int, int, int], dict]) -> dict[str, float]:
     """Of the whole grid, from the steps per second of each of its shapes; `speeds` keeps what was measured."""
-    asked = EXPERIMENTS[name]
-    grid, nodes = asked.grids[profile], int(asked.parameters["nodes"])
-    models, seconds = 0, {"ours": 0.0, "plain": 0.0}
-    for width in grid.widths:
-        for batch in grid.batches:
-            shape = (nodes, width, batch)
-            if shape not in speeds:
-                speeds[shape] = measure(nodes, width, rounds, batch, gpt2=False)["steps_per_s"]
-            for tokens in grid.tokens:
-                for epochs in grid.epochs:
-                    runs = len(grid.learning_rates) * grid.seeds
-                    models += runs
-                    for who in seconds:
-                        seconds[who] += runs * epochs * tokens / (batch * asked.context) / speeds[shape][who]
+    runs = EXPERIMENTS[name].configurations(profile)
+    seconds = {"ours": 0.0, "plain": 0.0}
+    for run in runs:
+        nodes, width, batch = shape = (run.architecture.vocabulary, run.architecture.width, run.schedule.batch)
+        if shape not in speeds:
+            speeds[shape] = measure(nodes, width, rounds, batch, gpt2=False)["steps_per_s"]
+        for who in seconds:
+            seconds[who] += run.optimizer_steps / speeds[shape][who]
     return {
-        "models": models,
-        "ours": 3600 * models / seconds["ours"],
-        "eager": 3600 * models / seconds["plain"],
+        "models": len(runs),
+        "ours": 3600 * len(runs) / seconds["ours"],
+        "eager": 3600 * len(runs) / seconds["plain"],
         "ratio": seconds["plain"] / seconds["ours"],
     }
 

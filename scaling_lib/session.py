@@ -21,8 +21,9 @@ from scaling_lib.pages.judging.ledger import rules_hash
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import COLUMNS, load_recorded
 from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.sweeping.calibration import calibrate
 from scaling_lib.runs.sweeping.experiments import PROFILES, experiment
-from scaling_lib.runs.sweeping.sweeps import expected_seconds, sweep
+from scaling_lib.runs.sweeping.sweeps import sweep
 
 __all__ = ["Session", "begin"]
 
@@ -69,7 +70,9 @@ class Session:
         """Minutes that `own(name)` will take here, from a measurement of a few seconds; 0 where nothing is missing."""
         missing = self._missing(name)
         self.require_torch()
-        return expected_seconds(missing, device=self.device) / 60 if missing else 0.0
+        if not missing:
+            return 0.0
+        return calibrate(self.device, configurations=missing).seconds(missing) / 60
 
     def own(self, name: str) -> pd.DataFrame:
         """The reader's own runs of experiment `name`: what is missing is trained now, the rest taken from the store.

@@ -1,6 +1,7 @@
 """The command line: every verb, its JSON, and its one-line errors."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from scaling_lib import environment
 from scaling_lib.cli import app
+from scaling_lib.models.accounting import Architecture
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import experiments
 from tests.runs import planted
@@ -32,7 +34,7 @@ def payload(*arguments):
 def test_help_names_the_verbs():
     done = run(app, ["--help"])
     assert done.exit_code == 0
-    for verb in ("chain", "experiments", "train", "sweep", "runs", "fit", "allocate", "claims"):
+    for verb in ("chain", "experiments", "sweep", "runs", "fit", "allocate", "claims"):
         assert verb in done.stdout
 
 
@@ -57,15 +59,15 @@ def test_chain_edges(tmp_path):
     assert known["entropy_rate"] == pytest.approx(0.6931471805599453)
 
 
-def test_train_and_claims_on_the_readers_store(tmp_path, monkeypatch):
+def test_sweep_and_claims_on_the_readers_store(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS | {"tiny": TINY})
     store = tmp_path / "runs.db"
-    first = payload("train", "tiny", "--store", str(store), "--mirror", str(tmp_path / "drive"))
-    assert first["trained"] == len(first["runs"]) == len(TINY.configurations("smoke"))
+    asked = ["sweep", "tiny", "--store", str(store), "--workers", "1"]
+    assert payload(*asked, "--mirror", str(tmp_path / "drive"))["trained"] == len(TINY.configurations("smoke"))
     assert (tmp_path / "drive" / "runs.db").is_file()
-    again = payload("train", "tiny", "--store", str(store))
-    assert again["trained"] == 0
-    assert again["runs"] == first["runs"]
+    first = payload("runs", "list", str(store))
+    assert payload(*asked)["trained"] == 0
+    assert payload("runs", "list", str(store)) == first
     rows = payload("claims", "--store", str(store))["claims"]
     ours = [row for row in rows if row["id"] in ("counting.rate", "walks.counting_rate", "er-1k-k0.alpha")]
     assert [row["verdict"] for row in ours] == ["not run"] * 3  # tiny is no claim's experiment
@@ -80,20 +82,14 @@ def test_experiments_are_listed_with_what_they_cost():
     listed = payload("experiments", "--profile", "smoke")["experiments"]
     assert {row["name"] for row in listed} == set(experiments.EXPERIMENTS)
     for row in listed:
-        grid = experiments.EXPERIMENTS[row["name"]].grids["smoke"]
-        expected = len(grid.widths) * len(grid.tokens) * len(grid.learning_rates) * grid.seeds
-        assert row["runs"] == expected * len(grid.batches) * len(grid.epochs)
+        axes = experiments.EXPERIMENTS[row["name"]].axes["smoke"]
+        assert row["runs"] == math.prod(map(len, axes.values()))
         assert row["minutes"] > 0
         assert row["flops"] > 0
+    (thread,) = (row for row in listed if row["name"] == "er-100")
+    tokens = experiments.EXPERIMENTS["er-100"].axes["smoke"]["schedule.tokens"]
+    assert thread["flops"] == 6.0 * Architecture(100, 64).parameters * sum(tokens)
     assert "er-1k-small" in run(app, ["experiments", "--profile", "smoke"], env={"COLUMNS": "200"}).stdout
-
-
-def test_the_work_of_an_experiment_is_that_of_its_configurations():
-    for name in ("er-100", "er-200-epochs", "er-1k-small-sp"):
-        asked = experiments.EXPERIMENTS[name]
-        runs = asked.configurations("smoke")
-        expected = [(c.architecture.parameters, c.schedule.tokens * c.schedule.epochs) for c in runs]
-        assert sorted(asked.work("smoke")) == sorted(expected)
 
 
 def test_a_sweep_in_shards_merged_is_the_whole(tmp_path, tiny):
@@ -316,8 +312,8 @@ def test_claims_of_a_store_that_is_not_there():
         (["chain", "er", "--nodes", "3", "--edges", "99"], "edges"),
         (["chain", "ba", "--nodes", "3", "--m", "9"], "attachments"),
         (["chain", "edges", "nowhere.csv"], "nowhere.csv"),
-        (["train", "er-1"], "er-1"),
-        (["train", "er-100", "--profile", "recorded"], "recorded"),
+        (["sweep", "er-1"], "er-1"),
+        (["sweep", "er-100", "--profile", "recorded"], "recorded"),
     ],
 )
 def test_bad_input_is_one_line_on_standard_error(arguments, named):
@@ -340,6 +336,6 @@ def test_the_installed_command_answers():
 def test_a_locked_store_is_said(tmp_path):
     with Store(tmp_path / "runs.db") as store:
         store.add([planted.record()])
-        done = run(app, ["train", "er-100", "--store", str(tmp_path / "runs.db")])
+        done = run(app, ["sweep", "er-100", "--store", str(tmp_path / "runs.db")])
         assert done.exit_code == 2
         assert "being written by another process" in done.stderr

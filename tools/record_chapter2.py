@@ -2,7 +2,7 @@
 
     python -m tools.record_chapter2 [capacity-floors] [coordinate-check]
 
-About two minutes on one core. The run tables of the chapter are made by `scaling-lab train NAME --profile full`.
+About two minutes on one core. The run tables of the chapter are made by `scaling-lab sweep NAME --profile full`.
 """
 
 import sys

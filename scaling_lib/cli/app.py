@@ -6,7 +6,7 @@ import typer
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
 from scaling_lib.cli.fits import allocate_budget, fit_table
-from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment, train
+from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment
 
 __all__ = ["app"]
 
@@ -19,7 +19,6 @@ app = typer.Typer(
 )
 app.add_typer(chains.app, name="chain", no_args_is_help=True)
 app.command("experiments")(experiment_list)
-app.command("train")(train)
 app.command("sweep")(sweep_experiment)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
 app.command("fit")(fit_table)

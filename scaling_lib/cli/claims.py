@@ -50,11 +50,12 @@ def _from_store(path: Path) -> Tables:
         if name not in experiments.EXPERIMENTS:
             return recorded_or_none(name)
         asked = experiments.experiment(name)
-        recipe = (asked.ensemble, tuple(sorted(asked.parameters.items())), asked.graph_seed)
+        source = asked.template.source
+        recipe = (source.ensemble, source.parameters, source.seed)
         own = frame[[each == recipe for each in made_of]]
-        if own.empty:  # and no graph of two million edges is made in vain
+        if own.empty:
             return own
-        wanted = {c.identity for profile in asked.grids for c in asked.configurations(profile)}
+        wanted = {c.identity for profile in asked.axes for c in asked.configurations(profile)}
         return own[own["identity"].isin(wanted)].reset_index(drop=True)
 
     return table

@@ -1,4 +1,4 @@
-"""The verbs of `scaling-lab` that make and keep runs: experiments, train, sweep, runs."""
+"""The verbs of `scaling-lab` that make and keep runs: experiments, sweep, runs."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from scaling_lib.errors import check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration
-from scaling_lib.runs.sweeping import experiments, sweeps
+from scaling_lib.runs.sweeping import calibration, experiments, sweeps
 from scaling_lib.session import Session
 
-__all__ = ["experiment_list", "runs_app", "sweep_experiment", "train"]
+__all__ = ["experiment_list", "runs_app", "sweep_experiment"]
 
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
@@ -39,18 +39,18 @@ def experiment_list(
         if at_work:
             environment.single_thread()
             typer.echo("Measuring this machine for a few seconds ...", err=True)
-            speed = sweeps.calibrate(at_work)
+            speed = calibration.calibrate(at_work)
         many = 1 if at_work == "cuda" else _workers(workers)
         rows = []
-        for each in experiments.EXPERIMENTS.values():
-            for name in each.grids:
+        for asked in experiments.EXPERIMENTS.values():
+            for name in asked.axes:
                 if profile in ("", name):
-                    work = each.work(name)
-                    seconds = None if speed is None else speed.seconds(work) / many
+                    grid = asked.configurations(name)
+                    seconds = None if speed is None else speed.seconds(grid) / many
+                    flops = (6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
                     rows.append(
-                        {"name": each.name, "profile": name, "runs": len(work)}
-                        | {"flops": float(sum(6.0 * N * tokens for N, tokens in work))}
-                        | {"minutes": None if seconds is None else seconds / 60, "question": each.question}
+                        {"name": asked.name, "profile": name, "runs": len(grid), "flops": float(sum(flops))}
+                        | {"minutes": None if seconds is None else seconds / 60, "question": asked.question}
                     )
         if as_json:
             print(json.dumps({"device": at_work, "workers": many, "experiments": rows}))
@@ -60,25 +60,6 @@ def experiment_list(
         shown["minutes"] = shown["minutes"].map(lambda each: "-" if pd.isna(each) else f"{each:,.1f}")
         where = f"{many} process(es) on the {at_work}" if at_work else "torch is not installed: no minutes"
         print_frame(shown, f"Experiments; minutes with {where}")
-
-
-def train(
-    experiment: Annotated[str, typer.Argument(help="Name of an experiment.")],
-    profile: Annotated[str, typer.Option(help="smoke, colab or full.")] = "smoke",
-    store: Annotated[Path | None, typer.Option(help="SQLite file of runs (default: in SCALING_HOME).")] = None,
-    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each ensemble.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes of one thread each.")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """Train what the store still lacks of an experiment, and show its runs. (`sweep` does it in the large.)"""
-    with one_line_errors():
-        report, frame, _ = _swept(experiment, profile, store, mirror, workers=workers)
-        if as_json:
-            rows = json.loads(frame[_SHOWN].to_json(orient="records"))
-            print(json.dumps({"trained": len(report.trained), "already": report.already, "runs": rows}))
-            return
-        frame["identity"] = frame["identity"].str[:12]
-        print_frame(frame[_SHOWN], f"{experiment}, profile {profile}")
 
 
 def sweep_experiment(
@@ -171,7 +152,8 @@ def _swept(
         while True:
             missing = runs.missing(grid)
             if missing and report is None:
-                minutes = sweeps.expected_seconds(missing, device=reader.device) / 60 / options.get("workers", 1)
+                speed = calibration.calibrate(reader.device, configurations=missing)
+                minutes = speed.seconds(missing) / 60 / options.get("workers", 1)
                 typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
             left = None if time_budget is None else time_budget - (report.seconds if report else 0.0)
             if report is not None and left is not None and left <= 0:

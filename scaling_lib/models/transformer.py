@@ -16,12 +16,13 @@ here, j and j + d/2 in the HuggingFace code; the two differ by a fixed permutati
 The loss never holds the logits of a whole batch: the readout and the cross-entropy are done in chunks of rows small
 enough for the cache, and the gradient is made in the same pass.
 
-Everything that is trained lies in one flat buffer, tensor after tensor, each [K, ...], so that the optimizer is a few
-operations on long vectors; gradients lie in a second buffer of the same layout.
+Everything that is trained lies in one flat buffer (`models.trainable.FlatTensors`), so that the optimizer is a few
+operations on long vectors.
+
+Letters in shapes: K members, B sequences of T tokens each, V tokens in the vocabulary, width n, heads of dimension d.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,11 +30,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from scaling_lib.errors import check_choice, check_flag, check_instance, check_integer, check_sequence, invalid
+from scaling_lib.errors import check_flag, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
+from scaling_lib.models.trainable import FlatTensors
 
-__all__ = ["FlatTensors", "Transformer", "check_device", "linear_cross_entropy"]
+__all__ = ["Transformer", "linear_cross_entropy"]
 
 NORM_EPSILON = 1e-5
 ROTARY_BASE = 10_000.0
@@ -41,43 +43,21 @@ ROTARY_BASE = 10_000.0
 Watch = Callable[[str, Tensor], None]
 
 
-class FlatTensors:
-    """Tensors of shape [K, ...], one after another in one flat buffer, their gradients in a second one.
-
-    shapes: name -> shape of one member's tensor. `tensors` are leaves of autograd that view `values`; backward passes
-    add into `gradients`.
-    """
-
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], members: int, *, device: torch.device | str = "cpu"):
-        if not isinstance(shapes, Mapping) or not shapes:
-            raise invalid("shapes", "a dict from name to shape", shapes, "pass one entry or more")
-        self.members = check_integer("members", members, minimum=1)
-        self.sizes = [math.prod(shape) for shape in shapes.values()]
-        self.values = torch.zeros(members * sum(self.sizes), device=check_device(device))
-        self.gradients = torch.zeros_like(self.values)
-        self.tensors: dict[str, Tensor] = {}
-        for (name, shape), values, gradients in zip(
-            shapes.items(), self.split(self.values), self.split(self.gradients), strict=True
-        ):
-            leaf = values.view(members, *shape).detach().requires_grad_()
-            leaf.grad = gradients.view(members, *shape)
-            self.tensors[name] = leaf
-
-    def split(self, flat: Float[Tensor, "total"]) -> list[Float[Tensor, "K size"]]:
-        """Views [K, size] of a buffer laid out as this one, one for each tensor."""
-        check_instance("flat", flat, Tensor, remedy="pass a buffer like .values")
-        if flat.shape != self.values.shape:
-            raise invalid("flat", f"of shape {tuple(self.values.shape)}", tuple(flat.shape), "pass one like .values")
-        parts = flat.split([self.members * size for size in self.sizes])
-        return [part.view(self.members, -1) for part in parts]
-
-
 class Transformer:
-    """K pre-norm decoders of one shape, side by side.
+    """K pre-norm decoders of one shape, side by side. A `models.trainable.Trainable`.
 
     generators: one torch.Generator (on the CPU, so that every device starts from the same weights) for each member.
     rules: the parametrization's rule for each tensor of `flat`, in its order.
+
+    >>> shape = Architecture(vocabulary=100, width=16, context=8)
+    >>> pair = Transformer(shape, Parametrization(), generators=[torch.Generator() for _ in range(2)])
+    >>> tokens = torch.zeros(2, 5, 8, dtype=torch.int64)  # five sequences for each of the two
+    >>> pair.logits(tokens).shape, pair.losses(tokens).shape
+    (torch.Size([2, 5, 8, 100]), torch.Size([2]))
     """
+
+    float32_only = False
+    replayable = True
 
     def __init__(
         self,
@@ -104,9 +84,20 @@ class Transformer:
                         draw = torch.randn(rule.shape, generator=generator)
                         self.flat.tensors[rule.name][k] = draw * rule.initial_std
         pairs = architecture.head_dimension // 2
-        frequencies = ROTARY_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
-        angles = torch.arange(architecture.context, dtype=torch.float64)[:, None] * frequencies
-        self._turns = torch.polar(torch.ones_like(angles), angles)[:, None, None].to(device, torch.complex64)
+        frequencies = ROTARY_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)  # [d/2]
+        angles = torch.arange(architecture.context, dtype=torch.float64)[:, None] * frequencies  # [T, d/2]
+        turns = torch.polar(torch.ones_like(angles), angles)[:, None, None]  # [T, 1, 1, d/2]
+        self._turns = turns.to(device, torch.complex64)
+
+    @property
+    def parameters(self) -> int:
+        """N of one member, embeddings included."""
+        return self.architecture.parameters
+
+    @property
+    def nonembedding_parameters(self) -> int:
+        """N of one member without the embedding and the readout."""
+        return self.architecture.nonembedding_parameters
 
     def hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
         """What the readout multiplies: the normed state after the last layer, times the readout's multiplier.
@@ -117,27 +108,32 @@ class Transformer:
         self._check(tokens)
         if watch is not None and not callable(watch):
             raise invalid("watch", "a function of a name and a tensor", watch, "pass None")
+        return self._hidden(tokens, watch)
+
+    def _hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
         K, B, T = tokens.shape
         V, n, heads = self.architecture.vocabulary, self.architecture.width, self.architecture.heads
         w, scale = self.flat.tensors, self.multipliers.attention
-        rows = tokens + torch.arange(0, K * V, V, device=tokens.device)[:, None, None]
-        x = functional.embedding(rows.view(K, B * T), w["embedding"].view(K * V, n)) * self.multipliers.embedding
+        # The K embeddings as one table [K * V, n], in which token u of member k is number k V + u.
+        numbers = tokens + torch.arange(0, K * V, V, device=tokens.device)[:, None, None]  # [K, B, T]
+        x = functional.embedding(numbers.view(K, B * T), w["embedding"].view(K * V, n))  # [K, B*T, n]
+        x = x * self.multipliers.embedding
         if watch:
             watch("embedding", x)
         for i in range(self.architecture.depth):
             layer = f"layers.{i}."
-            qkv = torch.bmm(self._norm(x, layer + "attention_norm"), w[layer + "query_key_value"])
-            qk, v = qkv.view(K * B, T, 3, heads, n // heads).split([2, 1], dim=2)
-            q, k = self._rotate(qk).transpose(1, 3).unbind(2)
+            qkv = torch.bmm(self._norm(x, layer + "attention_norm"), w[layer + "query_key_value"])  # [K, B*T, 3n]
+            qk, v = qkv.view(K * B, T, 3, heads, n // heads).split([2, 1], dim=2)  # [K*B, T, 2 and 1, heads, d]
+            q, k = self._rotate(qk).transpose(1, 3).unbind(2)  # [K*B, heads, 2, T, d] -> twice [K*B, heads, T, d]
+            v = v.transpose(1, 3)[:, :, 0]  # [K*B, heads, T, d]
             if watch:
-                watch(layer + "attention_logits", q @ k.mT * scale)
-            mixed = functional.scaled_dot_product_attention(
-                q, k, v.transpose(1, 3)[:, :, 0], is_causal=True, scale=scale
-            )
-            out = torch.bmm(mixed.transpose(1, 2).reshape(K, B * T, n), w[layer + "attention_out"])
+                watch(layer + "attention_logits", q @ k.mT * scale)  # [K*B, heads, T, T]
+            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
+            mixed = mixed.transpose(1, 2).reshape(K, B * T, n)  # [K*B, heads, T, d] -> [K, B*T, n]
+            out = torch.bmm(mixed, w[layer + "attention_out"])  # [K, B*T, n]
             x = x + out
-            up = torch.bmm(self._norm(x, layer + "mlp_norm"), w[layer + "mlp_up"])
-            down = torch.bmm(functional.gelu(up), w[layer + "mlp_down"])
+            up = torch.bmm(self._norm(x, layer + "mlp_norm"), w[layer + "mlp_up"])  # [K, B*T, 4n]
+            down = torch.bmm(functional.gelu(up), w[layer + "mlp_down"])  # [K, B*T, n]
             x = x + down
             if watch:
                 watch(layer + "attention_out", out)
@@ -146,7 +142,8 @@ class Transformer:
 
     def logits(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K B T V"]:
         """Unnormalised log probabilities of the next token, at every position."""
-        return torch.bmm(self.hidden(tokens), self.readout.mT).view(*tokens.shape, -1)
+        logits = torch.bmm(self.hidden(tokens), self.readout.mT)  # [K, B*T, V]
+        return logits.view(*tokens.shape, -1)  # [K, B, T, V]
 
     def losses(self, tokens: Int[Tensor, "K B T"], *, layers_in_bfloat16: bool = False) -> Float[Tensor, "K"]:
         """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence.
@@ -156,22 +153,24 @@ class Transformer:
         self._check(tokens, shortest=2)
         check_flag("layers_in_bfloat16", layers_in_bfloat16)
         with torch.autocast(tokens.device.type, torch.bfloat16, layers_in_bfloat16, cache_enabled=False):
-            hidden = self.hidden(tokens[..., :-1])
-        return linear_cross_entropy(hidden, self.readout, tokens[..., 1:].flatten(1))
+            hidden = self._hidden(tokens[..., :-1])  # [K, B*(T-1), n]
+        return linear_cross_entropy(hidden, self.readout, tokens[..., 1:].flatten(1))  # targets [K, B*(T-1)]
 
     @property
     def readout(self) -> Float[Tensor, "K V n"]:
+        """The matrix that gives the logits; a tied model has its embedding for it."""
         return self.flat.tensors["embedding" if self.architecture.tied else "readout"]
 
     def _norm(self, x: Float[Tensor, "K M n"], name: str) -> Float[Tensor, "K M n"]:
-        gain = self.flat.tensors[name]
+        gain = self.flat.tensors[name]  # [K, n]
         if self.members == 1:  # the same numbers, one pass over memory less
             return functional.layer_norm(x, gain.shape[1:], gain[0], eps=NORM_EPSILON)
-        return functional.layer_norm(x, gain.shape[1:], eps=NORM_EPSILON) * gain[:, None]
+        return functional.layer_norm(x, gain.shape[1:], eps=NORM_EPSILON) * gain[:, None]  # gain [K, 1, n]
 
     def _rotate(self, x: Float[Tensor, "KB T two heads d"]) -> Float[Tensor, "KB T two heads d"]:
-        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-        return torch.view_as_real(pairs * self._turns[: x.shape[1]]).flatten(-2)
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # [K*B, T, 2, heads, d/2], complex
+        turned = pairs * self._turns[: x.shape[1]]  # turns [T, 1, 1, d/2]
+        return torch.view_as_real(turned).flatten(-2)  # [..., d/2, 2] -> [..., d]
 
     def _check(self, tokens: Any, shortest: int = 1) -> None:
         shape = self.architecture
@@ -215,28 +214,28 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Float[Tensor, "K"]:
         K, M, n = hidden.shape
         V = readout.shape[1]
-        rows = min(M, _rows_per_chunk(hidden.device.type, K, V, n))
-        grad_hidden, grad_readout = torch.empty_like(hidden), torch.zeros_like(readout)
-        found = hidden.new_empty(K, M, 1)
-        minus_one = hidden.new_full((K, rows, 1), -1.0)
-        buffer = hidden.new_empty(K * rows * V)
-        parts = (each.split(rows, dim=1) for each in (hidden, targets[..., None], grad_hidden, found))
-        for h, y, grad, right in zip(*parts, strict=True):
-            p = buffer[: K * h.shape[1] * V].view(K, -1, V)
+        chunk = min(M, _rows_per_chunk(hidden.device.type, K, V, n))  # m below: this many rows, fewer in the last one
+        grad_hidden, grad_readout = torch.empty_like(hidden), torch.zeros_like(readout)  # [K, M, n], [K, V, n]
+        probabilities = hidden.new_empty(K, M, 1)  # of the targets
+        minus_one = hidden.new_full((K, chunk, 1), -1.0)
+        buffer = hidden.new_empty(K * chunk * V)
+        parts = (tensor.split(chunk, dim=1) for tensor in (hidden, targets[..., None], grad_hidden, probabilities))
+        for h, y, grad, right in zip(*parts, strict=True):  # [K, m, n], [K, m, 1], [K, m, n], [K, m, 1]
+            p = buffer[: K * h.shape[1] * V].view(K, -1, V)  # [K, m, V]
             torch.bmm(h, readout.mT, out=p)
             torch.softmax(p, -1, out=p)
             right.copy_(p.gather(-1, y))
-            p.scatter_add_(-1, y, minus_one[:, : h.shape[1]])
-            grad.copy_(torch.bmm(p, readout))
-            grad_readout.baddbmm_(p.mT, h)
+            p.scatter_add_(-1, y, minus_one[:, : h.shape[1]])  # softmax - onehot
+            grad.copy_(torch.bmm(p, readout))  # [K, m, V] [K, V, n] -> [K, m, n]
+            grad_readout.baddbmm_(p.mT, h)  # [K, V, m] [K, m, n] -> [K, V, n]
         ctx.save_for_backward(grad_hidden, grad_readout)
-        return -found.clamp_min(torch.finfo(hidden.dtype).tiny).log().mean((1, 2))
+        return -probabilities.clamp_min(torch.finfo(hidden.dtype).tiny).log().mean((1, 2))  # [K, M, 1] -> [K]
 
     @staticmethod
     def backward(ctx: Any, *upstream: Float[Tensor, "K"]) -> tuple[Tensor, Tensor, None]:
         grad_hidden, grad_readout = ctx.saved_tensors
-        each = (upstream[0] / grad_hidden.shape[1])[:, None, None]
-        return grad_hidden * each, grad_readout * each, None
+        share = (upstream[0] / grad_hidden.shape[1])[:, None, None]  # of the mean over M: [K, 1, 1]
+        return grad_hidden * share, grad_readout * share, None
 
 
 def _rows_per_chunk(device: str, K: int, V: int, n: int) -> int:
@@ -248,15 +247,3 @@ def _rows_per_chunk(device: str, K: int, V: int, n: int) -> int:
     """
     at_once = 2**27 if device != "cpu" else 2**19 if V * n <= 2**18 else 2**22
     return max(at_once // (K * V), 1)
-
-
-def check_device(device: Any) -> torch.device:
-    check_instance("device", device, (str, torch.device), remedy="pass 'cpu' or 'cuda'")
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise invalid("device", "a device of torch", device, "pass 'cpu' or 'cuda'") from None
-    check_choice("device", found.type, ("cpu", "cuda"))
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise invalid("device", "a device of this machine", device, "pass 'cpu', torch sees no CUDA device here")
-    return found

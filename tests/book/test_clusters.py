@@ -22,7 +22,7 @@ STUB = f"""#!{sys.executable}
 from dataclasses import replace
 from scaling_lib.runs.sweeping import experiments
 from tests.runs.tiny import TINY
-tiny = replace(TINY, name="er-1k-small", grids={{"full": TINY.grids["smoke"]}})
+tiny = replace(TINY, name="er-1k-small", axes={{"full": TINY.axes["smoke"]}})
 experiments.EXPERIMENTS = experiments.EXPERIMENTS | {{"er-1k-small": tiny}}
 from scaling_lib.cli import app
 app()

@@ -13,7 +13,8 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.models import transformer
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.models.transformer import FlatTensors, Transformer, linear_cross_entropy
+from scaling_lib.models.trainable import FlatTensors
+from scaling_lib.models.transformer import Transformer, linear_cross_entropy
 
 SHAPE = Architecture(30, 16, context=12)
 

@@ -56,14 +56,16 @@ def surface_runs(
     twice as high. decay: how much of B falls exponentially in D (at the rate of the least D) instead of as a power.
     """
     generator = np.random.default_rng(seed)
-    grid = experiment(name).grids["full"]
+    fields = ("schedule.tokens", "architecture.width", "optimizer.learning_rate", "seed")
+    axes = [experiment(name).values("full", field) for field in fields]
+    least = axes[0][0]
     rows = []
-    for D, width, rate, member in product(grid.tokens, grid.widths, grid.learning_rates, range(grid.seeds)):
+    for D, width, rate, member in product(*axes):
         N = 1000 * width + 24 * width**2
         low = rate <= 0.1
         size = (N / 50_000) ** -(alpha + low * low_rates_alpha)
-        power = (D / grid.tokens[0]) ** -(beta + low * low_rates_beta)
-        data = (1 - decay) * power + decay * np.exp(1 - D / grid.tokens[0])
+        power = (D / least) ** -(beta + low * low_rates_beta)
+        data = (1 - decay) * power + decay * np.exp(1 - D / least)
         excess = (0.3 * size + 0.5 * data) * (2 if low and not decay else 1)
         excess *= float(np.exp(scatter * generator.standard_normal()))
         rows.append(

@@ -15,11 +15,10 @@ from scaling_lib.environment import single_thread
 from scaling_lib.runs.keeping import checkpoints as kept
 from scaling_lib.runs.keeping.checkpoints import Checkpoint
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.sweeping.experiments import Grid
 from scaling_lib.runs.sweeping.sweeps import sweep
 from tests.runs.tiny import TINY
 
-STORM = replace(TINY, name="storm", grids={"smoke": Grid((8, 16), (2000, 4000), (0.1, 1.0), seeds=2, batches=(4,))})
+STORM = replace(TINY, name="storm", axes={"smoke": TINY.axes["smoke"] | {"schedule.tokens": (2000, 4000)}})
 RUNS = STORM.configurations("smoke")
 
 

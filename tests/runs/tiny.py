@@ -5,20 +5,31 @@ from dataclasses import replace
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import Experiment, Grid, source_of
+from scaling_lib.runs.sweeping.experiments import Experiment, source_of
+
+SOURCE, CHAIN = source_of("erdos_renyi", {"nodes": 12, "edges": 30}, 0)
 
 # Sixteen runs in four ensembles, less than a second in all.
 TINY = Experiment(
     name="tiny",
     question="Does a sweep work?",
-    ensemble="erdos_renyi",
-    parameters={"nodes": 12, "edges": 30},
-    grids={"smoke": Grid((8, 16), (80, 160), (0.1, 1.0), seeds=2, batches=(4,))},
-    context=10,
-    evaluation=Evaluation(walks=4, curve_points=2),
+    template=RunConfiguration(
+        source=SOURCE,
+        architecture=Architecture(CHAIN.nodes, 8, context=10),
+        parametrization=Parametrization(),
+        optimizer=Optimizer(1.0),
+        schedule=Schedule(80, batch=4),
+        evaluation=Evaluation(walks=4, curve_points=2),
+    ),
+    axes={
+        "smoke": {
+            "schedule.tokens": (80, 160),
+            "architecture.width": (8, 16),
+            "optimizer.learning_rate": (0.1, 1.0),
+            "seed": (0, 1),
+        }
+    },
 )
-
-SOURCE, CHAIN = source_of("erdos_renyi", {"nodes": 12, "edges": 30}, 0)
 
 
 def configuration(

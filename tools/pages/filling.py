@@ -23,6 +23,7 @@ What a page names and nobody knows stops the build with one sentence that names 
 
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,17 +147,18 @@ def _setting(identifier: str) -> SimpleNamespace:
     if identifier not in EXPERIMENTS:
         raise invalid("setting", f"an experiment of {sorted(EXPERIMENTS)}", identifier, "correct the field")
     experiment = EXPERIMENTS[identifier]
-    grid = experiment.grids["full"]
+    grid = partial(experiment.values, "full")
+    tokens, rates = grid("schedule.tokens"), grid("optimizer.learning_rate")
     values: dict[str, str] = {
-        "widths": listed([number(width) for width in grid.widths]),
-        "tokens": " to ".join(number(tokens) for tokens in sorted({min(grid.tokens), max(grid.tokens)})),
-        "rates": listed([plain(rate) for rate in grid.learning_rates]),
-        "largest_rate": plain(max(grid.learning_rates)),
-        "seeds": str(grid.seeds),
-        "batch": listed([str(batch) for batch in grid.batches]),
-        "epochs": listed([str(epochs) for epochs in grid.epochs]),
-        "depth": str(experiment.depth),
-        "context": str(experiment.context),
-        "walks": number(experiment.evaluation.walks),
+        "widths": listed([number(width) for width in grid("architecture.width")]),
+        "tokens": " to ".join(number(D) for D in sorted({min(tokens), max(tokens)})),
+        "rates": listed([plain(rate) for rate in rates]),
+        "largest_rate": plain(max(rates)),
+        "seeds": str(len(grid("seed"))),
+        "batch": listed([str(batch) for batch in grid("schedule.batch")]),
+        "epochs": listed([str(epochs) for epochs in grid("schedule.epochs")]),
+        "depth": listed([str(depth) for depth in grid("architecture.depth")]),
+        "context": listed([str(context) for context in grid("architecture.context")]),
+        "walks": listed([number(walks) for walks in grid("evaluation.walks")]),
     }
     return SimpleNamespace(**values | {name: plain(value) for name, value in experiment.parameters.items()})

@@ -2,14 +2,15 @@
 
 Nothing but the process that called `sweep` writes the store; a task holds an ensemble, trains it as a worker here would
 and gives back its results. Machines that share nothing need no Ray: shards and `scaling-lab runs merge` do
-(`runs.sweeps.shard_of`).
+(`runs.sweeping.sweeps.shard_of`).
 """
 
 import time
 from typing import Any
 
 from scaling_lib.errors import MissingDependency, check_choice, check_integer, check_real, check_text, invalid
-from scaling_lib.runs.sweeping.sweeps import DEVICES, Engine, Ensemble, Finished, train_one
+from scaling_lib.models.devices import DEVICES
+from scaling_lib.runs.sweeping.sweeps import Engine, Ensemble, Finished, train_one
 
 __all__ = ["ray_engine"]
 

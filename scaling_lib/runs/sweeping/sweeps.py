@@ -1,10 +1,10 @@
 """From a grid to a full store: what is still missing, ensemble by ensemble.
 
 An ensemble holds the runs of one point L(N, D): one shape, one D, many learning rates and seeds. Each finished ensemble
-is committed in one transaction, and half-finished ones are kept beside the store (`runs.checkpoints`), so a sweep can
-be stopped at any moment and asked again. On a CPU models this small gain nothing from a second thread and everything
-from a second process, so workers are processes of one thread each. Other engines (`runs.cluster`) take the ensembles
-and give back results; only the process that called `sweep` writes the store.
+is committed in one transaction, and half-finished ones are kept beside the store (`runs.keeping.checkpoints`), so a
+sweep can be stopped at any moment and asked again. On a CPU a second thread does not speed up models this small, and a
+second process trains a second run, so workers are processes of one thread each. Other engines (`runs.sweeping.cluster`)
+take the ensembles and give back results; only the process that called `sweep` writes the store.
 """
 
 import multiprocessing
@@ -31,48 +31,38 @@ from scaling_lib.errors import (
     check_sequence,
     invalid,
 )
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
-from scaling_lib.runs.records import (
-    Evaluation,
-    Optimizer,
-    Provenance,
-    RunConfiguration,
-    RunRecord,
-    RunResult,
-    Schedule,
-)
-from scaling_lib.runs.sweeping.experiments import chain_of, source_of
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
+from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations
 
 __all__ = [
-    "Calibration",
     "SweepReport",
     "at_the_edge",
-    "calibrate",
     "ensembles_of",
-    "expected_seconds",
     "shard_of",
     "sweep",
     "widened",
     "widened_so_far",
 ]
 
-DEVICES = ("cpu", "cuda")
-_STACKED = 16  # models together in a calibration on a GPU: about what a point L(N, D) has
-_TICK = 0.5  # seconds between two looks at how far the workers are
+_TICK = 0.5  # seconds after which the progress bar is brought up to date with the workers
 
 Ensemble = list[RunConfiguration]
-# From ensembles to each with its results; None, or nothing, where the time was over in its middle.
+# What an engine yields: an ensemble and its results, in the order of its runs. Where the time is over in the middle of
+# an ensemble, its results are None, or it is left out.
 Finished = Iterator[tuple[Ensemble, list[RunResult] | None]]
 Engine = Callable[[list[Ensemble]], Finished]
 
 
 @dataclass(frozen=True)
 class SweepReport:
-    """What a sweep did: identities trained now, how many were there already, how many are still missing because the
-    time budget was over, how many of the trained ones diverged, seconds."""
+    """What a sweep did.
+
+    trained: identities of the runs trained now. already: how many the store had before. missing: how many it still
+    lacks, because the time budget was over. diverged: how many of `trained` did. seconds: wall time.
+    """
 
     trained: tuple[str, ...]
     already: int
@@ -88,9 +78,14 @@ class SweepReport:
 
 
 def ensembles_of(configurations: Sequence[RunConfiguration]) -> list[Ensemble]:
-    """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met."""
+    """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met.
+
+    >>> from scaling_lib.runs.sweeping.experiments import experiment
+    >>> [len(ensemble) for ensemble in ensembles_of(experiment("er-200").configurations("smoke"))]
+    [3, 3, 3]
+    """
     groups: dict[RunConfiguration, Ensemble] = {}
-    for configuration in _checked(configurations, minimum=0):
+    for configuration in check_configurations(configurations, minimum=0):
         optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
         groups.setdefault(replace(configuration, optimizer=optimizer, seed=0), []).append(configuration)
     return list(groups.values())
@@ -111,92 +106,13 @@ def shard_of(configurations: Sequence[RunConfiguration], index: int, count: int)
     return shards[index - 1]
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """How fast this machine trains, on one device or in one process: a token of a model of N parameters takes
-    per_token + per_parameter * N seconds."""
-
-    per_token: float
-    per_parameter: float
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        check_real("per_token", self.per_token, minimum=0)
-        check_real("per_parameter", self.per_parameter, minimum=0)
-        check_choice("device", self.device, DEVICES)
-
-    def seconds(self, work: Sequence[tuple[int, int]]) -> float:
-        """How long runs of (N, tokens read) take one after the other. Good to a factor of about 2."""
-        pairs = check_sequence("work", work, tuple, remedy="take it from Experiment.work", minimum=0)
-        return sum(tokens * (self.per_token + self.per_parameter * N) for N, tokens in pairs)
-
-
-def calibrate(device: str = "cpu", *, steps: int = 12) -> Calibration:
-    """Train two small models for a few seconds and take the time: width 32 on 500 nodes, width 64 on 4000."""
-    check_choice("device", device, DEVICES)
-    check_integer("steps", steps, minimum=2)
-    probes = []
-    for nodes, width in ((500, 32), (4000, 64)):
-        source, chain = source_of("erdos_renyi", {"nodes": nodes, "edges": 5 * nodes})
-        shape = Architecture(chain.nodes, width)
-        one = RunConfiguration(source, shape, Parametrization(), Optimizer(0.1), Schedule(20 * shape.context, batch=20))
-        probes.append((shape.parameters, _seconds_per_token(one, device, steps)))
-    (small, fast), (large, slow) = probes
-    per_parameter = max(slow - fast, 0.0) / (large - small)
-    return Calibration(max(fast - per_parameter * small, 0.0), per_parameter, device)
-
-
-def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
-    """Of one model. On a GPU as one of `_STACKED`, and from the difference between two lengths: the capture of a graph
-    is paid once a group."""
-    from scaling_lib.runs.training.ensembles import train_ensemble
-
-    chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED
-
-    def seconds(count: int) -> float:
-        probe = replace(
-            configuration,
-            schedule=Schedule(count * configuration.tokens_per_step, batch=configuration.schedule.batch),
-            evaluation=Evaluation(walks=2, curve_points=1),
-        )
-        start = time.monotonic()
-        group = [replace(probe, seed=seed) for seed in range(members)]
-        train_ensemble(chain, group, device=device, members_at_once=members)
-        return time.monotonic() - start
-
-    seconds(steps)  # the first call pays for imports and allocations
-    taken = seconds(steps)
-    if device == "cpu":
-        return taken / (steps * configuration.tokens_per_step)
-    more = 20 * steps
-    return max(seconds(steps + more) - taken, 1e-9) / (more * configuration.tokens_per_step * members)
-
-
-def expected_seconds(configurations: Sequence[RunConfiguration], *, device: str = "cpu", steps: int = 12) -> float:
-    """How long training `configurations` one after the other takes on this machine, from a few measured steps.
-
-    The largest and the smallest shape are timed for `steps` optimiser steps each; the others lie between them in
-    proportion to their parameters. Good to a factor of about 1.5.
-    """
-    wanted = _checked(configurations)
-    check_integer("steps", steps, minimum=2)
-    check_choice("device", device, DEVICES)
-    by_size = sorted(wanted, key=lambda c: c.architecture.parameters)
-    per_token: dict[int, float] = {}
-    for configuration in (by_size[0], by_size[-1]):
-        if configuration.architecture.parameters not in per_token:
-            per_token[configuration.architecture.parameters] = _seconds_per_token(configuration, device, steps)
-    small, large = min(per_token), max(per_token)
-    slope = (per_token[large] - per_token[small]) / max(large - small, 1)
-    return sum(
-        c.schedule.tokens * c.schedule.epochs * max(per_token[small] + slope * (c.architecture.parameters - small), 0.0)
-        for c in wanted
-    )
-
-
 def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
-    """The points L(N, D) whose best learning rate is the least or the greatest that was tried: their minimum may lie
-    outside. Columns width, D, batch, epochs, learning_rate, edge ("lowest" or "highest"); one row a point."""
+    """The points L(N, D) whose best learning rate is the least or the greatest that was tried.
+
+    Their minimum may lie outside. Columns width, D, batch, epochs, learning_rate (the best), edge ("lowest" or
+    "highest"); one row for each such point. runs: a table of a store, or a recorded one.
+    Raises InvalidArgument where a column is missing.
+    """
     point = ["width", "D", "batch", "epochs"]
     check_runs("runs", runs, (*point, "learning_rate", "status", "loss"))
     ends = runs.groupby(point)["learning_rate"].agg(["min", "max"])
@@ -209,35 +125,37 @@ def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
 def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
     """The runs that carry each point of `at_the_edge` one learning rate further, by the ratio of its last two.
 
-    configurations: the grid, with what earlier widenings added to it; runs: its table.
+    configurations: the grid, with what earlier widenings added to it; runs: its table. Empty where no point is at an
+    edge, or where a point has one rate only.
     """
-    wanted = _checked(configurations)
-    edges = {(int(row.width), int(row.D), int(row.batch), int(row.epochs)): row.edge
-             for row in at_the_edge(runs).itertuples()}  # fmt: skip
+    wanted = check_configurations(configurations)
+    points = at_the_edge(runs)
+    edges = {
+        (int(point.width), int(point.D), int(point.batch), int(point.epochs)): point.edge
+        for point in points.itertuples()
+    }
     added = []
     for ensemble in ensembles_of(wanted):
         one = ensemble[0]
         edge = edges.get((one.architecture.width, one.schedule.tokens, one.schedule.batch, one.schedule.epochs))
-        rates = sorted({c.optimizer.learning_rate for c in ensemble})
+        rates = sorted({run.optimizer.learning_rate for run in ensemble})
         if edge is None or len(rates) < 2:
             continue
         last, before = (rates[0], rates[1]) if edge == "lowest" else (rates[-1], rates[-2])
-        for each in ensemble:
-            if each.optimizer.learning_rate == last:
-                optimizer = replace(each.optimizer, learning_rate=last * last / before)
-                added.append(replace(each, optimizer=optimizer))
+        at_the_last = [run for run in ensemble if run.optimizer.learning_rate == last]
+        further = last * last / before
+        added += [replace(run, optimizer=replace(run.optimizer, learning_rate=further)) for run in at_the_last]
     return added
 
 
 def widened_so_far(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
     """The grid with everything that `widened` added to it, step by step, as far as `runs` holds it."""
-    known = list(_checked(configurations))
+    known = list(check_configurations(configurations))
     check_runs("runs", runs, ("identity",))
-    there = set(runs["identity"])
-    while there >= {each.identity for each in known}:
-        wanted = {each.identity for each in known}
+    held = set(runs["identity"])
+    while held >= (wanted := {run.identity for run in known}):
         further = widened(known, runs[runs["identity"].isin(wanted)])
-        if not further or not there >= {each.identity for each in further}:
+        if not further or not held >= {run.identity for run in further}:
             break
         known += further
     return known
@@ -260,10 +178,18 @@ def sweep(
     workers: processes, each with one thread; at most one a core. time_budget: seconds after which no further ensemble
     is begun and, with checkpoints, those in hand are paused. checkpoints: a folder for half-finished ensembles, or None
     for none; asked again with the same folder, a sweep goes on in their middle. engine: who trains, in place of worker
-    processes here (`runs.cluster.ray_engine`). rules: hash of the claim rules in force, recorded with every run.
-    progress: a tqdm bar over optimiser steps.
+    processes here (`runs.sweeping.cluster.ray_engine`). rules: hash of the claim rules in force, recorded with every
+    run. progress: a tqdm bar over optimiser steps.
+
+    >>> from scaling_lib.runs.sweeping.experiments import experiment
+    >>> with Store("runs.db") as store:  # doctest: +SKIP
+    ...     report = sweep(experiment("er-100").configurations("smoke"), store, time_budget=600)
+    >>> report.missing  # doctest: +SKIP
+    0
+
+    Raises InvalidArgument where there are more workers than cores.
     """
-    wanted = _checked(configurations)
+    wanted = check_configurations(configurations)
     check_instance("store", store, Store, remedy="open it with Store(path)")
     check_choice("device", device, DEVICES)
     cores = os.cpu_count() or 1
@@ -343,7 +269,7 @@ def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
     pool = ProcessPoolExecutor(
         min(workers, len(waiting)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
     )
-    found: dict[int, dict[str, RunResult]] = defaultdict(dict)
+    by_identity: dict[int, dict[str, RunResult]] = defaultdict(dict)
     with pool:
         running: dict[Future[list[RunResult] | None], tuple[int, Ensemble]] = {}
         try:
@@ -360,9 +286,9 @@ def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
                     results = future.result()
                     if results is None:
                         continue
-                    found[i] |= {c.identity: result for c, result in zip(part, results, strict=True)}
-                    if len(found[i]) == len(ordered[i]):
-                        yield ordered[i], [found[i][c.identity] for c in ordered[i]]
+                    by_identity[i] |= {c.identity: result for c, result in zip(part, results, strict=True)}
+                    if len(by_identity[i]) == len(ordered[i]):
+                        yield ordered[i], [by_identity[i][c.identity] for c in ordered[i]]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -411,8 +337,3 @@ def _count(steps: int) -> None:
 def _cost(ensemble: Ensemble) -> float:
     """FLOPs of an ensemble, up to a factor."""
     return sum(float(c.architecture.parameters) * c.schedule.tokens * c.schedule.epochs for c in ensemble)
-
-
-def _checked(configurations: Sequence[RunConfiguration], minimum: int = 1) -> tuple[RunConfiguration, ...]:
-    remedy = "take them from Experiment.configurations"
-    return check_sequence("configurations", configurations, RunConfiguration, remedy=remedy, minimum=minimum)

@@ -45,9 +45,11 @@ def activation_sizes(
 ) -> "pd.DataFrame":
     """Sizes of activations during the first steps: one row for each width, seed, step and activation.
 
-    Columns: width, seed, step (updates made before; 0 is the start), activation, size (mean absolute entry on the batch
-    of that step). Activations: "embedding", "logits", and in each layer i "layers.<i>." + "attention_logits" (those the
-    causal mask leaves), "attention_out", "mlp_out". The seeds of one width are stacked into one model.
+    learning_rate: constant, the same at every width. widths, seeds, steps: those of the table. batch: walks a step, of
+    `context` tokens. Columns: width, seed, step (updates made before; 0 is the start), activation, size (mean absolute
+    entry on the batch of that step). Activations: "embedding", "logits", and in each layer i "layers.<i>." +
+    "attention_logits" (those the causal mask leaves), "attention_out", "mlp_out". The seeds of one width are stacked
+    into one model.
     """
     import pandas as pd
     import torch
@@ -68,7 +70,7 @@ def activation_sizes(
     check_flag("tied", tied)
     check_flag("progress", progress)
     shapes = [Architecture(chain.nodes, width, depth=depth, context=context, tied=tied) for width in widths]
-    rows: list[dict[str, object]] = []
+    sizes_seen: list[dict[str, object]] = []
     bar = tqdm(total=len(shapes) * (steps + 1), unit="step", disable=not progress, leave=False)
     for shape in shapes:
         generators = [torch.Generator().manual_seed(derived_seed(seed, "initial weights")) for seed in range(seeds)]
@@ -76,15 +78,15 @@ def activation_sizes(
         update = AdamW(model, [optimizer] * seeds, np.ones(steps + 1))
         streams = [WalkStream(chain, context, batch, derived_seed(seed, "training walks")) for seed in range(seeds)]
         for step in range(steps + 1):
-            tokens = torch.stack([torch.as_tensor(stream.batch(step)) for stream in streams])
+            tokens = torch.stack([torch.as_tensor(stream.batch(step)) for stream in streams])  # [K, batch, context]
 
             def watch(name: str, activation: "Tensor", width: int = shape.width, step: int = step) -> None:
                 sizes = activation.detach().abs()
-                if name.endswith("attention_logits"):
-                    seen = torch.ones(sizes.shape[-2:], dtype=torch.bool).tril()
-                    sizes = sizes[..., seen]
-                for seed, size in enumerate(sizes.reshape(seeds, -1).mean(1).tolist()):
-                    rows.append({"width": width, "seed": seed, "step": step, "activation": name, "size": size})
+                if name.endswith("attention_logits"):  # [K*B, heads, T, T]
+                    unmasked = torch.ones(sizes.shape[-2:], dtype=torch.bool).tril()
+                    sizes = sizes[..., unmasked]  # [K*B, heads, T (T+1) / 2]
+                for seed, size in enumerate(sizes.reshape(seeds, -1).mean(1).tolist()):  # [K, all of a member]
+                    sizes_seen.append({"width": width, "seed": seed, "step": step, "activation": name, "size": size})
 
             with torch.no_grad():
                 hidden = model.hidden(tokens[..., :-1], watch)
@@ -93,7 +95,7 @@ def activation_sizes(
             update.step()
             bar.update()
     bar.close()
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sizes_seen)
 
 
 def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
@@ -111,11 +113,10 @@ def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
         raise invalid("sizes", "a table of activation_sizes of two widths or more", sorted(lacking), "make it so")
     if not ((sizes["size"] > 0) & np.isfinite(sizes["size"])).all():
         raise invalid("sizes", "of positive finite sizes", "others", "lower the learning rate")
-    rows = []
+    growth = []
     for (step, activation), group in sizes.groupby(["step", "activation"], sort=False):
-        slopes = [
-            float(np.polyfit(np.log(each["width"]), np.log(each["size"]), 1)[0]) for _, each in group.groupby("seed")
-        ]
+        by_seed = [own for _, own in group.groupby("seed")]
+        slopes = [float(np.polyfit(np.log(own["width"]), np.log(own["size"]), 1)[0]) for own in by_seed]
         error = float(np.std(slopes, ddof=1) / len(slopes) ** 0.5) if len(slopes) > 1 else 0.0
-        rows.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
-    return pd.DataFrame(rows)
+        growth.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
+    return pd.DataFrame(growth)

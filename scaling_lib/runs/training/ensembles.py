@@ -1,10 +1,11 @@
 r"""Training an ensemble of models, and scoring each of them exactly.
 
 An ensemble is K models of one shape on one amount of data, which differ in learning rate, weight decay and seed. They
-are one model with a leading axis K (`models.transformer`), and so is their optimizer (`runs.optimizers`). A model's
-batches and initial weights depend on its own seed only, never on its companions.
+are one model with a leading axis K (`models.transformer`), and so is their optimizer (`runs.training.optimizers`). A
+model's batches and initial weights depend on its own seed only, never on its companions.
 
-Scores are exact (`runs.scoring`).
+Scores are exact (`runs.training.scoring`). Arguments are checked by the public functions, once; those with an
+underscore trust theirs.
 """
 
 import hashlib
@@ -35,7 +36,9 @@ from scaling_lib.errors import (
     invalid,
 )
 from scaling_lib.models.accounting import training_bytes
-from scaling_lib.models.transformer import Transformer, check_device
+from scaling_lib.models.devices import check_device
+from scaling_lib.models.trainable import Trainable, check_trainable
+from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.keeping.checkpoints import Checkpoint, Checkpoints, Paused
 from scaling_lib.runs.records import RunConfiguration, RunResult
@@ -45,6 +48,7 @@ from scaling_lib.runs.training.steps import TrainingStep, check_precision
 
 __all__ = [
     "batches",
+    "default_members",
     "derived_seed",
     "initial_model",
     "members_in_memory",
@@ -53,7 +57,6 @@ __all__ = [
     "train_module",
 ]
 
-Model = Transformer | WrappedModule
 # Attention gives every sequence of every member a block of its own along a side of the grid that ends here.
 _LARGEST_BLOCK = 65_535
 PURPOSES = ("initial weights", "training walks", "evaluation walks")
@@ -80,12 +83,20 @@ def train_ensemble(
     memory holds. Where memory turns out too small, K is halved, which is said. checkpoints: where half-finished groups
     are kept and resumed from. on_steps: called with the number of member-steps done since its last call. progress: a
     bar over optimizer steps.
+
+    >>> from scaling_lib.runs.sweeping.experiments import experiment
+    >>> er_100 = experiment("er-100")
+    >>> one_step = er_100.template  # of 1,000 tokens
+    >>> results = train_ensemble(er_100.chain(), [replace(one_step, seed=seed) for seed in (0, 1)])
+    >>> [(result.status, result.tokens, result.loss > result.entropy_rate) for result in results]
+    [('ok', 1000, True), ('ok', 1000, True)]
+
     Raises InvalidArgument where the configurations differ in more, or belong to another chain; Paused where the time of
     `checkpoints` is over.
     """
     configurations = _check(chain, configurations)
-    found = check_device(device)
-    check_precision(configurations[0].precision, found)
+    place = check_device(device)
+    check_precision(configurations[0].precision, place)
     check_flag("progress", progress)
     if checkpoints is not None:
         check_instance("checkpoints", checkpoints, Checkpoints, remedy="build it with Checkpoints(folder)")
@@ -94,7 +105,7 @@ def train_ensemble(
     if configurations[0].model != "transformer":
         raise invalid("configurations", "of model 'transformer'", configurations[0].model, "call train_module")
     if members_at_once is None:
-        members_at_once = 1 if found.type == "cpu" else members_in_memory(configurations[0], _free_memory(found))
+        members_at_once = _default_members(configurations[0], place)
     at_once = min(check_integer("members_at_once", members_at_once, minimum=1), len(configurations))
     results: list[RunResult] = []
     while len(results) < len(configurations):
@@ -103,9 +114,9 @@ def train_ensemble(
         kept = None if checkpoint is None else checkpoint.results()
         if kept is None:
             try:
-                kept = train_model(
+                kept = _train(
                     chain,
-                    initial_model(group, device=device),
+                    _initial_model(group, place),
                     group,
                     checkpoint=checkpoint,
                     pause=None if checkpoints is None else lambda: checkpoints.over,
@@ -119,16 +130,16 @@ def train_ensemble(
                 warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 2)
                 continue
         elif on_steps is not None:
-            on_steps(sum(each.optimizer_steps for each in group))
+            on_steps(sum(configuration.optimizer_steps for configuration in group))
         results += kept
     return results
 
 
 def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int:
-    """How many models like this train at once in so much memory, a fifth of it and the logits' 512 MiB left free.
+    """How many models like this train at once in `free_bytes` of memory.
 
-    A power of two: a group's checkpoint is found again only by the same group, so a little more or less of free memory
-    should not change it.
+    A fifth of it and the logits' 512 MiB are left free. A power of two: a group's checkpoint is found again only by the
+    same group, so a little more or less of free memory should not change it.
     """
     configuration = check_instance(
         "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
@@ -141,9 +152,19 @@ def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int
     return 2 ** (most.bit_length() - 1)
 
 
-def _free_memory(device: torch.device) -> float:
+def default_members(configuration: RunConfiguration, device: torch.device | str = "cpu") -> int:
+    """How many models like this `train_ensemble` stacks: 1 on a CPU, on a GPU as many as its free memory holds now."""
+    configuration = check_instance(
+        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
+    )
+    return _default_members(configuration, check_device(device))
+
+
+def _default_members(configuration: RunConfiguration, device: torch.device) -> int:
+    if device.type == "cpu":
+        return 1
     torch.cuda.empty_cache()  # what torch keeps of earlier groups counts as used
-    return float(torch.cuda.mem_get_info(device)[0])
+    return members_in_memory(configuration, float(torch.cuda.mem_get_info(device)[0]))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
@@ -167,27 +188,33 @@ def train_module(
     configuration: its `model` names the module, and is part of the run's identity, so pick another name for another
     module; of its architecture only the vocabulary and the context matter. learning_rate_factors: as in
     `models.wrapped.WrappedModule`.
+    Raises InvalidArgument where the chain is not that of the configuration, or where the module is not trainable or
+    gives something else than logits.
     """
     configuration = check_instance(
         "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
     )
     if configuration.model == "transformer":
         raise invalid("configuration", "of a model named otherwise", "transformer", "pass model='my-module'")
-    model = WrappedModule(module, learning_rate_factors=learning_rate_factors, device=check_device(device))
+    model = WrappedModule(module, learning_rate_factors=learning_rate_factors, device=device)
     return train_model(chain, model, [configuration], progress=progress)[0]
 
 
 def initial_model(configurations: Sequence[RunConfiguration], *, device: str = "cpu") -> Transformer:
     """The untrained models of an ensemble, stacked; each drawn from its own seed, the same on every device."""
-    configurations = _check_alike(configurations)
-    generators = [torch.Generator().manual_seed(derived_seed(each.seed, "initial weights")) for each in configurations]
+    return _initial_model(_check_alike(configurations), check_device(device))
+
+
+def _initial_model(configurations: Sequence[RunConfiguration], device: torch.device) -> Transformer:
+    seeds = [derived_seed(configuration.seed, "initial weights") for configuration in configurations]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     first = configurations[0]
-    return Transformer(first.architecture, first.parametrization, generators=generators, device=check_device(device))
+    return Transformer(first.architecture, first.parametrization, generators=generators, device=device)
 
 
 def train_model(
     chain: Chain,
-    model: Model,
+    model: Trainable,
     configurations: Sequence[RunConfiguration],
     *,
     checkpoint: Checkpoint | None = None,
@@ -197,13 +224,14 @@ def train_model(
 ) -> list[RunResult]:
     """Train the K stacked models of `model`, one for each configuration, in place; one result each.
 
-    checkpoint: the file of this group, continued from and kept up to date. pause: asked after every step whether to
-    stop there, with the checkpoint saved and Paused raised. on_steps: told how many member-steps were done.
+    model: anything with the members of `models.trainable.Trainable`. checkpoint: the file of this group, continued from
+    and kept up to date. pause: asked after every step whether to stop there, with the checkpoint saved and Paused
+    raised. on_steps: told how many member-steps were done.
     A run has *diverged* if its final excess loss is not finite, or its final loss is above both ln V, that of a uniform
     guess, and its own before the first step. Its companions do not notice.
     """
     configurations = _check(chain, configurations)
-    check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model(configurations)")
+    check_trainable("model", model)
     check_flag("progress", progress)
     if checkpoint is not None:
         check_instance("checkpoint", checkpoint, Checkpoint, remedy="take it from Checkpoints.of")
@@ -212,11 +240,26 @@ def train_model(
             raise invalid(name, "a function", function, "leave it out")
     if model.members != len(configurations):
         raise invalid("model", f"of {len(configurations)} members", model.members, "pass one configuration for each")
+    return _train(
+        chain, model, configurations, checkpoint=checkpoint, pause=pause, on_steps=on_steps, progress=progress
+    )
+
+
+def _train(
+    chain: Chain,
+    model: Trainable,
+    configurations: Sequence[RunConfiguration],
+    *,
+    checkpoint: Checkpoint | None,
+    pause: Callable[[], bool] | None,
+    on_steps: Callable[[int], None] | None,
+    progress: bool,
+) -> list[RunResult]:
     started = time.perf_counter()
     first, device = configurations[0], model.flat.values.device
     steps, evaluation = first.optimizer_steps, first.evaluation
     schedule = learning_rate_schedule(steps, first.schedule.warmup)
-    optimizer = AdamW(model, [each.optimizer for each in configurations], schedule)
+    optimizer = AdamW(model, [configuration.optimizer for configuration in configurations], schedule)
     take_step = TrainingStep(model, optimizer, first.precision)
     walks = sample_walks(
         chain,
@@ -224,21 +267,21 @@ def train_model(
         first.architecture.context,
         seed=derived_seed(evaluation.seed, "evaluation walks"),
         start=first.source.start,
-    )[:, :-1]
+    )[:, :-1]  # [walk, T - 1]: the contexts; what follows the last node is summed over, not sampled
     curve = LearningCurve(model, chain, np.asarray(walks))
-    wanted = set(curve_steps(steps, evaluation.curve_points))
+    scored = set(curve_steps(steps, evaluation.curve_points))
     done, spent = _resume(checkpoint, model, optimizer, curve)
     if not done:
         curve.score(0, None)
     report = on_steps or (lambda count: None)
     report(done * model.members)
-    data = batches(chain, configurations, device, first=done)
+    data = _batches(chain, configurations, device, done)
     for step, tokens in enumerate(
         tqdm(data, total=steps, initial=done, unit="step", disable=not progress, leave=False), done + 1
     ):
         losses = take_step(tokens)
         report(model.members)
-        if step in wanted and not curve.score(step, losses):
+        if step in scored and not curve.score(step, losses):
             break
         if checkpoint is not None and step < steps:
             over = pause is not None and pause()
@@ -249,20 +292,20 @@ def train_model(
             if over:
                 raise Paused(f"paused after step {step} of {steps}: ask for the same runs again to go on.")
     wall = spent + time.perf_counter() - started
-    results = [_result(each, model, k, curve, chain.entropy_rate, wall) for k, each in enumerate(configurations)]
+    results = [_result(c, model, k, curve, chain.entropy_rate, wall) for k, c in enumerate(configurations)]
     if checkpoint is not None:
         checkpoint.finish(results)
     return results
 
 
 def _resume(
-    checkpoint: Checkpoint | None, model: Model, optimizer: AdamW, curve: LearningCurve
+    checkpoint: Checkpoint | None, model: Trainable, optimizer: AdamW, curve: LearningCurve
 ) -> tuple[int, float]:
     """Put the state of the checkpoint back in place; the steps done and the seconds spent by then."""
-    found = None if checkpoint is None else checkpoint.load()
-    if found is None:
+    kept = None if checkpoint is None else checkpoint.load()
+    if kept is None:
         return 0, 0.0
-    tensors, about = found
+    tensors, about = kept
     with torch.no_grad():
         model.flat.values.copy_(tensors["values"])
     optimizer.restore(tensors)
@@ -274,7 +317,11 @@ def _resume(
 
 
 def derived_seed(seed: int, purpose: str) -> int:
-    """A 63-bit seed for one purpose: "initial weights", "training walks" or "evaluation walks", which never meet."""
+    """A 63-bit seed for one purpose: "initial weights", "training walks" or "evaluation walks", which never meet.
+
+    >>> derived_seed(0, "initial weights") == derived_seed(0, "training walks")
+    False
+    """
     seed = check_integer("seed", seed, minimum=0)
     check_choice("purpose", purpose, PURPOSES)
     return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
@@ -283,35 +330,40 @@ def derived_seed(seed: int, purpose: str) -> int:
 def batches(
     chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device | str = "cpu", *, first: int = 0
 ) -> Iterator[Int[Tensor, "K batch time"]]:
-    """The training tokens of an ensemble, one step after another; every epoch brings the same. first: steps left out at
-    the beginning."""
+    """The training tokens of an ensemble, one step after another; every epoch brings the same.
+
+    first: steps left out at the beginning. Each batch is int64 [K, batch, T], of whole sequences of T tokens.
+    """
     configurations = _check(chain, configurations)
-    place = check_device(device)
-    begin = check_integer("first", first, minimum=0)
+    return _batches(chain, configurations, check_device(device), check_integer("first", first, minimum=0))
+
+
+def _batches(
+    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device, first: int
+) -> Iterator[Int[Tensor, "K batch time"]]:
     one = configurations[0]
-    where: dict[str, Any] = {} if place.type == "cpu" else {"backend": "torch", "device": place}
+    where: dict[str, Any] = {} if device.type == "cpu" else {"backend": "torch", "device": device}
     stream = WalkStream(
         chain,
         one.architecture.context,
         one.schedule.batch,
-        [derived_seed(each.seed, "training walks") for each in configurations],
+        [derived_seed(configuration.seed, "training walks") for configuration in configurations],
         start=one.source.start,
         **where,
     )
     steps_per_epoch = one.optimizer_steps // one.schedule.epochs
-    return (torch.as_tensor(stream.batch(step % steps_per_epoch)) for step in range(begin, one.optimizer_steps))
+    return (torch.as_tensor(stream.batch(step % steps_per_epoch)) for step in range(first, one.optimizer_steps))
 
 
 # ---------------------------------------------------------------------- results
 
 
 def _result(
-    configuration: RunConfiguration, model: Model, k: int, curve: LearningCurve, entropy_rate: float, wall: float
+    configuration: RunConfiguration, model: Trainable, k: int, curve: LearningCurve, entropy_rate: float, wall: float
 ) -> RunResult:
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    shape = configuration.architecture if isinstance(model, Transformer) else model
     first, last = float(curve.excess[0][k]), float(curve.excess[-1][k])
     ok = math.isfinite(last) and entropy_rate + last <= max(
         math.log(configuration.architecture.vocabulary), entropy_rate + first
@@ -323,14 +375,14 @@ def _result(
         excess_loss_se=float(curve.error[-1][k]) if ok else None,
         loss=entropy_rate + last if ok else None,
         entropy_rate=entropy_rate,
-        parameters=shape.parameters,
-        nonembedding_parameters=shape.nonembedding_parameters,
+        parameters=model.parameters,
+        nonembedding_parameters=model.nonembedding_parameters,
         tokens=configuration.schedule.tokens,
-        flops=6.0 * shape.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
+        flops=6.0 * model.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
         optimizer_steps=curve.steps[-1],
         curve_steps=tuple(curve.steps),
-        curve_training_loss=tuple(finite(float(each[k])) for each in curve.training),
-        curve_excess_loss=tuple(finite(float(each[k])) for each in curve.excess),
+        curve_training_loss=tuple(finite(float(losses[k])) for losses in curve.training),
+        curve_excess_loss=tuple(finite(float(losses[k])) for losses in curve.excess),
         wall_seconds=wall,
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
         ensemble_size=model.members,
@@ -341,29 +393,29 @@ def _result(
 
 
 def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
-    found = check_sequence("configurations", configurations, RunConfiguration, remedy="pass a list of RunConfiguration")
-    alike = {replace(c, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)) for c in found}
+    runs = check_sequence("configurations", configurations, RunConfiguration, remedy="pass a list of RunConfiguration")
+    alike = {replace(c, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)) for c in runs}
     if len(alike) > 1:
         raise invalid(
             "configurations",
             "alike but for seed, learning_rate and weight_decay",
             f"{len(alike)} kinds",
-            "train each kind as an ensemble of its own (runs.sweeps.ensembles_of)",
+            "train each kind as an ensemble of its own (runs.sweeping.sweeps.ensembles_of)",
         )
-    return found
+    return runs
 
 
 def _check(chain: Any, configurations: Any) -> tuple[RunConfiguration, ...]:
     check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-    found = _check_alike(configurations)
-    check_text("configurations", found[0].source.fingerprint)
-    if found[0].source.fingerprint != chain.fingerprint:
-        raise invalid("chain", f"that of the configurations ({found[0].source.fingerprint[:12]})", chain, "pass that")
-    if found[0].architecture.vocabulary != chain.nodes:
+    runs = _check_alike(configurations)
+    check_text("configurations", runs[0].source.fingerprint)
+    if runs[0].source.fingerprint != chain.fingerprint:
+        raise invalid("chain", f"that of the configurations ({runs[0].source.fingerprint[:12]})", chain, "pass that")
+    if runs[0].architecture.vocabulary != chain.nodes:
         raise invalid(
             "configurations",
             f"of a vocabulary of the chain's {chain.nodes} nodes",
-            found[0].architecture.vocabulary,
+            runs[0].architecture.vocabulary,
             "pass Architecture(vocabulary=chain.nodes, ...)",
         )
-    return found
+    return runs

@@ -17,15 +17,13 @@ from torch import Tensor
 
 from scaling_lib.errors import (
     check_array,
-    check_instance,
     check_integer,
     check_mapping,
     check_real,
     check_sequence,
     invalid,
 )
-from scaling_lib.models.transformer import Transformer
-from scaling_lib.models.wrapped import WrappedModule
+from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import Optimizer
 
 __all__ = ["AdamW", "learning_rate_schedule"]
@@ -35,6 +33,9 @@ def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray
     """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
 
     The zeros at either end lie just outside, so that every step moves.
+
+    >>> learning_rate_schedule(5, warmup=0.4).round(3)
+    array([0.5  , 1.   , 0.854, 0.5  , 0.146])
     """
     steps = check_integer("steps", steps, minimum=1)
     warmup = check_real("warmup", warmup, minimum=0, below=1)
@@ -47,27 +48,29 @@ def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray
 class AdamW:
     """AdamW on the flat buffers of K models, each with its own learning rate, weight decay, epsilon and clip.
 
-    schedule: what the learning rates are multiplied by, step by step. Momenta (betas) are common. Nothing that changes
-    from step to step is a number of the host's: all of it lies in tensors, so that a step can be replayed on a device.
+    optimizers: one for each member, with the same betas. schedule: what the learning rates are multiplied by, step by
+    step. Whatever changes from step to step lies in tensors on the device and is no number of the host's, so that a
+    CUDA graph of one step can be replayed for the next.
+    Raises InvalidArgument where there is not one optimizer for each member, or where betas differ.
     """
 
     def __init__(
         self,
-        model: Transformer | WrappedModule,
+        model: Trainable,
         optimizers: Sequence[Optimizer],
         schedule: Float[np.ndarray, "step"],
     ) -> None:
-        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        check_trainable("model", model)
         optimizers = check_sequence("optimizers", optimizers, Optimizer, remedy="pass one Optimizer for each member")
         schedule = check_array("schedule", schedule, dimensions=1, minimum=0)
-        betas = {(each.beta1, each.beta2) for each in optimizers}
+        betas = {(optimizer.beta1, optimizer.beta2) for optimizer in optimizers}
         if len(optimizers) != model.members or len(betas) > 1:
             raise invalid("optimizers", f"{model.members} with the same betas", len(optimizers), "group them by betas")
         (self.beta1, self.beta2), self.flat = betas.pop(), model.flat
         self.momentum, self.square, self._scratch = (torch.zeros_like(self.flat.values) for _ in range(3))
 
         def column(name: str) -> Float[np.ndarray, "K one"]:
-            return np.array([[getattr(each, name)] for each in optimizers])
+            return np.array([[getattr(optimizer, name)] for optimizer in optimizers])
 
         def factors(name: str) -> Float[np.ndarray, "tensor one one"]:
             return np.array([getattr(rule, name) for rule in model.rules])[:, None, None]
@@ -75,11 +78,11 @@ class AdamW:
         def on_device(values: np.ndarray) -> Tensor:
             return torch.tensor(values, dtype=torch.float32, device=self.flat.values.device)
 
-        rates = factors("learning_rate_factor") * column("learning_rate")
-        self._rates = on_device(rates)  # [tensor, K, 1], as all that follow
-        self._decays = on_device(rates * factors("weight_decay_factor") * column("weight_decay"))
-        self._epsilons = on_device(factors("epsilon_factor") * column("epsilon"))
-        limits = column("clip")
+        rates = factors("learning_rate_factor") * column("learning_rate")  # [tensor, 1, 1] [K, 1] -> [tensor, K, 1]
+        self._rates = on_device(rates)  # [tensor, K, 1]
+        self._decays = on_device(rates * factors("weight_decay_factor") * column("weight_decay"))  # [tensor, K, 1]
+        self._epsilons = on_device(factors("epsilon_factor") * column("epsilon"))  # [tensor, K, 1]
+        limits = column("clip")  # [K, 1]
         self._clip = on_device(np.where(limits > 0, limits, np.inf)) if limits.any() else None
         t = np.arange(1, len(schedule) + 1)
         table = [schedule, -schedule / (1 - self.beta1**t), (1 - self.beta2**t) ** -0.5]
@@ -105,16 +108,17 @@ class AdamW:
         """One update from the gradients in the buffer, which it then zeroes."""
         flat, gradients, scratch = self.flat, self.flat.gradients, self._scratch
         if self._clip is not None:
-            parts = flat.split(gradients)
-            norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in parts]).norm(dim=0)[:, None]
-            scale = (self._clip / (norms + 1e-6)).clamp(max=1.0)
-            for each in parts:
-                each.mul_(scale)
-        factor, size, root = self._table.index_select(0, self._step)[0]
+            parts = flat.split(gradients)  # each [K, size]
+            by_tensor = torch.stack([torch.linalg.vector_norm(part, dim=1) for part in parts])  # [tensor, K]
+            norms = by_tensor.norm(dim=0)[:, None]  # [K, 1]
+            scale = (self._clip / (norms + 1e-6)).clamp(max=1.0)  # [K, 1]
+            for part in parts:
+                part.mul_(scale)
+        factor, size, root = self._table.index_select(0, self._step)[0]  # three numbers, each of shape []
         self.momentum.lerp_(gradients, 1 - self.beta1)
         self.square.mul_(self.beta2).addcmul_(gradients, gradients, value=1 - self.beta2)
         torch.sqrt(self.square, out=scratch).mul_(root)
-        rows = zip(
+        tensors = zip(  # for each tensor: values, momentum, update [K, size]; epsilon, rate, keep [K, 1]
             flat.split(flat.values),
             flat.split(self.momentum),
             flat.split(scratch),
@@ -123,7 +127,7 @@ class AdamW:
             1 - self._decays * factor,
             strict=True,
         )
-        for values, momentum, update, epsilon, rate, keep in rows:
+        for values, momentum, update, epsilon, rate, keep in tensors:
             torch.div(momentum, update.add_(epsilon), out=update)
             values.mul_(keep).addcmul_(update, rate)
         gradients.zero_()

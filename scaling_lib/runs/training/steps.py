@@ -3,7 +3,8 @@
 A step is losses, gradients, update. On a CPU it is called as it stands. On a CUDA device a model this small spends its
 time on the launching of some 300 kernels, not in them: so after a few steps the whole of the next one is captured as a
 CUDA graph, and from then on replayed, one launch a step. The graph reads its tokens from one buffer and leaves its
-losses in another; nothing in a step is a number of the host's (see `runs.optimizers`), so a replay is the step.
+losses in another; nothing in a step is a number of the host's (see `runs.training.optimizers`), so a replay is the
+step.
 
 Precision is that of the matrix products of the training step. Weights, both moments, norms, softmax, losses and the
 whole of the evaluation are float32 throughout.
@@ -21,8 +22,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scaling_lib.errors import InvalidArgument, check_choice, check_instance, invalid
-from scaling_lib.models.transformer import Transformer, check_device
-from scaling_lib.models.wrapped import WrappedModule
+from scaling_lib.models.devices import check_device
+from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import PRECISIONS
 from scaling_lib.runs.training.optimizers import AdamW
 
@@ -37,31 +38,30 @@ Step = Callable[[Int[Tensor, "K batch time"]], Float[Tensor, "K"]]
 class TrainingStep:
     """A function from a batch [K, batch, time] to the losses [K] before the update that it makes.
 
-    model, optimizer: what is trained, in place. precision: "float32", "tf32" or "bfloat16", which a module of your own
-    takes in float32 only. capture: how a step is captured for replay after the warm-up, or None for never; by default
-    as a CUDA graph on a CUDA device.
-    The losses are the step's own: the next step may overwrite them.
+    model, optimizer: what is trained, in place. precision: "float32", "tf32" or "bfloat16"; a `float32_only` model
+    takes the first alone. capture: how a step is captured for replay after the warm-up, or None for never; by default
+    as a CUDA graph on a CUDA device, if the model is `replayable`.
+    The losses, in nats, are the step's own: the next step may overwrite them.
     """
 
     def __init__(
         self,
-        model: Transformer | WrappedModule,
+        model: Trainable,
         optimizer: AdamW,
         precision: str = "float32",
         *,
         capture: Callable[[Step, Tensor], Step] | str | None = "auto",
     ) -> None:
-        check_instance("model", model, (Transformer, WrappedModule), remedy="make one with initial_model")
+        check_trainable("model", model)
         check_instance("optimizer", optimizer, AdamW, remedy="build it with AdamW(model, ...)")
         device = model.flat.values.device
         check_precision(precision, device)
-        if isinstance(model, WrappedModule) and precision != "float32":
+        if model.float32_only and precision != "float32":
             raise invalid("precision", "'float32' for a module of your own", precision, "cast inside the module")
         # The warm-up and the capture share one stream, since memory is kept and reused stream by stream.
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         if isinstance(capture, str) and capture == "auto":
-            # A module of one's own may read its tensors on the host, which no graph can hold.
-            capture = self._cuda_graph if device.type == "cuda" and isinstance(model, Transformer) else None
+            capture = self._cuda_graph if device.type == "cuda" and model.replayable else None
         if capture is not None and not callable(capture):
             raise invalid("capture", "a function of a step and a batch, or None", capture, "leave it out")
         self.model, self.optimizer, self.precision, self.device = model, optimizer, precision, device
@@ -82,11 +82,8 @@ class TrainingStep:
 
     def _step(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
         with matrix_products(self.precision, self.device):
-            if isinstance(self.model, Transformer):
-                losses = self.model.losses(tokens, layers_in_bfloat16=self.precision == "bfloat16")
-            else:
-                losses = self.model.losses(tokens)
-            losses.sum().backward()
+            losses = self.model.losses(tokens, layers_in_bfloat16=self.precision == "bfloat16")  # [K]
+            losses.sum().backward()  # members do not meet: each gets the gradient of its own loss
             self.optimizer.step()
         return losses.detach()
 
@@ -160,10 +157,10 @@ def matrix_products(precision: str, device: torch.device) -> Iterator[None]:
 def check_precision(precision: str, device: torch.device | str) -> str:
     """`precision` if `device` can compute in it; raises InvalidArgument where it cannot."""
     check_choice("precision", precision, PRECISIONS)
-    found = check_device(device)
-    if precision == "tf32" and not _has_tf32(found):
+    place = check_device(device)
+    if precision == "tf32" and not _has_tf32(place):
         raise InvalidArgument(
-            f"precision must be one that the device computes in, got 'tf32' on {found}: it takes a CUDA device of "
+            f"precision must be one that the device computes in, got 'tf32' on {place}: it takes a CUDA device of "
             f"compute capability 8 or more (A100, H100); pass 'float32'."
         )
     return precision

@@ -57,7 +57,7 @@ def test_an_interrupted_run_is_the_same_to_the_bit(tmp_path, members):
 
 def test_a_finished_group_is_not_trained_again(tmp_path, monkeypatch):
     first = train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path))
-    monkeypatch.setattr(training, "train_model", None)  # would fail
+    monkeypatch.setattr(training, "_train", None)  # would fail
     steps = []
     again = train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path), on_steps=steps.append)
     assert again == first
@@ -136,7 +136,7 @@ def test_a_clock_set_back_changes_nothing(tmp_path, monkeypatch):
 def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch, error):
     four = [configuration(4, seed=seed) for seed in range(4)]
     whole = train_ensemble(CHAIN, four, members_at_once=1)
-    real, sizes = training.train_model, []
+    real, sizes = training._train, []
 
     def small_device(chain, model, group, **options):
         sizes.append(len(group))
@@ -144,7 +144,7 @@ def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch, err
             raise error
         return real(chain, model, group, **options)
 
-    monkeypatch.setattr(training, "train_model", small_device)
+    monkeypatch.setattr(training, "_train", small_device)
     with pytest.warns(ScalingLabWarning, match="ran out of memory: [21] at once") as caught:
         halved = train_ensemble(CHAIN, four, members_at_once=4, checkpoints=Checkpoints(tmp_path))
     assert len(caught) == 2
@@ -157,7 +157,7 @@ def test_out_of_memory_with_one_is_an_error(monkeypatch):
     def no_device(*arguments, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(training, "train_model", no_device)
+    monkeypatch.setattr(training, "_train", no_device)
     with pytest.raises(torch.OutOfMemoryError):
         train_ensemble(CHAIN, PAIR, members_at_once=1)
 
@@ -166,7 +166,7 @@ def test_another_error_is_not_taken_for_it(monkeypatch):
     def broken(*arguments, **options):
         raise RuntimeError("expected scalar type Float")
 
-    monkeypatch.setattr(training, "train_model", broken)
+    monkeypatch.setattr(training, "_train", broken)
     with pytest.raises(RuntimeError, match="expected scalar type Float"):
         train_ensemble(CHAIN, PAIR, members_at_once=2)
 

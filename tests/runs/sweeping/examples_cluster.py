@@ -2,16 +2,16 @@
 
 import importlib.util
 
-from scaling_lib.runs.sweeping import cluster, sweeps
+from scaling_lib.runs.sweeping import calibration, cluster, sweeps
 from tests.pages.planted import surface_runs
 from tests.runs.sweeping.test_sweeps import RUNS
 
 _TABLE = surface_runs("er-1k-small").assign(batch=20, epochs=1)
 
 EXAMPLES = [
-    (sweeps.Calibration, {"per_token": 1e-6, "per_parameter": 1e-10, "device": "cpu"}),
-    (sweeps.Calibration(1e-6, 1e-10).seconds, {"work": [(1000, 1000)]}),
-    (sweeps.calibrate, {"device": "cpu", "steps": 2}),
+    (calibration.Calibration, {"per_token": 1e-6, "per_parameter": 1e-10, "device": "cpu"}),
+    (calibration.Calibration(1e-6, 1e-10).seconds, {"configurations": RUNS}),
+    (calibration.calibrate, {"device": "cpu", "steps": 2, "configurations": RUNS}),
     (sweeps.at_the_edge, {"runs": _TABLE}),
     (sweeps.widened, {"configurations": RUNS, "runs": _TABLE}),
     (sweeps.widened_so_far, {"configurations": RUNS, "runs": _TABLE}),

@@ -1,24 +1,116 @@
-"""Experiments are data: every grid gives valid, distinct, reproducible runs."""
+"""Experiments are data: every grid gives valid, distinct, reproducible runs, and any field of a run can be an axis."""
 
+import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from scaling_lib.errors import InvalidArgument, InvalidData
+from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.sweeping import experiments
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES, chain_of, source_of
+from tests.runs.tiny import TINY
+
+# For each grid the SHA-256 of its runs' identities, in order, a line each. Written before a grid was a template and
+# axes, by a class that had a list for each of six fields. An entry may be added; one that changes makes other runs.
+GRIDS = json.loads(Path(__file__).with_name("grids.json").read_text())
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_grid_gives_distinct_valid_runs(name):
-    for profile in EXPERIMENTS[name].grids:
+def test_every_grid_is_the_recorded_one_run_for_run(name):
+    digests = {}
+    for profile in EXPERIMENTS[name].axes:
         runs = EXPERIMENTS[name].configurations(profile)
         assert len({run.identity for run in runs}) == len(runs)
         assert all(run.source.fingerprint == EXPERIMENTS[name].chain().fingerprint for run in runs)
+        digests[profile] = hashlib.sha256("\n".join(run.identity for run in runs).encode()).hexdigest()
+    assert digests == GRIDS[name]
+
+
+def varied(**axes):
+    """TINY along other axes; a dot of a field is written as two underscores here."""
+    return replace(TINY, axes={"smoke": {field.replace("__", "."): values for field, values in axes.items()}})
+
+
+def test_the_first_axis_is_outermost_and_the_rest_is_the_template():
+    runs = varied(optimizer__weight_decay=(0.0, 0.1), seed=(3, 4)).configurations("smoke")
+    assert [(run.optimizer.weight_decay, run.seed) for run in runs] == [(0.0, 3), (0.0, 4), (0.1, 3), (0.1, 4)]
+    for run in runs:
+        assert replace(run, optimizer=TINY.template.optimizer, seed=TINY.template.seed) == TINY.template
+
+
+def test_whole_parts_and_their_fields_can_be_axes():
+    kinds = (Parametrization("sp"), Parametrization("mup"))
+    runs = varied(parametrization=kinds, precision=("float32", "bfloat16"), evaluation__walks=(4, 5))
+    runs = runs.configurations("smoke")
+    assert len(set(runs)) == 8
+    assert {run.parametrization for run in runs} == set(kinds)
+    shapes = (TINY.template.architecture, replace(TINY.template.architecture, depth=3))
+    longer = replace(TINY.template.architecture, context=25)
+    assert varied(architecture=(longer,)).configurations("smoke")[0].schedule.tokens == 100  # a whole batch
+    assert varied(architecture__width=(20,), architecture__heads=(2, 5)).configurations("smoke")  # valid together only
+    (first, *_, last) = varied(architecture=shapes, architecture__width=(8, 16)).configurations("smoke")
+    assert (first.architecture.depth, last.architecture.depth, last.architecture.width) == (2, 3, 16)
+
+
+def test_what_follows_from_an_axis_follows():
+    (narrow, wide) = varied(architecture__width=(8, 512)).configurations("smoke")
+    assert (narrow.architecture.heads, wide.architecture.heads) == (4, 8)  # the paper's rule
+    other = replace(TINY.template, architecture=replace(TINY.template.architecture, heads=2))
+    (narrow, wide) = replace(varied(architecture__width=(8, 512)), template=other).configurations("smoke")
+    assert (narrow.architecture.heads, wide.architecture.heads) == (2, 2)
+    batches = varied(schedule__tokens=(100,), schedule__batch=(1, 4, 20)).configurations("smoke")
+    assert [run.schedule.tokens for run in batches] == [100, 80, 200]
+
+
+def test_graphs_can_be_axes():
+    runs = varied(source__seed=(0, 1), source__parameters__nodes=(12, 15)).configurations("smoke")
+    for run, (seed, nodes) in zip(runs, ((0, 12), (0, 15), (1, 12), (1, 15)), strict=True):
+        source, chain = source_of("erdos_renyi", {"nodes": nodes, "edges": 30}, seed)
+        assert run.source == source
+        assert run.architecture.vocabulary == chain.nodes == nodes
+    assert runs[0].source == TINY.template.source
+
+
+def test_values_are_those_of_the_axis_or_of_the_template():
+    assert TINY.values("smoke", "seed") == (0, 1)
+    assert TINY.values("smoke", "schedule.batch") == (4,)
+    assert TINY.values("smoke", "source.parameters.edges") == (30,)
+    with pytest.raises(InvalidArgument, match="field must be one of"):
+        TINY.values("smoke", "architecture.breadth")
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"architecture.breadth": (8,)}, r"keyed by fields of a run, got 'architecture.breadth': pick .* arch.*width"),
+        ({"breadth": (8,)}, "keyed by fields of a run, got 'breadth': pick one of source, source.seed"),
+        ({"source.parameters.kappa": (1.0,)}, "got 'source.parameters.kappa': pick one of .*parameters.edges"),
+        ({"source.fingerprint": ("0",)}, "got 'source.fingerprint'"),
+        ({"architecture.width": ()}, r"\['architecture.width'\] must be a non-empty tuple, got \(\)"),
+        ({"architecture.width": 8}, r"\['architecture.width'\] must be a non-empty tuple, got 8"),
+        ({"architecture.width": ("8",)}, r"\['architecture.width'\] must be .*, got '8': width must be an integer"),
+        ({"architecture.width": (8, 9)}, r"\['architecture.width'\] must be .*, got 9: heads must be such that"),
+        ({"optimizer.learning_rate": (0.0,)}, r"\['optimizer.learning_rate'\] must be .* got 0.0: learning_rate"),
+        ({"seed": (0, 1.5)}, r"\['seed'\] must be of values that the field takes, got 1.5: seed must be an integer"),
+        ({"parametrization": ("sp",)}, r"\['parametrization'\] must be .*, got 'sp': parametrization must be"),
+        ({"seed": (0,), "architecture.width": ("8",), "schedule.epochs": (1,)}, r"'architecture.width'\] must .* '8'"),
+        ({"architecture.width": ("8",), "schedule.epochs": (0,)}, r"\['architecture.width'\] must .* '8': width must"),
+        ({"schedule": (1,), "architecture": (2,)}, r"\['schedule'\] must be .* 1: schedule must be a Schedule"),
+        ({"source": ("er",)}, r"\['source'\] must be .*, got 'er': source must be"),
+    ],
+)
+def test_refused_axes(axes, message):
+    with pytest.raises(InvalidArgument, match=message) as refused:
+        replace(TINY, axes={"smoke": axes})
+    assert "\n" not in str(refused.value)
+    assert "axes['smoke']" in str(refused.value)
 
 
 def test_the_thread_has_eight_tokens_of_at_least_a_hundred_steps():
-    for profile in EXPERIMENTS["er-100"].grids:
+    for profile in EXPERIMENTS["er-100"].axes:
         runs = EXPERIMENTS["er-100"].configurations(profile)
         assert len({run.schedule.tokens for run in runs}) >= 8
         assert min(run.optimizer_steps for run in runs) >= 100

@@ -19,12 +19,9 @@ NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in HUGE else name fo
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
-    grid = asked.grids["full"]
-    small = replace(
-        grid, widths=grid.widths[:1], tokens=grid.tokens[:1], learning_rates=grid.learning_rates[:2], seeds=1,
-        batches=grid.batches[:1], epochs=grid.epochs[:1],
-    )  # fmt: skip
-    pair = replace(asked, grids={"full": small}).configurations("full")
+    small = {field: values[:1] for field, values in asked.axes["full"].items()}
+    small["optimizer.learning_rate"] = asked.values("full", "optimizer.learning_rate")[:2]
+    pair = replace(asked, axes={"full": small}).configurations("full")
     per_step = pair[0].tokens_per_step
     tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
     pair = [replace(each, schedule=replace(each.schedule, tokens=tokens)) for each in pair]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.sweeping.sweeps import ensembles_of, expected_seconds, shard_of, sweep
+from scaling_lib.runs.sweeping.sweeps import ensembles_of, shard_of, sweep
 from tests.runs.tiny import TINY
 
 RUNS = TINY.configurations("smoke")
@@ -87,10 +87,6 @@ def test_shards_are_a_partition_of_whole_ensembles(count):
     shards = [shard_of(RUNS, index, count) for index in range(1, count + 1)]
     assert sorted(run.identity for shard in shards for run in shard) == sorted(run.identity for run in RUNS)
     assert sum(len(ensembles_of(shard)) for shard in shards) == len(ensembles_of(RUNS))
-
-
-def test_expected_seconds_grow_with_the_work():
-    assert expected_seconds(RUNS[:1], steps=2) > 0
 
 
 def test_not_runs_are_refused(tmp_path):

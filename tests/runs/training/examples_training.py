@@ -37,6 +37,7 @@ EXAMPLES = [
         },
     ),
     (training.initial_model, {"configurations": PAIR, "device": "cpu"}),
+    (training.default_members, {"configuration": PAIR[0], "device": "cpu"}),
     (training.members_in_memory, {"configuration": PAIR[0], "free_bytes": 1e9}),
     (training.train_model, {"chain": CHAIN, "model": MODEL, "configurations": PAIR, "progress": False}),
     (training.derived_seed, {"seed": 0, "purpose": "training walks"}),

@@ -142,13 +142,13 @@ def test_the_excess_loss_in_bfloat16_agrees(exact):
 
 def test_a_coarser_precision_would_not_agree(exact, monkeypatch):
     """Layers rounded to 3 bits of mantissa, as in 8-bit floats, fail the same rule."""
-    real = Transformer.hidden
+    real = Transformer._hidden
 
     def rounded(self, tokens, watch=None):
         found = real(self, tokens, watch)
         return found + (found.detach().to(torch.float8_e4m3fn).float() - found.detach())
 
-    monkeypatch.setattr(Transformer, "hidden", rounded)
+    monkeypatch.setattr(Transformer, "_hidden", rounded)
     assert not agree(excess_losses("float32"), exact)
 
 

@@ -16,12 +16,16 @@ from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import SEMANTICS_VERSION, Optimizer
+from scaling_lib.runs.training import ensembles
 from scaling_lib.runs.training.ensembles import (
     PURPOSES,
     batches,
+    default_members,
     derived_seed,
     initial_model,
+    members_in_memory,
     train_ensemble,
+    train_model,
     train_module,
 )
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
@@ -304,6 +308,31 @@ def test_golden_losses(name):
 def test_refused_configurations(configurations, message):
     with pytest.raises(InvalidArgument, match=message):
         train_ensemble(CHAIN, configurations)
+
+
+def test_configurations_are_checked_once(monkeypatch):
+    """At the door: train_ensemble, not again for the model, the batches and every group that is trained."""
+    checked, real = [], ensembles.check_sequence
+
+    def counting(name, *arguments, **options):
+        checked.append(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(ensembles, "check_sequence", counting)
+    train_ensemble(CHAIN, [configuration(seed=seed) for seed in range(3)], members_at_once=1)
+    assert checked == ["configurations"]
+    checked.clear()
+    train_model(CHAIN, initial_model([configuration()]), [configuration()])
+    assert checked == ["configurations"] * 2  # two doors
+
+
+def test_a_cpu_stacks_nothing_and_a_gpu_what_its_memory_holds(monkeypatch):
+    assert default_members(configuration()) == 1
+    assert train_ensemble(CHAIN, [configuration(), configuration(seed=1)])[0].ensemble_size == 1
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4 * 10**9, 10**10))
+    assert default_members(configuration(), "cuda") == members_in_memory(configuration(), 4e9) > 1
 
 
 def test_other_refusals():

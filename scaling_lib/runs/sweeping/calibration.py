@@ -1,0 +1,103 @@
+"""How long runs will take on this machine, from a measurement of a few seconds."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from scaling_lib.errors import check_choice, check_integer, check_real
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.devices import DEVICES
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations, source_of
+
+__all__ = ["Calibration", "calibrate"]
+
+_STACKED = 16  # models together in a calibration on a GPU: about what a point L(N, D) has
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How fast this machine trains, on one device or in one process.
+
+    One training token of a model of N parameters takes per_token + per_parameter * N seconds.
+    """
+
+    per_token: float
+    per_parameter: float
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_real("per_token", self.per_token, minimum=0)
+        check_real("per_parameter", self.per_parameter, minimum=0)
+        check_choice("device", self.device, DEVICES)
+
+    def seconds(self, configurations: Sequence[RunConfiguration]) -> float:
+        """How long `configurations` take when they are trained one after the other.
+
+        >>> from scaling_lib.runs.sweeping.experiments import experiment
+        >>> speed = Calibration(per_token=1e-6, per_parameter=1e-10)
+        >>> round(speed.seconds(experiment("er-100").configurations("smoke")))
+        19
+        """
+        runs = check_configurations(configurations, minimum=0)
+        read = [run.schedule.tokens * run.schedule.epochs for run in runs]
+        speeds = [self.per_token + self.per_parameter * run.architecture.parameters for run in runs]
+        return sum(tokens * seconds for tokens, seconds in zip(read, speeds, strict=True))
+
+
+def calibrate(
+    device: str = "cpu", *, steps: int = 12, configurations: Sequence[RunConfiguration] | None = None
+) -> Calibration:
+    """The `Calibration` of this machine: the smallest and the largest of some models are trained for `steps` steps.
+
+    configurations: what is to be trained; its times come out good to a factor of about 1.5. None stands for width 32 on
+    500 nodes and width 64 on 4,000, from which the times of others come out good to a factor of about 2.
+    """
+    check_choice("device", device, DEVICES)
+    check_integer("steps", steps, minimum=2)
+    probes = _probes() if configurations is None else check_configurations(configurations)
+    by_size = {run.architecture.parameters: run for run in probes}
+    small, large = min(by_size), max(by_size)
+    seconds = {N: _seconds_per_token(by_size[N], device, steps) for N in {small, large}}
+    per_parameter = max(seconds[large] - seconds[small], 0.0) / max(large - small, 1)
+    return Calibration(max(seconds[small] - per_parameter * small, 0.0), per_parameter, device)
+
+
+def _probes() -> tuple[RunConfiguration, ...]:
+    runs = []
+    for nodes, width in ((500, 32), (4000, 64)):
+        source, _ = source_of("erdos_renyi", {"nodes": nodes, "edges": 5 * nodes})
+        shape = Architecture(nodes, width)
+        schedule = Schedule(20 * shape.context, batch=20)
+        runs.append(RunConfiguration(source, shape, Parametrization(), Optimizer(0.1), schedule))
+    return tuple(runs)
+
+
+def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
+    """Seconds that a token of this model takes.
+
+    On a GPU it is one of `_STACKED` models, and the time is the difference between a long and a short training, which
+    leaves out what a group pays once: the capture of its CUDA graph.
+    """
+    from scaling_lib.runs.training.ensembles import train_ensemble
+
+    chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED
+
+    def seconds(count: int) -> float:
+        probe = replace(
+            configuration,
+            schedule=Schedule(count * configuration.tokens_per_step, batch=configuration.schedule.batch),
+            evaluation=Evaluation(walks=2, curve_points=1),
+        )
+        start = time.monotonic()
+        group = [replace(probe, seed=seed) for seed in range(members)]
+        train_ensemble(chain, group, device=device, members_at_once=members)
+        return time.monotonic() - start
+
+    seconds(steps)  # the first call pays for imports and allocations
+    taken = seconds(steps)
+    if device == "cpu":
+        return taken / (steps * configuration.tokens_per_step)
+    more = 20 * steps
+    return max(seconds(steps + more) - taken, 1e-9) / (more * configuration.tokens_per_step * members)
