@@ -37,7 +37,8 @@ if importlib.util.find_spec("scaling_lib") is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", pins.name, source], check=True)
 
 # %% tags=["parameters"]
-profile = ""  # "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+# "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+profile = ""
 
 # %% tags=["nbval-ignore-output"]
 import matplotlib.pyplot as plt

@@ -170,8 +170,8 @@ def best_minimum(
     """Where the power law's tail begins: the minimum with the least Kolmogorov-Smirnov distance.
 
     share: of the observations that must remain (a few dozen in a far tail could be anything). At most 200 candidates,
-    evenly spaced among the values seen, are tried; of those that fit equally well (to `TIE`) the smallest is taken. This
-    gives the power law its best chance: what is then rejected is rejected where it fitted best.
+    evenly spaced among the values seen, are tried; of those that fit equally well (to `TIE`), the smallest.
+    This gives the power law its best chance: what is then rejected is rejected where it fitted best.
     """
     share = check_real("share", share, above=0, maximum=1)
     grid, seen = _tail(values, counts, 1, maximum)
