@@ -257,13 +257,14 @@ with style():
 show(
     figure,
     name="fig-thread-slopes",
-    caption=f"Local exponents over windows of {window} neighbouring values of D, "
-    "with 95 % intervals from the scatter between seeds (or about the line where "
-    "there is one seed), the exponent fitted to the whole window, and counting's "
-    "exponent 1.",
-    alt="Local exponents with error bars against D on a logarithmic axis. They "
-    f"run from {number(slope.iloc[0], decimals=2)} at the smallest D to "
-    f"{number(slope.iloc[-1], decimals=2)} at the largest; a dashed line marks 1.",
+    caption=f"Local exponents over windows of {window} neighbouring values of "
+    "D, with 95 % intervals from the scatter between seeds (or about the line "
+    "where there is one seed), the exponent fitted to the whole window, and "
+    "counting's exponent 1.",
+    alt="Local exponents with error bars against D on a logarithmic axis. "
+    f"They run from {number(slope.iloc[0], decimals=2)} at the smallest D to "
+    f"{number(slope.iloc[-1], decimals=2)} at the largest; a dashed line marks "
+    "1.",
     table=slopes,
     runs=list(runs["identity"]),
 )

@@ -109,11 +109,12 @@ with style():
 show(
     figure,
     name="fig-ensembles",
-    caption="The three recipes, with 24 nodes each. The area of a node is how often a walk stands there, the width of an "
-    "edge how often it is taken.",
-    alt="Three network drawings. ER: an even tangle of nodes of similar size, joined by thin lines of one width. ER with "
-    "kappa 1: the same tangle, a few lines thick and most hardly visible, nodes of unequal size. BA: a few large hubs in "
-    "the middle, many small nodes around them.",
+    caption="The three recipes, with 24 nodes each. The area of a node is how "
+    "often a walk stands there, the width of an edge how often it is taken.",
+    alt="Three network drawings. ER: an even tangle of nodes of similar size, "
+    "joined by thin lines of one width. ER with kappa 1: the same tangle, a "
+    "few lines thick and most hardly visible, nodes of unequal size. BA: a "
+    "few large hubs in the middle, many small nodes around them.",
     table=pd.DataFrame(
         {
             f"π, {name}": np.sort(sketch.stationary)[::-1]
@@ -189,11 +190,13 @@ some = np.array([1, 2, 5, 10, 15, 20, 25, 30, 50, 100, 200, 400])
 show(
     figure,
     name="fig-degrees",
-    caption="How many nodes have at least a given degree. ER follows Poisson and ends within a factor of three of its mean; "
-    "BA keeps a slope of −2 for more than a decade.",
-    alt="Log-log plot of the share of nodes with degree at least d. ER points stay near 1 up to degree 8 and then plunge, on "
-    "top of a dashed Poisson curve, to 1 in 8192 near degree 29. BA points fall along a straight line of slope minus 2 from "
-    "degree 10 to about 400.",
+    caption="How many nodes have at least a given degree. ER follows Poisson "
+    "and ends within a factor of three of its mean; BA keeps a slope of −2 "
+    "for more than a decade.",
+    alt="Log-log plot of the share of nodes with degree at least d. ER points "
+    "stay near 1 up to degree 8 and then plunge, on top of a dashed Poisson "
+    "curve, to 1 in 8192 near degree 29. BA points fall along a straight line "
+    "of slope minus 2 from degree 10 to about 400.",
     table=pd.DataFrame(
         {"degree": some} | {name: survival[name][some - 1] for name in ("ER", "BA")}
     ),
@@ -243,11 +246,14 @@ with style():
 show(
     figure,
     name="fig-transitions",
-    caption="Probability of the r-th most likely successor. On these axes an exponential is a straight line, which κ = 1 "
-    "follows until the largest degrees end it. Only BA bends upwards.",
-    alt="Probability on a logarithmic axis against rank 1 to 40. ER is flat up to rank 8, then drops ever faster. ER with "
-    "kappa 1 falls along a nearly straight line from 0.3, and faster beyond rank 15. BA is flat up to rank 6, then falls "
-    "ever more slowly, and is the only one left at rank 40.",
+    caption="Probability of the r-th most likely successor. On these axes an "
+    "exponential is a straight line, which κ = 1 follows until the largest "
+    "degrees end it. Only BA bends upwards.",
+    alt="Probability on a logarithmic axis against rank 1 to 40. ER is flat "
+    "up to rank 8, then drops ever faster. ER with kappa 1 falls along a "
+    "nearly straight line from 0.3, and faster beyond rank 15. BA is flat up "
+    "to rank 6, then falls ever more slowly, and is the only one left at rank "
+    "40.",
     table=pd.DataFrame(
         {"rank": rank}
         | {name: pd.Series(law[:40]) for name, law in by_rank.items()}
@@ -389,9 +395,11 @@ with style():
 show(
     figure,
     name="fig-spectrum",
-    caption="All eigenvalues of two walks on 1000 nodes. Nothing lies between the hump and 1, so nothing decays slowly.",
-    alt="Density of eigenvalues from minus 0.7 to 1. Both graphs have one broad hump around zero, near a dotted half circle "
-    "that ends at plus and minus 0.63. A single dot stands apart at eigenvalue 1.",
+    caption="All eigenvalues of two walks on 1000 nodes. Nothing lies between "
+    "the hump and 1, so nothing decays slowly.",
+    alt="Density of eigenvalues from minus 0.7 to 1. Both graphs have one "
+    "broad hump around zero, near a dotted half circle that ends at plus and "
+    "minus 0.63. A single dot stands apart at eigenvalue 1.",
     table=pd.DataFrame({"eigenvalue": (bins[1:] + bins[:-1]) / 2} | densities)[::2],
     runs=[],
 )
@@ -441,11 +449,13 @@ with style():
 show(
     figure,
     name="fig-memory",
-    caption="Mutual information of two words t steps apart. Random graphs forget exponentially, weighted or not, hubs or "
-    "not. The ring does not.",
-    alt="Mutual information on a logarithmic axis against distance 1 to 15. ER, ER with kappa 1 and BA fall along straight "
-    "lines by several powers of ten, kappa 1 slightly less steeply. The ring hardly falls, staying above 4 nats. A dotted line "
-    "computed from the spectrum meets the ER curve from distance 8 on.",
+    caption="Mutual information of two words t steps apart. Random graphs "
+    "forget exponentially, weighted or not, hubs or not. The ring does not.",
+    alt="Mutual information on a logarithmic axis against distance 1 to 15. "
+    "ER, ER with kappa 1 and BA fall along straight lines by several powers "
+    "of ten, kappa 1 slightly less steeply. The ring hardly falls, staying "
+    "above 4 nats. A dotted line computed from the spectrum meets the ER "
+    "curve from distance 8 on.",
     table=pd.DataFrame({"distance": distance} | information)[::2],
     runs=[],
 )
@@ -567,10 +577,13 @@ show_live(
     ],
     start=5,
     name="fig-kappa-live",
-    caption="Ten nodes and a slider. Weights have the exponent κ on [1, 100], made from the same random numbers at every "
-    "κ. The width of an edge shows how often it is taken, the size of a node how often it is visited.",
-    alt="Left, a graph of ten lettered nodes whose edges change width with kappa. Right, its entropy rate against kappa "
-    "from 0 to 4: it falls to a minimum between 1 and 2, then climbs back towards the value without weights.",
+    caption="Ten nodes and a slider. Weights have the exponent κ on [1, 100], "
+    "made from the same random numbers at every κ. The width of an edge shows "
+    "how often it is taken, the size of a node how often it is visited.",
+    alt="Left, a graph of ten lettered nodes whose edges change width with "
+    "kappa. Right, its entropy rate against kappa from 0 to 4: it falls to a "
+    "minimum between 1 and 2, then climbs back towards the value without "
+    "weights.",
     table=pd.DataFrame({"κ": kappas, "entropy rate": rates, "walk": texts})[::4],
     runs=[],
 )
@@ -662,11 +675,14 @@ means = {
 show(
     figure,
     name="fig-estimates",
-    caption=f"Error of three estimates of the entropy rate of ER 1000/5000, over {repeats} sets of walks. Dotted: one "
-    "transition seen for each of the 2E that exist.",
-    alt="Log-log plot of error against transitions seen, from a thousand to a million. All three start above one nat. Plug-in "
-    "comes down to the dashed line of slope minus one and follows it. Chao-Wang-Jost falls first, near ten thousand "
-    "transitions, Miller-Madow next; both end at a few ten-thousandths, far below plug-in.",
+    caption="Error of three estimates of the entropy rate of ER 1000/5000, "
+    f"over {repeats} sets of walks. Dotted: one transition seen for each of "
+    "the 2E that exist.",
+    alt="Log-log plot of error against transitions seen, from a thousand to a "
+    "million. All three start above one nat. Plug-in comes down to the dashed "
+    "line of slope minus one and follows it. Chao-Wang-Jost falls first, near "
+    "ten thousand transitions, Miller-Madow next; both end at a few "
+    "ten-thousandths, far below plug-in.",
     table=pd.DataFrame({"D": sizes} | means),
     runs=[],
 )
@@ -772,12 +788,15 @@ with style():
 show(
     figure,
     name="fig-counters",
-    caption="Excess loss of four counters on ER 1000/5000. Points: simulated on walks of 50 tokens. Lines: exact expectation "
-    "for independent transitions. Dotted: one transition seen for each that exists.",
-    alt="Log-log plot of excess loss against transitions, a thousand to three million. Add one half falls slowly from 4.4 "
-    "nats. Add one over n and Good-Turing start there too, drop steeply between ten and fifty thousand transitions and then "
-    "run just above the dashed line of slope minus one. The counter that knows the edges starts low, rises to 0.2 nats and "
-    "then joins the dashed line. Points lie on the lines.",
+    caption="Excess loss of four counters on ER 1000/5000. Points: simulated "
+    "on walks of 50 tokens. Lines: exact expectation for independent "
+    "transitions. Dotted: one transition seen for each that exists.",
+    alt="Log-log plot of excess loss against transitions, a thousand to three "
+    "million. Add one half falls slowly from 4.4 nats. Add one over n and "
+    "Good-Turing start there too, drop steeply between ten and fifty thousand "
+    "transitions and then run just above the dashed line of slope minus one. "
+    "The counter that knows the edges starts low, rises to 0.2 nats and then "
+    "joins the dashed line. Points lie on the lines.",
     table=pd.DataFrame(
         {"D": coarse} | {name: points.mean for name, points in simulated.items()}
     ),
@@ -837,10 +856,12 @@ with style():
 show(
     figure,
     name="fig-local-exponents",
-    caption="Local exponents of three counters on ER 1000/5000, from their exact expectations. Dotted: the exponent of the law.",
-    alt="Local exponent against transitions seen for each that exists, 0.1 to 1000, on a logarithmic axis. Edges known rises "
-    "from below zero to 1 at about 5 and stays. Add one over n rises to 2 near 4, then comes down to 1. Add one half climbs "
-    "slowly and reaches 1 only near 1000.",
+    caption="Local exponents of three counters on ER 1000/5000, from their "
+    "exact expectations. Dotted: the exponent of the law.",
+    alt="Local exponent against transitions seen for each that exists, 0.1 to "
+    "1000, on a logarithmic axis. Edges known rises from below zero to 1 at "
+    "about 5 and stays. Add one over n rises to 2 near 4, then comes down to "
+    "1. Add one half climbs slowly and reaches 1 only near 1000.",
     table=pd.DataFrame({"D over 2E": wide / er_1000.arcs} | local)[::6],
     runs=[],
 )
