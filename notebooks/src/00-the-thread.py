@@ -153,8 +153,8 @@ if lab.trains:
     say(rf"""On this machine the training below takes about **{minutes}
     minutes** on one core.""")
 else:
-    say("""Profile `recorded`: the runs below were made earlier and ship with the
-    library; nothing is trained now.""")
+    say("""Profile `recorded`: the runs below were made earlier and ship with
+    the library; nothing is trained now.""")
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
 recorded = lab.recorded("er-100")
@@ -271,10 +271,10 @@ show(
 
 # %% tags=["hide-input"]
 meanings = {
-    "bent": "the bend is more than the scatter between seeds explains, so **there "
-    "is no single power law in this window**",
-    "compatible": "the scatter between seeds is enough to explain the bend, so a "
-    "power law is compatible with this window",
+    "bent": "the bend is more than the scatter between seeds explains, so "
+    "**there is no single power law in this window**",
+    "compatible": "the scatter between seeds is enough to explain the bend, so "
+    "a power law is compatible with this window",
     "on the edge": "this is so close to the level of 5 % that the question is "
     "*not* decided",
 }

@@ -31,7 +31,7 @@ def graph_panel(
     places = check_array("places", places, dimensions=2, least=2)
     edges = check_array("edges", edges, dimensions=2, kind="integer", minimum=0)
     if places.shape[1] != 2 or not (np.ptp(places, axis=0) > 0).all():
-        raise invalid("places", "two coordinates for each node, not all equal", places, "lay the graph out in the plane")
+        raise invalid("places", "two coordinates for each node, not all equal", places, "lay it out in the plane")
     if edges.shape[1] != 2 or edges.max(initial=0) >= len(places):
         raise invalid("edges", f"pairs of numbers below {len(places)}", edges, "count the nodes from 0")
     letters = check_sequence("letters", letters, str, remedy="pass a text for each node")
