@@ -259,7 +259,7 @@ show(
 # - *Yes* if none is, and the exponential is significantly worse.
 # - *Undecided* otherwise.
 # - *On the edge*, in place of any of these, if a level that differs from 5 % by one part in a million would change the
-#   verdict. No verdict in this chapter is.
+#   verdict.
 #
 # Words and successors are 10,000 independent draws, judged by rank; weights are taken in hundredths. Ranks come from
 # the exact probabilities. Ranks taken from the sample that is then judged would be biased.
@@ -331,8 +331,8 @@ we keep the rule.""")
 # For a power law of time, many eigenvalues would have to lie close to 1.
 #
 # On ER they do not. Their density is one hump, near a half circle of radius $2/\sqrt{\bar d}$ for mean degree $\bar d$,
-# and there is a wide gap between it and 1. (From here on we mostly use graphs of 1000 nodes, like the paper's smaller ER graph: whole
-# spectra of larger ones are slow.)
+# and there is a wide gap between it and 1. (From here on we mostly use graphs of 1000 nodes, like the paper's
+# smaller ER graph: whole spectra of larger ones are slow.)
 
 # %%
 er_1000 = chains.erdos_renyi(1000, edges=5000, generator=default_rng(0))
@@ -425,8 +425,8 @@ show(
 # ## The floor, exactly
 #
 # What else is known about this language? The lowest loss that any model can reach, a number which is unknown for every
-# natural language. On node $u$ the next step has entropy $h_u = -\sum_v P_{uv} \ln P_{uv}$. Averaged over how often the walk stands
-# where, that is the **entropy rate**
+# natural language. On node $u$ the next step has entropy $h_u = -\sum_v P_{uv} \ln P_{uv}$. Averaged over
+# how often the walk stands where, that is the **entropy rate**
 #
 # $$
 # H = \sum_u \pi_u h_u .
