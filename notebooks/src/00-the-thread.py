@@ -4,13 +4,13 @@
 # **The question.** A small transformer reads random walks on a graph. How fast does it learn the graph as it reads more
 # of them, and is that the rate of a learner that simply counts?
 #
-# This chapter pulls one thread through the whole book, one of everything: a graph, its exact entropy rate, walks on it,
-# trained models, a fitted law, a claim with a verdict. Every later chapter takes one of these steps and goes to the
-# bottom of it.
+# This chapter goes through all the steps of the book once, with one example of each: a graph, its exact entropy rate,
+# walks on it, trained models, a fitted law, a claim with a verdict. Every later chapter takes up some of these steps and
+# works them out in full.
 #
 # You will see
 #
-# - why walks on a graph are the rare kind of data whose irreducible loss is known exactly,
+# - why the irreducible loss of walks on a graph is known exactly, as it is for few other kinds of data,
 # - how the loss of a trained model is measured against that floor without sampling noise,
 # - how a claim is judged: by an interval against a margin that was written down before the models were trained.
 #
@@ -33,7 +33,8 @@ if importlib.util.find_spec("scaling_lib") is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", pins.name, source], check=True)
 
 # %% tags=["parameters"]
-profile = ""  # "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+# "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+profile = ""
 
 # %% tags=["nbval-ignore-output"]
 import matplotlib.pyplot as plt
@@ -44,7 +45,8 @@ import pandas as pd
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
-from scaling_lib.pages.drawing.prose import glue, say
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.drawing.prose import glue, say, texts
 from scaling_lib.pages.judging import claims, quantities
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.sweeping.experiments import experiment
@@ -57,10 +59,11 @@ lab = begin(profile)
 #
 # Take a graph with a hundred nodes and join pairs of them at random until there are five hundred edges: an *Erdős–Rényi*
 # graph. Put a walker on a node and let it step, again and again, to a neighbour chosen at random. Write down the numbers
-# of the nodes it visits. That string of numbers is our text, a node is a word, and the graph is the whole grammar.
+# of the nodes it visits. That string of numbers is our text, a node is a word, and the graph says which word may follow
+# which: it is the whole grammar.
 #
-# There is no power law in this data: the degrees crowd around their mean, every neighbour is equally likely, and nothing
-# that happened before the present node matters for the next one.
+# There is no power law in this data. The degrees lie close to their mean, every neighbour is equally likely, and the next
+# node depends on the present one only, not on those before it.
 
 # %% tags=["hide-input"]
 er_100 = experiment("er-100")
@@ -71,15 +74,22 @@ with style():
     figure, axes = plt.subplots(figsize=(6.4, 4.4))
     axes.set_axis_off()
     layout = nx.spring_layout(graph, seed=0)
-    nx.draw_networkx_edges(graph, layout, ax=axes, edge_color=COLOURS["grey"], alpha=0.35, width=0.8)
-    nx.draw_networkx_nodes(graph, layout, ax=axes, node_color=COLOURS["blue"], node_size=8 * degrees)
+    edge_style = {"edge_color": COLOURS["grey"], "alpha": 0.35, "width": 0.8}
+    node_style = {"node_color": COLOURS["blue"], "node_size": 8 * degrees}
+    nx.draw_networkx_edges(graph, layout, ax=axes, **edge_style)
+    nx.draw_networkx_nodes(graph, layout, ax=axes, **node_style)
+nodes_of_degree = np.bincount(degrees)
 show(
     figure,
     name="fig-thread-graph",
-    caption="The graph. A walk on it is the training text; a node is a token. The area of a node shows its degree.",
-    alt=f"Network drawing of {chain.nodes} nodes joined by {chain.edges} edges, evenly tangled, with no hub and no cluster; "
-    f"degrees run from {degrees.min()} to {degrees.max()}.",
-    table=pd.DataFrame({"degree": np.arange(degrees.max() + 1), "nodes": np.bincount(degrees)}),
+    caption="The graph. A walk on it is the training text; a node is a token. "
+    "The area of a node shows its degree.",
+    alt=f"Network drawing of {number(chain.nodes)} nodes joined by "
+    f"{number(chain.edges)} edges, evenly tangled, with no hub and no cluster; "
+    f"degrees run from {number(degrees.min())} to {number(degrees.max())}.",
+    table=pd.DataFrame(
+        {"degree": np.arange(len(nodes_of_degree)), "nodes": nodes_of_degree}
+    ),
     runs=[],
 )
 
@@ -98,15 +108,12 @@ show(
 # to be fitted along with the exponents. Here it is a sum over a hundred numbers.
 
 # %%
-walks = sample_walks(chain, 1, 12, seed=0)
-say(
-    "A walk begins {walk} … Its entropy rate is **{rate:.4f} nats** per token; a reader who knew nothing of the graph "
-    "would pay $\\ln {nodes} =$ {uniform:.4f}.",
-    walk=" → ".join(map(str, walks[0])),
-    rate=chain.entropy_rate,
-    nodes=chain.nodes,
-    uniform=np.log(chain.nodes),
-)
+walk = " → ".join(map(str, sample_walks(chain, 1, 12, seed=0)[0]))
+rate = number(chain.entropy_rate, decimals=4)
+uniform = number(np.log(chain.nodes), decimals=4)
+say(rf"""A walk begins {walk} … Its entropy rate is **{rate} nats** per token; a
+reader who knew nothing of the graph would pay
+$\ln {chain.nodes} =$ {uniform}.""")
 
 # %% [markdown]
 # ## What counting would achieve
@@ -119,16 +126,15 @@ say(
 # $$
 #
 # half a nat over $D$ for every free parameter of the table (Appendix C of the paper; chapter 1 derives it, and shows where
-# it fails). Its exponent in $D$ is exactly 1. This is the line against which every transformer in this book is drawn.
+# it fails). Its exponent in $D$ is exactly 1. Every transformer of this book is compared with this line.
 
 # %% tags=["hide-input"]
-say(
-    "On this graph the coefficient $(2E-n)/2$ is {coefficient:.0f}: a counter that has seen {tokens:,} transitions is "
-    "{excess:.4f} nats above the floor.",
-    coefficient=chain.counting_coefficient,
-    tokens=100_000,
-    excess=chain.counting_coefficient / 100_000,
-)
+transitions = 100_000
+coefficient = chain.counting_coefficient
+excess = number(coefficient / transitions, decimals=4)
+say(rf"""On this graph the coefficient $(2E-n)/2$ is
+{number(coefficient, decimals=0)}: a counter that has seen {number(transitions)}
+transitions is {excess} nats above the floor.""")
 
 # %% [markdown]
 # ## Train
@@ -143,97 +149,143 @@ say(
 
 # %% tags=["nbval-ignore-output"]
 if lab.trains:
-    minutes = lab.expected_minutes("er-100")
-    say("On this machine the training below takes about **{minutes:.1f} minutes** on one core.", minutes=minutes)
+    minutes = number(lab.expected_minutes("er-100"), decimals=1)
+    say(rf"""On this machine the training below takes about **{minutes}
+    minutes** on one core.""")
 else:
-    say("Profile `recorded`: the runs below were made earlier and ship with the library; nothing is trained now.")
+    say("""Profile `recorded`: the runs below were made earlier and ship with
+    the library; nothing is trained now.""")
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
 recorded = lab.recorded("er-100")
 own = lab.own("er-100")
 
 # %%
-tables = {name: lowest_losses(runs) for name, runs in (("recorded", recorded), ("your run", own)) if len(runs)}
-best = tables.get("recorded", tables.get("your run"))
+sets = {"recorded": recorded, "your run": own}
+tables = {name: lowest_losses(sets[name]) for name in sets if len(sets[name])}
+best = next(iter(tables.values()))
 runs = recorded if len(recorded) else own
-best[["D", "optimizer_steps", "learning_rate", "excess_loss", "excess_loss_se"]].round(5)
+loss = ["excess_loss", "excess_loss_se"]
+best[["D", "optimizer_steps", "learning_rate", *loss]].round(5)
 
 # %% [markdown]
 # ## Fit
 #
-# Because the floor is known there is nothing to subtract by guesswork: if the excess loss is a power law,
-# $L - H = B D^{-\beta}$, it is a straight line on logarithmic axes, and $\beta$ is its slope.
+# The floor is known exactly, so it is subtracted and need not be fitted. If the excess loss is a power law,
+# $L - H = B D^{-\beta}$, it is a straight line on logarithmic axes, and $\beta$ is minus its slope.
 
 # %% tags=["hide-input"]
 fitted = quantities.power_in_tokens(runs)
 tokens = np.geomspace(best["D"].min(), best["D"].max(), 50)
+curves = {
+    "fitted power law": (fitted.predict(D=tokens)["loss"], "-", "blue"),
+    "counting": (chain.counting_coefficient / tokens, "--", "green"),
+}
+looks = zip(tables.items(), "os", ("blue", "vermillion"), strict=False)
 with style():
     figure, axes = plt.subplots()
-    for (name, table), marker, colour in zip(tables.items(), "os", ("blue", "vermillion"), strict=False):
-        axes.plot(table["D"], table["excess_loss"], marker, color=COLOURS[colour], label=f"transformer, {name}")
-    axes.plot(tokens, fitted.predict(D=tokens)["loss"], "-", marker="", color=COLOURS["blue"], label="fitted power law")
-    counting = chain.counting_coefficient / tokens
-    axes.plot(tokens, counting, "--", marker="", color=COLOURS["green"], label="counting")
+    for (name, table), marker, colour in looks:
+        axes.plot(
+            table["D"],
+            table["excess_loss"],
+            marker,
+            color=COLOURS[colour],
+            label=f"transformer, {name}",
+        )
+    for name, (curve, line, colour) in curves.items():
+        axes.plot(
+            tokens, curve, line, marker="", color=COLOURS[colour], label=name
+        )
     axes.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
     logarithmic(axes)
     axes.legend()
 drawn = pd.concat([table.assign(series=name) for name, table in tables.items()])
+highest, lowest = best["excess_loss"].max(), best["excess_loss"].min()
 show(
     figure,
     name="fig-thread-loss",
-    caption="Excess loss over the exact entropy rate against training tokens, lowest over learning rates and seeds, with the "
-    "fitted power law and the loss of a learner that counts transitions.",
-    alt=f"Log-log plot. Transformer points fall from {best['excess_loss'].max():.3f} to {best['excess_loss'].min():.4f} "
-    f"nats as D grows from {best['D'].min():,} to {best['D'].max():,} tokens, near a straight line; the dashed counting line "
-    "runs well below them throughout.",
-    table=drawn[["series", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "trials"]],
+    caption="Excess loss over the exact entropy rate against training tokens, "
+    "lowest over learning rates and seeds, with the fitted power law and the "
+    "loss of a learner that counts transitions.",
+    alt=f"Log-log plot. Transformer points fall from {number(highest, 2)} to "
+    f"{number(lowest, 2)} nats as D grows from {number(best['D'].min())} to "
+    f"{number(best['D'].max())} tokens, near a straight line; the dashed "
+    "counting line runs well below them throughout.",
+    table=drawn[["series", "N", "D", "learning_rate", "seed", *loss, "trials"]],
     runs=[*recorded["identity"], *own["identity"]],
 )
 
 # %% [markdown]
 # ## Is it a power law?
 #
-# A fitted exponent exists for any cloud of points. The honest question is whether *one* exponent describes the window.
-# So we look at the slope between neighbouring values of $D$, with intervals from the scatter between seeds: for a power
-# law they agree, and a drift says that the exponent depends on where one looks.
+# An exponent can be fitted to any cloud of points. The question is therefore whether *one* exponent describes the whole
+# window. So we look at the slope between neighbouring values of $D$, with intervals from the scatter between seeds. For a
+# power law these slopes agree. If they drift, the exponent depends on which part of the window one looks at.
+
+# %%
+per_seed = lowest_losses(runs, by=("D", "seed"))
+several_seeds = per_seed["seed"].nunique() > 1
+# With one seed the scatter about the line has to give the error.
+window = 3 if several_seeds else 5
+points = per_seed["D"].to_numpy(float), per_seed["excess_loss"].to_numpy()
+slopes = local_slopes(*points, window=window)
+beta = quantities.measured("beta", fitted, runs)
 
 # %% tags=["hide-input"]
-per_seed = lowest_losses(runs, by=("D", "seed"))
-window = 3 if per_seed["seed"].nunique() > 1 else 5  # one seed: the scatter about the line has to give the error
-slopes = local_slopes(per_seed["D"].to_numpy(float), per_seed["excess_loss"].to_numpy(), window=window)
-beta = quantities.measured("beta", fitted, runs)
+slope = slopes["slope"]
+blue = {"color": COLOURS["blue"]}
 with style():
     figure, axes = plt.subplots()
-    reach = [slopes["slope"] - slopes["low"], slopes["high"] - slopes["slope"]]
-    axes.errorbar(slopes["x"], slopes["slope"], yerr=reach, fmt="o", capsize=4, color=COLOURS["blue"], label="local slope")
-    axes.axhspan(beta.low, beta.high, color=COLOURS["blue"], alpha=0.15, label="one exponent for the whole window")
+    axes.errorbar(
+        slopes["x"],
+        slope,
+        yerr=[slope - slopes["low"], slopes["high"] - slope],
+        fmt="o",
+        capsize=4,
+        label="local slope",
+        **blue,
+    )
+    one = "one exponent for the whole window"
+    axes.axhspan(beta.low, beta.high, alpha=0.15, label=one, **blue)
     axes.axhline(1.0, linestyle="--", color=COLOURS["green"], label="counting")
-    axes.set(xlabel=f"training tokens D (middle of {window} values)", ylabel="local exponent in D")
+    axes.set(
+        xlabel=f"training tokens D (middle of {window} values)",
+        ylabel="local exponent in D",
+    )
     logarithmic(axes, "x")
     axes.legend()
 show(
     figure,
     name="fig-thread-slopes",
-    caption=f"Local exponents over windows of {window} neighbouring values of D, with 95 % intervals from the scatter between "
-    "seeds (or about the line where there is one seed), the exponent fitted to the whole window, and counting's exponent 1.",
-    alt=f"Local exponents with error bars against D on a logarithmic axis. They run from {slopes['slope'].iloc[0]:.2f} at the "
-    f"smallest D to {slopes['slope'].iloc[-1]:.2f} at the largest; a dashed line marks 1.",
+    caption=f"Local exponents over windows of {window} neighbouring values of "
+    "D, with 95 % intervals from the scatter between seeds (or about the line "
+    "where there is one seed), the exponent fitted to the whole window, and "
+    "counting's exponent 1.",
+    alt="Local exponents with error bars against D on a logarithmic axis. "
+    f"They run from {number(slope.iloc[0], decimals=2)} at the smallest D to "
+    f"{number(slope.iloc[-1], decimals=2)} at the largest; a dashed line marks "
+    "1.",
     table=slopes,
     runs=list(runs["identity"]),
 )
 
 # %% tags=["hide-input"]
-if per_seed["seed"].nunique() > 1:
-    straight = lack_of_fit(per_seed["D"].to_numpy(float), per_seed["excess_loss"].to_numpy())
-    verdict = (
-        "the bend is more than seeds explain: **there is no single power law in this window**"
-        if straight.p < 0.05
-        else "the scatter between seeds is enough to explain the bend: a power law is compatible with this window"
-    )
-    sentence = "Fisher's lack-of-fit test gives F = {f:.2f}, p = {p:.2g}: {verdict}."
-    say(sentence, f=straight.statistic, p=straight.p, verdict=verdict)
+meanings = {
+    "bent": "the bend is more than the scatter between seeds explains, so "
+    "**there is no single power law in this window**",
+    "compatible": "the scatter between seeds is enough to explain the bend, so "
+    "a power law is compatible with this window",
+    "on the edge": "this is so close to the level of 5 % that the question is "
+    "*not* decided",
+}
+if several_seeds:
+    straight = lack_of_fit(*points)
+    say(rf"""Fisher's lack-of-fit test gives
+    F = {number(straight.statistic, decimals=2)}, p = {number(straight.p, 2)}:
+    {meanings[straight.verdict()]}.""")
 else:
-    say("With one seed per point nothing tells bend from scatter: at this size the question is *not* decided.")
+    say("""With one seed for each point, a bend cannot be told from scatter: at
+    this size the question is *not* decided.""")
 
 # %% [markdown]
 # ## The claim, and its verdict
@@ -245,31 +297,29 @@ else:
 # *exploratory*.
 
 # %%
-rows = claims.evaluate({"er-100": runs}.get)
-row = next(each for each in rows if each.claim.id == "counting.rate")
+(row,) = claims.evaluate({"er-100": runs}.get, only=["counting.rate"])
 glue("counting-rate", row)
 glue("er-100", runs)
 claims.ledger_frame([row])
 
 # %% tags=["hide-input"]
-own_only = " (from your own small runs, over a shorter range than the rule's: no verdict on the paper)"
-say(
-    "> {claim}\n\nThe exponent is {ours:.3f}, 95 % interval {low:.3f} to {high:.3f}, against {published:g} ± {margin:g}: "
-    "**{verdict}**{note}.",
-    claim=row.claim.claim,
-    ours=row.measured.value,
-    low=row.measured.low,
-    high=row.measured.high,
-    published=row.claim.published,
-    margin=row.claim.margin,
-    verdict=row.verdict,
-    note="" if len(recorded) else own_only,
+note = (
+    ""
+    if len(recorded)
+    else " (from your own small runs, over a shorter range than the rule's: no "
+    "verdict on the paper)"
 )
+written = texts(row)
+say(rf"""> {row.claim.claim}
+
+The exponent is {written["ours"]}, 95 % interval {written["interval"]}, against
+{written["published"]} ± {written["margin"]}: **{row.verdict}**{note}.""")
 
 # %% [markdown]
 # ## What this does not show
 #
-# - One graph, one width, one depth. The exponent in $N$ does not appear at all; chapter 2 is about it.
+# - Anything about other graphs, widths or depths: there is one of each here. The exponent in $N$ does not appear at all;
+#   chapter 2 is about it.
 # - At small $D$ a run is short, and what limits it is the number of optimiser steps as much as the number of tokens.
 #   Chapter 2 takes the two apart.
 # - The lowest of several noisy losses is biased low, more so where more were tried. Chapter 3 measures by how much.
@@ -277,7 +327,7 @@ say(
 #
 # ## If you remember one thing
 #
-# On data whose entropy rate is known, a scaling law can be *checked*: the floor is not a fitted parameter but a fact, and
-# an exponent is a claim with an interval, not a line through points.
+# On data whose entropy rate is known, a scaling law can be *checked*. The floor is known, so that it need not be fitted.
+# An exponent is reported with an interval, and this interval is held against a margin that was fixed beforehand.
 #
-# **Next:** chapter 1 takes the graph apart.
+# **Next:** chapter 1 looks closely at graphs, at walks on them and at their entropy.

@@ -28,12 +28,35 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.special import gammaln, ndtr
 
-from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_integer, check_real, check_sequence
+from scaling_lib.errors import (
+    InvalidArgument,
+    check_array,
+    check_choice,
+    check_instance,
+    check_integer,
+    check_real,
+    check_sequence,
+    invalid,
+)
 
-__all__ = ["TailComparison", "TailFit", "best_minimum", "compare_tails", "fit_tail"]
+__all__ = [
+    "PowerLawVerdict",
+    "TailComparison",
+    "TailFit",
+    "best_minimum",
+    "compare_tails",
+    "draw_ranks",
+    "fit_tail",
+    "judge_power_law",
+]
 
 FAMILIES = ("power_law", "exponential", "poisson", "lognormal")
 ALTERNATIVES = FAMILIES[1:]
+VERDICTS = ("yes", "no", "undecided", "on the edge")
+# Processors agree on a Kolmogorov-Smirnov distance, and relatively on a p-value, far better than this. Distances that
+# are closer are a tie; a verdict that a change of the level by this share would change is "on the edge".
+TIE = 1e-9
+EDGE = 1e-6
 _WIDEST = 10**7
 
 
@@ -80,6 +103,31 @@ class TailComparison:
         check_choice("favoured", self.favoured, (*FAMILIES, "neither"))
 
 
+@dataclass(frozen=True)
+class PowerLawVerdict:
+    """Whether observations follow a power law, by the rule of `judge_power_law`.
+
+    verdict: "yes", "no", "undecided" or "on the edge". exponent: of the power law fitted on minimum and above.
+    comparisons: of that power law with each alternative.
+    """
+
+    verdict: str
+    exponent: float
+    minimum: int
+    comparisons: tuple[TailComparison, ...]
+
+    def __post_init__(self) -> None:
+        check_choice("verdict", self.verdict, VERDICTS)
+        check_real("exponent", self.exponent)
+        check_integer("minimum", self.minimum, minimum=1)
+        check_sequence("comparisons", self.comparisons, TailComparison, remedy="take them from compare_tails")
+
+    def ratio(self, alternative: str) -> float:
+        """The log-likelihood ratio R against one alternative, in nats: positive where the power law is nearer."""
+        check_choice("alternative", alternative, tuple(rival.alternative for rival in self.comparisons))
+        return next(rival.log_likelihood_ratio for rival in self.comparisons if rival.alternative == alternative)
+
+
 def fit_tail(
     values: Int[np.ndarray, "observation"],
     family: str,
@@ -122,8 +170,8 @@ def best_minimum(
     """Where the power law's tail begins: the minimum with the least Kolmogorov-Smirnov distance.
 
     share: of the observations that must remain (a few dozen in a far tail could be anything). At most 200 candidates,
-    evenly spaced among the values seen, are tried. This gives the power law its best chance: what is then rejected is
-    rejected where it fitted best.
+    evenly spaced among the values seen, are tried; of those that fit equally well (to `TIE`), the smallest.
+    This gives the power law its best chance: what is then rejected is rejected where it fitted best.
     """
     share = check_real("share", share, above=0, maximum=1)
     grid, seen = _tail(values, counts, 1, maximum)
@@ -141,7 +189,70 @@ def best_minimum(
         fit = _fit(grid[begin:], seen[begin:], "power_law")
         gap = np.cumsum(seen[begin:]) / remaining[begin] - np.cumsum(np.exp(fit.log_probabilities))
         distances.append(np.abs(gap).max())
-    return int(grid[candidates[int(np.argmin(distances))]])
+    return int(grid[candidates[_first_least(distances)]])
+
+
+def judge_power_law(
+    values: Int[np.ndarray, "observation"],
+    *,
+    maximum: int,
+    counts: Shaped[np.ndarray, "observation"] | None = None,
+    share: float = 0.25,
+    level: float = 0.05,
+) -> PowerLawVerdict:
+    """Do these observations follow a power law? It is judged on the tail that suits it best, `best_minimum`.
+
+    "no": an exponential, Poisson or lognormal law is significantly nearer to the observations. "yes": none is, and the
+    exponential is significantly farther. "undecided": neither. "on the edge": a level larger or smaller by one part in
+    a million (`EDGE`) would change the verdict, so that it must not be given.
+
+    Arguments as in `compare_tails`; share: of the observations, that the tail must hold at the least.
+
+    >>> ranks = np.arange(1, 1001)
+    >>> judge_power_law(ranks, counts=1e6 / ranks**2.0, maximum=1000).verdict
+    'yes'
+    >>> judge_power_law(ranks, counts=1e6 * 0.9**ranks, maximum=1000).verdict
+    'no'
+    """
+    level = check_real("level", level, above=0, below=1)
+    begin = best_minimum(values, maximum=maximum, counts=counts, share=share)
+    fit = fit_tail(values, "power_law", minimum=begin, maximum=maximum, counts=counts)
+    rivals = compare_tails(values, minimum=begin, maximum=maximum, counts=counts, level=level)
+    return PowerLawVerdict(_verdict(rivals, level), float(fit.parameters[0]), begin, rivals)
+
+
+def draw_ranks(
+    law: Float[np.ndarray, "rank"], draws: int, *, generator: np.random.Generator
+) -> Int[np.ndarray, "rank_or_zero"]:
+    """How often each rank comes up in independent draws from a known law, ready to be the counts of 0, 1, 2, ...
+
+    law: probabilities of the ranks 1, 2, ..., from the largest to the smallest, up to a common factor. There is no rank
+    0: the first entry is 0. Ranks of a law are judged so, and not those of a sample, which would be sorted by chance.
+    """
+    law = check_array("law", law, dimensions=1, minimum=0)
+    draws = check_integer("draws", draws, minimum=1)
+    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
+    if not law.sum() > 0:
+        raise invalid("law", "probabilities, not all of them zero", law, "pass those of the ranks 1, 2, ...")
+    return np.append(0, generator.multinomial(draws, law / law.sum()))
+
+
+def _verdict(rivals: tuple[TailComparison, ...], level: float) -> str:
+    """The rule of `judge_power_law`, on comparisons with every alternative."""
+
+    def at(level: float) -> str:
+        decided = {rival.alternative: rival.log_likelihood_ratio for rival in rivals if rival.p_value < level}
+        if any(ratio < 0 for ratio in decided.values()):
+            return "no"
+        return "yes" if "exponential" in decided else "undecided"
+
+    verdicts = {at(level * (1 - EDGE)), at(level * (1 + EDGE))}
+    return verdicts.pop() if len(verdicts) == 1 else "on the edge"
+
+
+def _first_least(distances: list[float]) -> int:
+    """Where the least distance stands: of those that tie with it, the first, so that last digits choose nothing."""
+    return int(np.flatnonzero(np.array(distances) <= min(distances) + TIE)[0])
 
 
 def _tail(values: Any, counts: Any, minimum: Any, maximum: Any) -> tuple[np.ndarray, np.ndarray]:

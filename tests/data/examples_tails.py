@@ -4,6 +4,7 @@ import numpy as np
 
 from scaling_lib.data import tails
 
+COMPARISON = tails.TailComparison("poisson", 10.0, 1.0, 2.0, 0.04, "power_law")
 VALUES = np.array([1, 1, 1, 2, 2, 3, 5, 9])
 COUNTS = np.array([5, 4, 3, 3, 2, 1, 1, 1])
 
@@ -29,4 +30,13 @@ EXAMPLES = [
     ),
     (tails.compare_tails, {"values": VALUES, "minimum": 1, "maximum": 20, "counts": COUNTS, "level": 0.05}),
     (tails.best_minimum, {"values": VALUES, "maximum": 20, "counts": COUNTS, "share": 0.5}),
+    (
+        tails.PowerLawVerdict,
+        {"verdict": "undecided", "exponent": 2.0, "minimum": 1, "comparisons": (COMPARISON,)},
+    ),
+    (tails.judge_power_law, {"values": VALUES, "maximum": 20, "counts": COUNTS, "share": 0.5, "level": 0.05}),
+    (
+        tails.draw_ranks,
+        {"law": np.array([0.5, 0.3, 0.2]), "draws": 10, "generator": np.random.default_rng(0)},
+    ),
 ]

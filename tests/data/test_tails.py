@@ -1,7 +1,11 @@
 """Tails: parameters come back, verdicts are right where the truth is known, errors are as rare as the level says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
 
@@ -125,6 +129,104 @@ def test_best_minimum_needs_two_values_above_it():
         tails.best_minimum([3, 3, 3], maximum=9)
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.integers(0, 8), st.integers(-500, 500))
+def test_of_distances_that_tie_the_first_is_taken(distances, place, digits):
+    """Two copies of the least distance, one of them with other last digits: whichever is less, the first is taken."""
+    least = min(distances) - 0.01
+    place = min(place, len(distances))
+    for changed in (least, least + digits * 1e-3 * tails.TIE):
+        assert tails._first_least([*distances[:place], changed, *distances[place:], least]) == place
+
+
+# ---------------------------------------------------------------------- the verdict
+
+
+@pytest.mark.parametrize(
+    ("truth", "verdict"), [("power_law", "yes"), ("exponential", "no"), ("poisson", "no"), ("lognormal", "no")]
+)
+def test_the_verdict_is_right_where_the_truth_is_known(truth, verdict):
+    judged = tails.judge_power_law(sample(truth), maximum=1000, share=0.9)
+    assert judged.verdict == verdict
+    assert judged.minimum == tails.best_minimum(sample(truth), maximum=1000, share=0.9)
+    assert judged.comparisons == tails.compare_tails(sample(truth), minimum=judged.minimum, maximum=1000)
+    if truth == "power_law":
+        assert judged.exponent == pytest.approx(2.5, abs=0.1)
+
+
+def test_a_handful_of_observations_decides_nothing():
+    assert tails.judge_power_law(sample("power_law", 15), maximum=1000).verdict == "undecided"
+
+
+def test_the_ratio_of_an_alternative():
+    judged = tails.judge_power_law(sample("exponential"), maximum=1000)
+    for comparison in judged.comparisons:
+        assert judged.ratio(comparison.alternative) == comparison.log_likelihood_ratio
+    with pytest.raises(InvalidArgument, match=r"^alternative must be one of"):
+        judged.ratio("power_law")
+
+
+def rivals(ratios, p_values, level):
+    """Comparisons with each alternative that have these ratios and p-values."""
+    return tuple(
+        tails.TailComparison(
+            family, 100.0, ratio, 0.0, p, "neither" if p >= level else "power_law" if ratio > 0 else family
+        )
+        for family, ratio, p in zip(tails.ALTERNATIVES, ratios, p_values, strict=True)
+    )
+
+
+LEVEL = 0.05
+SIGNIFICANCES = st.sampled_from([0.0, 0.01, LEVEL * (1 - 1e-3), LEVEL * (1 + 1e-3), 0.4, 1.0])
+RATIOS = st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(-50, 0)).filter(lambda r: 0 not in r)
+
+
+@given(RATIOS, st.tuples(SIGNIFICANCES, SIGNIFICANCES, SIGNIFICANCES))
+def test_away_from_the_level_the_verdict_is_the_rule_in_words(ratios, p_values):
+    comparisons = rivals(ratios, p_values, LEVEL)
+    if any(comparison.favoured == comparison.alternative for comparison in comparisons):
+        wanted = "no"
+    else:
+        wanted = "yes" if comparisons[0].favoured == "power_law" else "undecided"
+    assert tails._verdict(comparisons, LEVEL) == wanted
+
+
+@given(RATIOS, st.tuples(SIGNIFICANCES, SIGNIFICANCES, SIGNIFICANCES), st.integers(0, 2), st.integers(-50, 50))
+def test_the_last_digits_of_a_p_value_at_the_level_change_no_verdict(ratios, p_values, place, digits):
+    """A p-value within a thousandth of a millionth of the level: whatever its last digits, the verdict is one."""
+    at_level = list(rivals(ratios, p_values, LEVEL))
+    at_level[place] = replace(at_level[place], p_value=LEVEL)
+    moved = list(at_level)
+    moved[place] = replace(moved[place], p_value=LEVEL * (1 + digits * 2e-11))
+    sides = {
+        tails._verdict((*at_level[:place], replace(at_level[place], p_value=p), *at_level[place + 1 :]), LEVEL)
+        for p in (0.9 * LEVEL, 1.1 * LEVEL)
+    }
+    wanted = sides.pop() if len(sides) == 1 else "on the edge"
+    assert tails._verdict(tuple(at_level), LEVEL) == tails._verdict(tuple(moved), LEVEL) == wanted
+
+
+def test_a_level_that_is_met_exactly_gives_a_verdict_on_the_edge():
+    values = sample("lognormal", 60)
+    (p,) = {c.p_value for c in tails.judge_power_law(values, maximum=1000, share=0.9).comparisons[-1:]}
+    verdicts = [
+        tails.judge_power_law(values, maximum=1000, share=0.9, level=p * (1 + change)).verdict
+        for change in (-1e-3, -1e-9, 0, 1e-9, 1e-3)
+    ]
+    assert verdicts[1:4] == ["on the edge"] * 3
+    assert verdicts[0] != "no"
+    assert verdicts[4] == "no"
+
+
+def test_draws_come_up_by_rank():
+    law = np.array([8.0, 4.0, 2.0, 0.0])
+    drawn = tails.draw_ranks(law, 14_000, generator=np.random.default_rng(0))
+    assert drawn[0] == drawn[4] == 0
+    assert drawn.sum() == 14_000
+    np.testing.assert_allclose(drawn[1:4], [8000, 4000, 2000], rtol=0.05)
+    again = tails.draw_ranks(law / 7, 14_000, generator=np.random.default_rng(0))
+    assert (again == drawn).all()
+
+
 def test_a_law_that_rises_and_one_that_is_flat():
     x = np.arange(1, 51)
     rising = tails.fit_tail(x, "exponential", counts=np.exp(0.1 * x), minimum=1, maximum=50)
@@ -148,6 +250,10 @@ def test_a_law_that_rises_and_one_that_is_flat():
         ),
         (lambda: tails.compare_tails([1, 2], minimum=1, maximum=5, level=1), r"^level must be"),
         (lambda: tails.best_minimum([1, 1, 3], maximum=5, share=1.5), r"^share must be"),
+        (lambda: tails.judge_power_law([1, 1, 3], maximum=5, share=1.5), r"^share must be"),
+        (lambda: tails.judge_power_law([1, 1, 3], maximum=5, level=0), r"^level must be"),
+        (lambda: tails.draw_ranks([0, 0], 3, generator=np.random.default_rng(0)), r"^law must be probabilities"),
+        (lambda: tails.draw_ranks([1, 0], 3, generator=0), r"^generator must be"),
     ],
 )
 def test_documented_errors(call, message):

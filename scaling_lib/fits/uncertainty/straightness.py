@@ -20,6 +20,9 @@ from scaling_lib.errors import InvalidArgument, check_array, check_integer, chec
 
 __all__ = ["Straightness", "lack_of_fit", "local_slopes"]
 
+# Processors agree on a p-value, relatively, far better than this: closer to the level than this is "on the edge".
+EDGE = 1e-6
+
 
 @dataclass(frozen=True)
 class Straightness:
@@ -40,6 +43,15 @@ class Straightness:
         check_real("exponent", self.exponent)
         for name in ("freedom", "error_freedom"):
             check_integer(name, getattr(self, name), minimum=1)
+
+    def verdict(self, level: float = 0.05) -> str:
+        """"bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
+        "on the edge": p is the level to one part in a million (`EDGE`), and its last digits must not decide.
+        """
+        level = check_real("level", level, above=0, below=1)
+        if abs(self.p - level) <= EDGE * level:
+            return "on the edge"
+        return "bent" if self.p < level else "compatible"
 
 
 def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]) -> Straightness:

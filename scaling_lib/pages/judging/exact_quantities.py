@@ -10,9 +10,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
-from scaling_lib.data import counting, tails
+from scaling_lib.data import counting, dice, tails
 from scaling_lib.data.markov import Chain
 from scaling_lib.fits.allocation import closed_form, literature, planner, reconciliation
 from scaling_lib.fits.uncertainty.intervals import student_mean
@@ -60,9 +59,7 @@ def counting_second_order() -> Measured:
     """D^2 x (excess - first order) of plain counting, a fair die of ten faces, D = 12,800 rolls (a face unseen, chance
     below 1e-500, left out)."""
     faces, rolls = 10, 12_800
-    seen = np.arange(1, rolls + 1)
-    law = binom.pmf(seen, rolls, 1 / faces)
-    excess = -(law @ np.log(seen * faces / rolls)) / law.sum()
+    excess = dice.expected_excess_loss(np.full(faces, 1 / faces), rolls)
     return _exactly(rolls**2 * (excess - (faces - 1) / (2 * rolls)))
 
 
@@ -116,9 +113,8 @@ def er_power_law_ratio() -> Measured:
     quarter of the nodes that suits the power law best: positive speaks for it. Interval from Vuong's statistic."""
     counts = _degree_counts("er-8k")
     data: dict[str, Any] = {"values": np.arange(len(counts)), "counts": counts, "maximum": len(counts) - 1}
-    begin = tails.best_minimum(share=0.25, **data)
-    comparisons = tails.compare_tails(minimum=begin, **data)
-    (poisson,) = (comparison for comparison in comparisons if comparison.alternative == "poisson")
+    rivals = tails.judge_power_law(share=0.25, **data).comparisons
+    (poisson,) = (rival for rival in rivals if rival.alternative == "poisson")
     per_node = poisson.log_likelihood_ratio / poisson.observations
     half = 1.96 * abs(per_node / poisson.statistic)
     return Measured(per_node, per_node - half, per_node + half)

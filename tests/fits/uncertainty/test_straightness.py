@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.fits.uncertainty.straightness import lack_of_fit
+from scaling_lib.fits.uncertainty.straightness import Straightness, lack_of_fit
 
 X = np.repeat(np.geomspace(1e3, 1e6, 7), 3)
 
@@ -27,6 +27,25 @@ def test_an_offset_is_a_bend():
 
 def test_the_exponent_is_that_of_the_line():
     assert lack_of_fit(X, scattered(X**-0.4, np.random.default_rng(0))).exponent == pytest.approx(0.4, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("p", "verdict"),
+    [
+        (0.0, "bent"),
+        (0.05 * (1 - 1e-5), "bent"),
+        (0.05 * (1 - 1e-9), "on the edge"),
+        (0.05, "on the edge"),
+        (0.05 * (1 + 1e-9), "on the edge"),
+        (0.05 * (1 + 1e-5), "compatible"),
+        (1.0, "compatible"),
+    ],
+)
+def test_the_verdict_does_not_hang_on_the_last_digits_of_p(p, verdict):
+    assert Straightness(1.0, 5, 14, p, 0.4).verdict() == verdict
+    assert Straightness(1.0, 5, 14, p, 0.4).verdict(0.9999) == ("compatible" if p == 1 else "bent")
+    with pytest.raises(InvalidArgument, match="level must be"):
+        Straightness(1.0, 5, 14, p, 0.4).verdict(1.0)
 
 
 def test_it_says_what_it_needs():

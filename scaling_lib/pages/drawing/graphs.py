@@ -1,0 +1,66 @@
+"""A graph in a live figure: nodes with letters, joined by edges whose widths move with the slider."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scaling_lib.errors import check_array, check_sequence, invalid
+from scaling_lib.pages.drawing.figures import COLOURS
+from scaling_lib.pages.drawing.live import Mark, Panel
+
+__all__ = ["graph_panel"]
+
+_SIZE, _BORDER = 320, 35  # of the panel, and how far nodes stay away from its edge
+
+
+def graph_panel(
+    places: Float[np.ndarray, "node 2"],
+    edges: Int[np.ndarray, "edge 2"],
+    *,
+    widths: Float[np.ndarray, "position edge"],
+    radii: Float[np.ndarray, "position node"],
+    letters: Sequence[str],
+) -> Panel:
+    """A panel of 320 x 320 with a graph, the nodes above the edges.
+
+    places: of the nodes, in any units; they are stretched to fill the panel. edges: pairs of nodes, counted from 0.
+    widths, radii: of edges and nodes at each position of the slider, in units of the drawing (about a pixel).
+    letters: what stands in each node. Raises InvalidArgument where the sizes do not fit together.
+    """
+    places = check_array("places", places, dimensions=2, least=2)
+    edges = check_array("edges", edges, dimensions=2, kind="integer", minimum=0)
+    if places.shape[1] != 2 or not (np.ptp(places, axis=0) > 0).all():
+        raise invalid("places", "two coordinates for each node, not all equal", places, "lay it out in the plane")
+    if edges.shape[1] != 2 or edges.max(initial=0) >= len(places):
+        raise invalid("edges", f"pairs of numbers below {len(places)}", edges, "count the nodes from 0")
+    letters = check_sequence("letters", letters, str, remedy="pass a text for each node")
+    widths = _for_each("widths", widths, len(edges), "edge")
+    radii = _for_each("radii", radii, len(places), "node")
+    if len(letters) != len(places):
+        raise invalid("letters", f"{len(places)} texts, one for each node", len(letters), "pass as many")
+    if len(widths) != len(radii):
+        raise invalid("radii", f"for {len(widths)} positions, as widths", len(radii), "pass as many")
+    x, y = (_BORDER + (_SIZE - 2 * _BORDER) * (places - places.min(axis=0)) / np.ptp(places, axis=0)).T
+    marks = [
+        Mark(
+            "line",
+            {
+                **{"x1": x[u], "y1": y[u], "x2": x[v], "y2": y[v]},
+                **{"stroke": COLOURS["grey"], "stroke-linecap": "round", "stroke-width": widths[:, edge].tolist()},
+            },
+        )
+        for edge, (u, v) in enumerate(edges)
+    ]
+    for node, letter in enumerate(letters):
+        disc = {"cx": x[node], "cy": y[node], "r": radii[:, node].tolist(), "fill": COLOURS["blue"]}
+        middle = {"x": x[node], "y": y[node] + 5, "text-anchor": "middle", "style": "fill:white"}
+        marks += [Mark("circle", disc), Mark("text", middle, letter)]
+    return Panel(_SIZE, _SIZE, marks)
+
+
+def _for_each(name: str, values: Float[np.ndarray, "position thing"], count: int, thing: str) -> np.ndarray:
+    array = check_array(name, values, dimensions=2, minimum=0)
+    if array.shape[1] != count:
+        raise invalid(name, f"a column for each {thing}, {count} in all", array, "pass one row for each position")
+    return array
