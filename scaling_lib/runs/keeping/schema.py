@@ -26,14 +26,15 @@ CREATE TABLE runs (
 ) WITHOUT ROWID
 """
 
-# The results of a run besides the one in `runs`; the checksum covers the configuration of that row too.
+# The results of a run besides the one in `runs`; the checksum covers the configuration of that row too. The columns of
+# the key come first: else some versions of SQLite find "NULL values" in such a table in their integrity check.
 _REPEATS = """
 CREATE TABLE repeats (
     identity TEXT NOT NULL REFERENCES runs (identity),
+    checksum TEXT NOT NULL,
     status TEXT NOT NULL,
     result TEXT NOT NULL,
     provenance TEXT NOT NULL,
-    checksum TEXT NOT NULL,
     PRIMARY KEY (identity, checksum)
 ) WITHOUT ROWID
 """

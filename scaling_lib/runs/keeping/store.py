@@ -277,7 +277,13 @@ class Store:
 
     def _stored(self, identity: str) -> list[RunRecord]:
         """All results of one run: first the one that is kept, then its repeats."""
-        (kept,) = self._select(_TEXTS, "runs", identity)
+        rows = self._select(_TEXTS, "runs", identity)
+        if not rows:
+            raise StoreError(
+                f"{self.path} holds repeats of a run that is not there ({identity[:12]}): restore the file from its "
+                f"mirror, or delete them."
+            )
+        kept = rows[0]
         configuration = kept[0]
         repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
         return [self._record(*kept), *(self._record(configuration, *texts) for texts in repeated)]
@@ -369,7 +375,7 @@ def _row(record: RunRecord) -> tuple:
 
 def _repeat_row(record: RunRecord) -> tuple:
     _, result, provenance = record.texts
-    return record.identity, record.result.status, result, provenance, record.checksum
+    return record.identity, record.checksum, record.result.status, result, provenance
 
 
 def _conflicts(conflicts: Sequence[Repeat]) -> str:
