@@ -241,3 +241,41 @@ def test_the_file_system_is_that_of_the_nearest_mount(tmp_path):
     assert store_module.file_system("/home/my drive/runs.db", mounts) == "fuse.drive"
     assert store_module.file_system("/homes/runs.db", mounts) == "ext4"
     assert store_module.file_system("/tmp/runs.db", tmp_path / "none") == ""
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "runs.db").write_text("not a store, but long enough to be read as the header of one" * 20)
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match="is not a readable store"):
+            Store(tmp_path / "runs.db", read_only=read_only)
+
+
+def test_a_file_that_lost_its_runs_cannot_be_read_and_says_what_to_do(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        store._connection.execute("DROP TABLE runs")
+        for read in (store.records, store.frame, store.verify, store.__len__, lambda: store.add(RECORDS)):
+            with pytest.raises(StoreError, match=r"cannot be read .* restore it from its mirror"):
+                read()
+
+
+def test_a_damaged_snapshot_does_not_take_the_place_of_a_whole_one(tmp_path):
+    with Store(tmp_path / "runs.db", mirror=tmp_path / "drive") as store:
+        store.add(RECORDS[:2])
+        # A row that breaks its table's own rule, as the integrity check sees it.
+        store._connection.execute("PRAGMA writable_schema = ON")
+        store._connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'status TEXT NOT NULL', 'status TEXT') WHERE name = 'runs'"
+        )
+        store._connection.commit()
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as raw:
+        raw.execute("UPDATE runs SET status = NULL")
+        raw.execute("PRAGMA writable_schema = ON")
+        raw.execute("UPDATE sqlite_master SET sql = replace(sql, 'status TEXT', 'status TEXT NOT NULL')")
+        raw.commit()
+    damaged = pytest.raises(StoreError, match=r"snapshot .* is damaged .* check the disk")
+    with Store(tmp_path / "runs.db", mirror=tmp_path / "drive") as store, damaged:
+        store.add(RECORDS[2:])
+    with Store(tmp_path / "drive" / "runs.db", read_only=True) as mirror:
+        assert len(mirror) == 2
+        assert mirror.verify() == []
+    assert [path.name for path in (tmp_path / "drive").iterdir()] == ["runs.db"]
