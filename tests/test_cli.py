@@ -101,7 +101,11 @@ def test_a_sweep_in_shards_merged_is_the_whole(tmp_path, tiny):
     merged = payload("runs", "merge", str(tmp_path / "all.db"), *map(str, stores))
     assert merged["runs"] == sum(merged["added"].values()) == len(TINY.configurations("smoke"))
     assert payload("sweep", "tiny", "--store", str(tmp_path / "all.db"))["trained"] == 0
-    assert payload("runs", "verify", str(tmp_path / "all.db")) == {"runs": merged["runs"], "problems": []}
+    assert payload("runs", "verify", str(tmp_path / "all.db")) == {
+        "runs": merged["runs"],
+        "problems": [],
+        "repeats": 0,
+    }
     assert len(payload("runs", "list", str(tmp_path / "all.db"))["runs"]) == merged["runs"]
     assert payload("runs", "export", str(tmp_path / "all.db"), str(tmp_path / "all.csv"))["runs"] == merged["runs"]
     assert len(pd.read_csv(tmp_path / "all.csv")) == merged["runs"]
@@ -181,7 +185,52 @@ def test_a_damaged_store_is_said_by_verify(tmp_path):
     assert "does not match its checksum" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["verify", "no.db"], ["list", "no.db"], ["export", "no.db", "a.csv"]])
+def test_repeats_are_shown_by_every_verb_of_a_store(tmp_path):
+    ours, theirs = str(tmp_path / "ours.db"), str(tmp_path / "theirs.db")
+    with Store(ours) as store:
+        store.add([planted.record(0.1)])
+    with Store(theirs) as store:
+        store.add([planted.record(0.102, device="NVIDIA H100", made={"time": "2026-01-02T00:00:00+00:00"})])
+    done = run(app, ["runs", "merge", ours, theirs])
+    assert done.exit_code == 0, done.output
+    assert "1 repeats, at most 2 % of the excess loss apart" in " ".join(done.stdout.split())
+    assert payload("runs", "merge", ours, theirs)["repeats"] == 1
+    for verb in ("verify", "list"):
+        done = run(app, ["runs", verb, ours], env={"COLUMNS": "400"})
+        assert done.exit_code == 0, done.output
+        assert "1 repeats, at most 2 % of the excess loss apart" in " ".join(done.stdout.split())
+    assert payload("runs", "verify", ours) == {"runs": 1, "problems": [], "repeats": 1}
+    assert payload("runs", "list", ours)["repeats"] == 1
+    (repeat,) = payload("runs", "repeats", ours)["repeats"]
+    assert (repeat["kept_device"], repeat["device"], repeat["conflict"]) == ("cpu", "NVIDIA H100", False)
+    assert repeat["relative_difference"] == pytest.approx(0.02)
+    assert "NVIDIA H100" in run(app, ["runs", "repeats", ours], env={"COLUMNS": "400"}).stdout
+
+
+def test_a_conflict_is_refused_in_one_line_or_listed_when_asked(tmp_path):
+    ours, theirs = str(tmp_path / "ours.db"), str(tmp_path / "theirs.db")
+    with Store(ours) as store:
+        store.add([planted.record(0.1)])
+    with Store(theirs) as store:
+        store.add([planted.record(None, device="NVIDIA H100", made={"time": "2026-01-02T00:00:00+00:00"})])
+    done = run(app, ["runs", "merge", ours, theirs])
+    assert done.exit_code == 2
+    assert "0.1 nats" in done.stderr
+    assert "diverged" in done.stderr
+    assert "--list-conflicts" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    done = run(app, ["runs", "merge", ours, theirs, "--list-conflicts"])
+    assert done.exit_code == 0, done.output
+    assert "1 of them in conflict, one of two diverged" in " ".join(done.stdout.split())
+    done = run(app, ["runs", "verify", ours])
+    assert done.exit_code == 1
+    assert done.stdout.startswith("conflict: run ")
+    assert payload("runs", "repeats", ours)["repeats"][0]["relative_difference"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments", [["verify", "no.db"], ["list", "no.db"], ["repeats", "no.db"], ["export", "no.db", "a.csv"]]
+)
 def test_a_store_that_is_not_there_is_one_line(tmp_path, monkeypatch, arguments):
     monkeypatch.chdir(tmp_path)
     done = run(app, ["runs", *arguments])

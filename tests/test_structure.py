@@ -24,7 +24,7 @@ PACKAGES = ("scaling_lib", "tools", "benchmarks", "coursework")
 FLOORS = ("errors arguments", "data", "models", "runs", "fits", "coursework", "pages", "environment", "session", "cli")
 # Inside `fits`: a room may import from its own line and those before it.
 ROOMS_OF_FITS = ("laws solver", "tables", "fitting points", "uncertainty surfaces", "allocation")
-ROOMS_OF_RUNS = ("records", "keeping", "training", "sweeping")
+ROOMS_OF_RUNS = ("machine records", "keeping", "training", "sweeping")
 LARGEST_FOLDER = 12
 
 

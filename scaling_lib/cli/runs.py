@@ -1,6 +1,7 @@
 """The verbs of `scaling-lab` that make and keep runs: experiments, sweep, runs."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from scaling_lib.session import Session
 
 __all__ = ["experiment_list", "runs_app", "sweep_experiment"]
 
+_SHOWN_OF_REPEATS = ["identity", "conflict", "kept_excess_loss", "excess_loss", "relative_difference"]
+_SHOWN_OF_REPEATS += ["kept_device", "device", "kept_time", "time"]
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
 
@@ -41,23 +44,23 @@ def experiment_list(
             typer.echo("Measuring this machine for a few seconds ...", err=True)
             speed = calibration.calibrate(at_work)
         many = 1 if at_work == "cuda" else _workers(workers)
-        rows = []
+        costs = []
         for asked in experiments.EXPERIMENTS.values():
             for name in asked.axes:
                 if profile in ("", name):
                     grid = asked.configurations(name)
                     seconds = None if speed is None else speed.seconds(grid) / many
                     flops = (6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
-                    rows.append(
+                    costs.append(
                         {"name": asked.name, "profile": name, "runs": len(grid), "flops": float(sum(flops))}
                         | {"minutes": None if seconds is None else seconds / 60, "question": asked.question}
                     )
         if as_json:
-            print(json.dumps({"device": at_work, "workers": many, "experiments": rows}))
+            print(json.dumps({"device": at_work, "workers": many, "experiments": costs}))
             return
-        shown = pd.DataFrame(rows)
+        shown = pd.DataFrame(costs)
         shown["flops"] = shown["flops"].map("{:.1e}".format)
-        shown["minutes"] = shown["minutes"].map(lambda each: "-" if pd.isna(each) else f"{each:,.1f}")
+        shown["minutes"] = shown["minutes"].map(lambda minutes: "-" if pd.isna(minutes) else f"{minutes:,.1f}")
         where = f"{many} process(es) on the {at_work}" if at_work else "torch is not installed: no minutes"
         print_frame(shown, f"Experiments; minutes with {where}")
 
@@ -188,11 +191,11 @@ def _added(first: sweeps.SweepReport, second: sweeps.SweepReport) -> sweeps.Swee
 
 def _points(missing: list[RunConfiguration]) -> list[dict[str, int]]:
     """Missing runs, counted for each point L(N, D)."""
-    rows = [{"width": c.architecture.width, "D": c.schedule.tokens, "batch": c.schedule.batch} for c in missing]
-    if not rows:
+    points = [{"width": c.architecture.width, "D": c.schedule.tokens, "batch": c.schedule.batch} for c in missing]
+    if not points:
         return []
-    counted = pd.DataFrame(rows).value_counts(sort=False).rename("runs").reset_index()
-    return [{str(name): int(value) for name, value in row.items()} for row in counted.to_dict("records")]
+    counted = pd.DataFrame(points).value_counts(sort=False).rename("runs").reset_index()
+    return [{str(name): int(value) for name, value in point.items()} for point in counted.to_dict("records")]
 
 
 def _workers(asked: int | None) -> int:
@@ -212,24 +215,24 @@ def _engine(text: str, device: str, time_budget: float | None) -> Callable:
 def _seconds(text: str) -> float | None:
     if not text:
         return None
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([smh]?)", text.strip())
-    if found is None or float(found[1]) <= 0:
+    written = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([smh]?)", text.strip())
+    if written is None or float(written[1]) <= 0:
         raise invalid("--time-budget", "a time such as 9m, 540s or 1.5h", text, "write a number and s, m or h")
-    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+    return float(written[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[written[2]]
 
 
 def _shard(text: str) -> tuple[int, int] | None:
     if not text:
         return None
-    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    written = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if written is None or not 1 <= int(written[1]) <= int(written[2]):
         raise invalid("--shard", "i/n with i from 1 to n", text, "write --shard 1/4 on the first of four machines")
-    return int(found[1]), int(found[2])
+    return int(written[1]), int(written[2])
 
 
 # ---------------------------------------------------------------------- stores
 
-runs_app = typer.Typer(help="Stores of runs: merge, verify, export, list.")
+runs_app = typer.Typer(help="Stores of runs: merge, verify, repeats, export, list.")
 
 StorePath = Annotated[Path, typer.Argument(help="A store.")]
 
@@ -238,30 +241,61 @@ StorePath = Annotated[Path, typer.Argument(help="A store.")]
 def merge(
     into: Annotated[Path, typer.Argument(help="The store that receives; made where it does not exist.")],
     sources: Annotated[list[Path], typer.Argument(help="The stores to take over.")],
+    list_conflicts: Annotated[
+        bool, typer.Option("--list-conflicts", help="List results in conflict as repeats, in place of refusing them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over the runs of other stores; a run that is there already stays as it is."""
+    """Take over the runs of other stores, in any order; of a run made twice the first stays, the other is a repeat."""
     with one_line_errors(), Store(into) as store:
-        added = {str(source): store.merge(source) for source in sources}
+        added = {str(source): store.merge(source, list_conflicts=list_conflicts) for source in sources}
+        repeats = store.repeats()
         if as_json:
-            print(json.dumps({"added": added, "runs": len(store)}))
+            print(json.dumps({"added": added, "runs": len(store), "repeats": len(repeats)}))
             return
         for source, count in added.items():
             typer.echo(f"{count} new runs from {source}")
-        typer.echo(f"{into}: {len(store)} runs")
+        typer.echo(f"{into}: {len(store)} runs{_repeated(repeats)}")
 
 
 @runs_app.command("verify")
 def verify(path: StorePath, as_json: AsJson = False) -> None:
-    """Check every row against its checksum and its identity; exit status 1 where anything is wrong."""
+    """Check every row against its checksum and its identity, and results of one run against each other; exit status 1
+    where anything is wrong."""
     with one_line_errors(), Store(path, read_only=True) as store:
         problems, count = store.verify(), len(store)
+        # Repeats cannot be read where their rows are damaged; `problems` says so then.
+        repeats = pd.DataFrame() if problems else store.repeats()
+        told = {"runs": count, "problems": problems} | ({} if problems else {"repeats": len(repeats)})
     if as_json:
-        print(json.dumps({"runs": count, "problems": problems}))
+        print(json.dumps(told))
     else:
-        typer.echo("\n".join(problems) if problems else f"{path}: {count} runs, all whole")
+        typer.echo("\n".join(problems) if problems else f"{path}: {count} runs, all whole{_repeated(repeats)}")
     if problems:
         raise typer.Exit(1)
+
+
+@runs_app.command("repeats")
+def list_repeats(path: StorePath, as_json: AsJson = False) -> None:
+    """Results of runs that were made twice, besides those that are kept: where, and how far apart."""
+    with one_line_errors():
+        with Store(path, read_only=True) as store:
+            repeats = store.repeats()
+        if as_json:
+            print(json.dumps({"repeats": json.loads(repeats.to_json(orient="records"))}))
+            return
+        repeats["identity"] = repeats["identity"].str[:12]
+        print_frame(repeats[_SHOWN_OF_REPEATS], f"{path}: {len(repeats)} repeats")
+
+
+def _repeated(repeats: pd.DataFrame) -> str:
+    """The part of a sentence that says how many repeats there are, and how far apart."""
+    if repeats.empty:
+        return ""
+    conflicts = f", {repeats['conflict'].sum()} of them in conflict" if repeats["conflict"].any() else ""
+    widest = repeats["relative_difference"].max()
+    apart = "one of two diverged" if math.isinf(widest) else f"at most {100 * widest:.2g} % of the excess loss apart"
+    return f"; {len(repeats)} repeats{conflicts}, {apart}"
 
 
 @runs_app.command("export")
@@ -291,9 +325,9 @@ def list_runs(path: StorePath, as_json: AsJson = False) -> None:
     """Every run of a store."""
     with one_line_errors():
         with Store(path, read_only=True) as store:
-            frame = store.frame()
+            frame, repeats = store.frame(), store.repeats()
         if as_json:
-            print(json.dumps({"runs": json.loads(frame[_SHOWN].to_json(orient="records"))}))
+            print(json.dumps({"runs": json.loads(frame[_SHOWN].to_json(orient="records")), "repeats": len(repeats)}))
             return
         frame["identity"] = frame["identity"].str[:12]
-        print_frame(frame[_SHOWN], f"{path}: {len(frame)} runs")
+        print_frame(frame[_SHOWN], f"{path}: {len(frame)} runs{_repeated(repeats)}")

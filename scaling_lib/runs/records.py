@@ -6,13 +6,9 @@ JSON is its *identity* and covers everything that changes the numbers. Its *reco
 
 import hashlib
 import json
-import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -28,6 +24,8 @@ from scaling_lib.errors import (
 )
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs import machine
+from scaling_lib.runs.machine import UNKNOWN
 
 __all__ = [
     "Evaluation",
@@ -38,6 +36,7 @@ __all__ = [
     "RunResult",
     "Schedule",
     "Source",
+    "checksum_of",
 ]
 
 # The version of the training semantics. Raise it whenever the same configuration gives other numbers than before
@@ -177,10 +176,12 @@ class RunConfiguration:
 
     @property
     def tokens_per_step(self) -> int:
+        """Tokens that one optimiser step reads: batch x context."""
         return self.schedule.batch * self.architecture.context
 
     @property
     def optimizer_steps(self) -> int:
+        """Steps of the whole run, all epochs together."""
         return self.schedule.tokens // self.tokens_per_step * self.schedule.epochs
 
     @property
@@ -268,6 +269,7 @@ class RunResult:
             object.__setattr__(self, name, tuple(losses))
 
     def to_json(self) -> str:
+        """Sorted keys, no spaces, shortest decimal of every float: one text for one result."""
         return _canonical(asdict(self))
 
     @classmethod
@@ -283,27 +285,57 @@ class Provenance:
     time: UTC, ISO 8601. versions: (package, version) pairs. code_version: distribution version and a hash of the
     library's sources. rules: hash of the claim rules in force (`pages.claims`), passed in by the caller; a run older
     than the rule that judges it is exploratory.
+
+    Of the process that trained the run (`runs.machine` says how each is found), and "unknown" in runs that were
+    recorded before these were: commit: of the library's checkout. uncommitted: "clean", or a hash of what differs from
+    that commit. processor: its model. gpu: models and driver of the machine's GPUs, or "none"; which one trained is
+    `RunResult.device`. threads: of torch. switches: torch's process-wide switches of precision and determinism.
+
+    >>> old = Provenance("2026-01-01T00:00:00+00:00", (("python", "3.11.7"),), "0.1.0+0123456789ab", "")
+    >>> old.threads
+    'unknown'
     """
 
     time: str
     versions: tuple[tuple[str, str], ...]
     code_version: str
     rules: str
+    commit: str = field(default=UNKNOWN, metadata=LATER)
+    uncommitted: str = field(default=UNKNOWN, metadata=LATER)
+    processor: str = field(default=UNKNOWN, metadata=LATER)
+    gpu: str = field(default=UNKNOWN, metadata=LATER)
+    threads: int | str = field(default=UNKNOWN, metadata=LATER)
+    switches: str = field(default=UNKNOWN, metadata=LATER)
 
     def __post_init__(self) -> None:
-        check_text("time", self.time)
-        check_text("code_version", self.code_version)
+        for name in ("time", "code_version", "commit", "uncommitted", "processor", "gpu", "switches"):
+            check_text(name, getattr(self, name))
         if not isinstance(self.rules, str):
             raise invalid("rules", "a hash", self.rules, "pass '' where no claim is meant")
+        if not (isinstance(self.threads, str) and self.threads == UNKNOWN):
+            check_integer("threads", self.threads, minimum=1)
         object.__setattr__(self, "versions", _pairs("versions", self.versions))
 
     @classmethod
     def here(cls, rules: str = "") -> "Provenance":
-        """This machine, these versions, now."""
-        return cls(datetime.now(UTC).isoformat(timespec="seconds"), _versions(), _code_version(), rules)
+        """This process, these versions, now. Call it in the process that trained: threads and switches are its own."""
+        commit, uncommitted = machine.working_tree()
+        return cls(
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            machine.versions(),
+            machine.code_version(),
+            rules,
+            commit=commit,
+            uncommitted=uncommitted,
+            processor=machine.processor(),
+            gpu=machine.gpu(),
+            threads=machine.threads(),
+            switches=machine.precision_switches(),
+        )
 
     def to_json(self) -> str:
-        return _canonical(asdict(self))
+        """One text for one provenance. What is "unknown" is left out, so that the text of earlier runs stays."""
+        return _canonical(_plain(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
@@ -325,7 +357,24 @@ class RunRecord:
 
     @property
     def identity(self) -> str:
+        """That of its configuration, 64 hexadecimal digits."""
         return self.configuration.identity
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """The JSON texts of configuration, result and provenance, as a store keeps them."""
+        return self.configuration.canonical_json(), self.result.to_json(), self.provenance.to_json()
+
+    @property
+    def checksum(self) -> str:
+        """64 hexadecimal digits over `texts`: tells a damaged record, and two results of one run from each other."""
+        return checksum_of(self.texts)
+
+
+def checksum_of(texts: Sequence[str]) -> str:
+    """SHA-256 of several texts, 64 hexadecimal digits; ("a", "bc") and ("ab", "c") differ. Raises InvalidArgument."""
+    parts = check_sequence("texts", texts, str, remedy="pass a tuple of str")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _pairs(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
@@ -347,9 +396,9 @@ def _plain(value: Any) -> Any:
     if not is_dataclass(value):
         return value
     return {
-        each.name: _plain(getattr(value, each.name))
-        for each in fields(value)
-        if not (each.metadata.get("later") and getattr(value, each.name) == each.default)
+        part.name: _plain(getattr(value, part.name))
+        for part in fields(value)
+        if not (part.metadata.get("later") and getattr(value, part.name) == part.default)
     }
 
 
@@ -370,7 +419,7 @@ def _fields(text: str, what: str) -> dict[str, Any]:
 def _tupled(value: Any) -> Any:
     """JSON knows lists only; the fields of our dataclasses are tuples."""
     if isinstance(value, dict):
-        return {key: _tupled(each) for key, each in value.items()}
+        return {key: _tupled(item) for key, item in value.items()}
     return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
@@ -379,28 +428,3 @@ def _from_fields(kind: type[Part], text: str) -> Part:
         return kind(**_fields(text, kind.__name__))
     except TypeError:
         raise invalid("text", f"the JSON of a {kind.__name__}", text, "read it from a store") from None
-
-
-@cache
-def _versions() -> tuple[tuple[str, str], ...]:
-    found = [("python", platform.python_version())]
-    for name in ("numpy", "scipy", "torch"):
-        try:
-            found.append((name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
-    return tuple(found)
-
-
-@cache
-def _code_version() -> str:
-    """Distribution version and a hash of the library's sources: right in a wheel and in a dirty checkout alike."""
-    root = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    try:
-        version = metadata.version("scaling-lab")
-    except metadata.PackageNotFoundError:  # run straight from a source tree
-        version = "source"
-    return f"{version}+{digest.hexdigest()[:12]}"

@@ -25,5 +25,6 @@ EXAMPLES = [
     (records.Provenance, _shallow(RECORD.provenance)),
     (records.Provenance.from_json, {"text": RECORD.provenance.to_json()}),
     (records.Provenance.here, {"rules": ""}),
+    (records.checksum_of, {"texts": ("a", "b")}),
     (records.RunRecord, _shallow(RECORD)),
 ]

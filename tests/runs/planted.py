@@ -1,6 +1,7 @@
 """Run records made by hand, for tests that need no training."""
 
 from dataclasses import replace
+from typing import Any
 
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
@@ -29,7 +30,25 @@ def configuration(tokens: int = 100_000, learning_rate: float = 1.0, seed: int =
     )
 
 
-def record(excess_loss: float | None = 0.1, rules: str = "", **options) -> RunRecord:
+# Where and when a planted record was made, in full: nothing depends on the machine that runs the test.
+PROVENANCE = Provenance(
+    "2026-01-01T00:00:00+00:00",
+    (("python", "3.11.7"), ("numpy", "2.4.6"), ("torch", "2.13.0")),
+    "0.1.0+0123456789ab",
+    "",
+    commit="c" * 40,
+    uncommitted="clean",
+    processor="abacus",
+    gpu="none",
+    threads=1,
+    switches="matmul=highest",
+)
+
+
+def record(
+    excess_loss: float | None = 0.1, rules: str = "", device: str = "cpu", made: dict[str, Any] | None = None, **options
+) -> RunRecord:
+    """made: fields of its provenance that differ from `PROVENANCE`. options: of `configuration`."""
     wanted = configuration(**options)
     shape = wanted.architecture
     ok = excess_loss is not None
@@ -48,8 +67,7 @@ def record(excess_loss: float | None = 0.1, rules: str = "", **options) -> RunRe
         curve_training_loss=(4.6, 2.5),
         curve_excess_loss=(2.2, excess_loss),
         wall_seconds=1.0,
-        device="cpu",
+        device=device,
         ensemble_size=1,
     )
-    provenance = replace(Provenance.here(rules), time="2026-01-01T00:00:00+00:00")
-    return RunRecord(wanted, result, provenance)
+    return RunRecord(wanted, result, replace(PROVENANCE, rules=rules, **(made or {})))

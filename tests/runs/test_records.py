@@ -21,6 +21,7 @@ from scaling_lib.runs.records import (
     RunRecord,
     RunResult,
     Schedule,
+    checksum_of,
 )
 from tests.runs import planted
 
@@ -103,6 +104,48 @@ def test_provenance_names_this_machine_and_code():
     assert {"python", "numpy"} <= {name for name, _ in here.versions}
     assert here.code_version == Provenance.here().code_version
     assert "+" in here.code_version
+
+
+    assert (here.commit == "unknown") == (here.uncommitted == "unknown")
+    assert here.processor != "unknown"
+    assert here.gpu
+
+
+def test_provenance_of_earlier_runs_is_readable_and_its_text_stays():
+    text = '{"code_version":"0.1.0+0","rules":"r","time":"2026-01-01","versions":[["python","3.11.7"]]}'
+    old = Provenance.from_json(text)
+    later = ("commit", "uncommitted", "processor", "gpu", "threads", "switches")
+    assert {getattr(old, name) for name in later} == {"unknown"}
+    assert old.to_json() == text
+    assert Provenance.from_json(replace(old, threads=2).to_json()).threads == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threads", 0), ("threads", "many"), ("processor", ""), ("commit", None), ("rules", None), ("versions", "3.11")],
+)
+def test_bad_provenance_is_refused(name, value):
+    with pytest.raises(InvalidArgument, match=f"{name} must be"):
+        replace(planted.PROVENANCE, **{name: value})
+
+
+def test_foreign_provenance_and_results_are_refused():
+    for kind in (Provenance, RunResult):
+        for text in ("", "[]", "{}", '{"speed": 1}'):
+            with pytest.raises(InvalidArgument, match=f"text must be the JSON of a {kind.__name__}"):
+                kind.from_json(text)
+
+
+def test_the_checksum_of_a_record_covers_all_of_it():
+    record = planted.record()
+    others = [planted.record(0.2), planted.record(seed=1), planted.record(rules="r"), planted.record(device="gpu")]
+    assert len({one.checksum for one in [record, *others]}) == 5
+    assert checksum_of(("a", "bc")) != checksum_of(("ab", "c"))
+
+
+def test_a_curve_needs_a_loss_for_each_step():
+    with pytest.raises(InvalidArgument, match="curve_training_loss must be 2 losses"):
+        replace(planted.record().result, curve_training_loss=(1.0,))
 
 
 def test_tokens_must_be_whole_batches():

@@ -49,7 +49,9 @@ class Checkpoints:
     """Where checkpoints go, and when.
 
     folder: made when first needed. every: seconds between two checkpoints of a group. seconds: after which training
-    pauses, counted from now; None for never.
+    pauses, counted from now; None for never. Raises InvalidArgument.
+
+        train_ensemble(chain, configurations, checkpoints=Checkpoints("runs.checkpoints", seconds=3600))
     """
 
     folder: Path
@@ -69,17 +71,17 @@ class Checkpoints:
         return self.seconds is not None and time.monotonic() - self._begun >= self.seconds
 
     def of(self, configurations: Sequence[RunConfiguration]) -> "Checkpoint":
-        """The checkpoint of the group of these runs."""
+        """The checkpoint of the group of these runs; no file is touched. Raises InvalidArgument."""
         group = check_sequence("configurations", configurations, RunConfiguration, remedy="pass the runs of a group")
-        identities = "".join(each.identity for each in group)
+        identities = "".join(configuration.identity for configuration in group)
         name = hashlib.sha256(identities.encode()).hexdigest()[:32]
         return Checkpoint(self.folder / f"{name}.safetensors", identities, self.every)
 
     def forget(self, configurations: Sequence[RunConfiguration]) -> None:
         """Remove what is kept of these runs: they are in the store."""
-        wanted = {each.identity for each in check_sequence(
-            "configurations", configurations, RunConfiguration, remedy="pass the runs of an ensemble"
-        )}  # fmt: skip
+        remedy = "pass the runs of an ensemble"
+        group = check_sequence("configurations", configurations, RunConfiguration, remedy=remedy)
+        wanted = {configuration.identity for configuration in group}
         for path in self.folder.glob("*.safetensors"):
             described = _described(path)
             if described is not None and wanted >= set(_split(described.get("identities", ""))):
@@ -106,29 +108,32 @@ class Checkpoint:
         return time.monotonic() - self._saved >= self.every
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, object]) -> None:
-        """Put the state in place of the last one. about: plain values that go with it."""
+        """Put the state in place of the last one. tensors: of any shapes, by name. about: plain values that go with it.
+
+        Raises InvalidArgument, and StoreError where the file could not be written; the last state is then still there.
+        """
         check_mapping("tensors", tensors, remedy="pass a dict of tensors")
         check_mapping("about", about, remedy="pass a dict of plain values")
-        self._write({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, dict(about))
+        self._write({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(about))
         self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
         """The last state and what goes with it; None where there is none, or (with a warning) where it is torn."""
-        found, self._state = self._state or self._read(), None
-        return None if found is None or "results" in found[1] else found
+        contents, self._state = self._state or self._read(), None
+        return None if contents is None or "results" in contents[1] else contents
 
     def finish(self, results: Sequence[RunResult]) -> None:
-        """Put the results of the group in the place of its state."""
+        """Put the results of the group in the place of its state. Raises InvalidArgument and, as `save`, StoreError."""
         results = check_sequence("results", results, RunResult, remedy="pass what training returned")
-        self._write({"done": torch.ones(1)}, {"results": [each.to_json() for each in results]})
+        self._write({"done": torch.ones(1)}, {"results": [result.to_json() for result in results]})
 
     def results(self) -> list[RunResult] | None:
         """The results of the group, if it was finished."""
-        found = self._read()
-        if found is None or "results" not in found[1]:
-            self._state = found  # for the `load` that follows: large, and its checksum is made
+        contents = self._read()
+        if contents is None or "results" not in contents[1]:
+            self._state = contents  # for the `load` that follows: large, and its checksum is made
             return None
-        return [RunResult.from_json(text) for text in found[1]["results"]]
+        return [RunResult.from_json(text) for text in contents[1]["results"]]
 
     def _write(self, tensors: dict[str, Tensor], about: dict) -> None:
         self._state = None

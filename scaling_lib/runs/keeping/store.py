@@ -1,44 +1,40 @@
 """Where runs are kept: one SQLite file on a local disk, one writer, nothing lost and nothing twice.
 
-A finished ensemble is committed in one transaction; identical configurations are one row. The file carries its own
+A finished ensemble is committed in one transaction; identical configurations are one row, and what was made again
+elsewhere is listed beside it (`runs.keeping.repeats` says which is kept). The file carries its own
 application id and schema version, so that a foreign or newer file is refused and an older one migrated. After each
 commit an integrity-checked snapshot goes, by temporary file and rename, to an optional mirror folder (a mounted Drive,
 a network share), where SQLite itself would not be safe.
 """
 
-import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
 
-from scaling_lib.errors import StoreError, check_flag, check_instance, check_path, check_real, invalid
+from scaling_lib.errors import (
+    ScalingLabWarning,
+    StoreError,
+    check_flag,
+    check_instance,
+    check_path,
+    check_real,
+    invalid,
+)
+from scaling_lib.runs.keeping.repeats import Repeat, frame_of_repeats, reconcile
+from scaling_lib.runs.keeping.schema import open_database
 from scaling_lib.runs.keeping.tables import frame_of
-from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult, checksum_of
 
 __all__ = ["Store", "file_system"]
-
-# "ScLb": SQLite's own field for telling one program's files from another's.
-APPLICATION_ID = 0x53634C62
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE runs (
-    identity TEXT PRIMARY KEY,
-    status TEXT NOT NULL,
-    tokens INTEGER NOT NULL,
-    optimizer_steps INTEGER NOT NULL,
-    configuration TEXT NOT NULL,
-    result TEXT NOT NULL,
-    provenance TEXT NOT NULL,
-    checksum TEXT NOT NULL
-) WITHOUT ROWID
-"""
 
 # File systems on which SQLite's locks are not to be trusted; "fuse.drive" is Colab's mounted Drive.
 NETWORK = frozenset(
@@ -46,18 +42,21 @@ NETWORK = frozenset(
     | {f"fuse.{name}" for name in ("drive", "sshfs", "rclone", "gcsfuse", "s3fs", "davfs2", "ceph", "glusterfs")}
 )
 
-# From schema version n to n + 1, inside one transaction. The first change of the schema adds the entry 1.
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
-
 
 class Store:
     """A file of finished runs.
 
     path: the SQLite file, made where it does not exist; it must lie on a local disk. mirror: a folder that receives a
-    snapshot after each commit. read_only: opens an existing file without the writer's lock; `add` is refused. wait: how
-    many seconds to wait for another writer to finish before refusing.
+    snapshot after each commit. read_only: opens an existing file without the writer's lock; `add` is refused; a file of
+    an older schema is migrated in memory. wait: how many seconds to wait for another writer to finish before refusing.
 
-    Use it as a context manager, or call `close`. Raises StoreError (an OSError) where the file is foreign, torn, of a
+    Use it as a context manager, or call `close`:
+
+        with Store("runs.db") as store:
+            sweep(configurations, store)
+            runs = store.frame()
+
+    Raises StoreError (an OSError) where the file is foreign, torn, of a
     newer schema, locked by another writer, or cannot be written.
     """
 
@@ -72,15 +71,15 @@ class Store:
             if not self.path.is_file():
                 raise StoreError(f"path must be an existing store, got {self.path}: train something into it first.")
         else:
-            found = file_system(self.path)
-            if found in NETWORK:
+            kind = file_system(self.path)
+            if kind in NETWORK:
                 raise StoreError(
-                    f"path must lie on a local disk, got {self.path} on {found}: keep the store on this machine and "
+                    f"path must lie on a local disk, got {self.path} on {kind}: keep the store on this machine and "
                     f"pass that folder as mirror (--mirror), where a snapshot goes after each ensemble."
                 )
             self._take_lock(check_real("wait", wait, minimum=0))
         try:
-            self._connection = self._open()
+            self._connection = open_database(self.path, read_only=self.read_only)
         except BaseException:
             self._release_lock()
             raise
@@ -107,71 +106,100 @@ class Store:
         return [configuration for identity, configuration in wanted.items() if identity not in held]
 
     def add(self, records: Sequence[RunRecord]) -> int:
-        """Commit `records` in one transaction, then snapshot; returns how many were new.
+        """Commit `records` in one transaction, then snapshot; returns how many runs were new.
 
-        A run that is already there stays as it was first recorded.
+        A run that is already there is never lost and never there twice: `runs.keeping.repeats` says which result is
+        kept and which are listed in `repeats`. A conflict between two results is listed too and said as a
+        ScalingLabWarning when everything is written, so that a sweep goes on; `merge` refuses it.
+        Raises InvalidArgument, and StoreError where nothing was written or where the mirror took no snapshot.
         """
         if self.read_only:
             raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
-        rows = [
-            _row(check_instance(f"records[{i}]", record, RunRecord, remedy="build it with RunRecord(...)"))
+        given = [
+            check_instance(f"records[{i}]", record, RunRecord, remedy="build it with RunRecord(...)")
             for i, record in enumerate(_listed("records", records))
         ]
-        try:
-            with self._connection:
-                before = self._connection.total_changes
-                self._connection.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-                added = self._connection.total_changes - before
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path} could not take {len(rows)} runs ({error}): nothing of them was written; "
-                f"free space or mend the disk, and run the same command again."
-            ) from error
-        if self.mirror is not None and added:
-            self.snapshot(self.mirror)
+        changes = self._changes(given)
+        added = self._commit(changes, len(given))
+        conflicts = changes.new_conflicts()
+        if conflicts:
+            warnings.warn(
+                f"{self.path} now lists {_conflicts(conflicts)}; the one that was made first stays in use: "
+                f"see `scaling-lab runs repeats`, and train the run again on either machine.",
+                ScalingLabWarning,
+                stacklevel=2,
+            )
         return added
+
+    def merge(self, other: str | Path, *, list_conflicts: bool = False) -> int:
+        """Take over the runs and the repeats of another store; returns how many runs were new here.
+
+        The order in which stores are merged does not matter, and merging one twice changes nothing
+        (`runs.keeping.repeats`). list_conflicts: list results in conflict as repeats, in place of refusing them.
+        Conflicts that one of the two stores lists already are taken over without an error.
+        Raises StoreError, naming both values, where a result here and one of `other` are further apart than their
+        tolerance allows; this store is then as it was before.
+        """
+        if not check_path("other", other).is_file():
+            raise StoreError(f"other must be an existing store, got {other}: pass the path of a file of runs.")
+        check_flag("list_conflicts", list_conflicts)
+        if self.read_only:
+            raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
+        with Store(other, read_only=True) as source:
+            listed = source._repeats()
+            given = source.records() + [repeat.other for repeat in listed]
+        changes = self._changes(given)
+        conflicts = changes.new_conflicts({repeat.other.checksum for repeat in listed if repeat.conflict})
+        if conflicts and not list_conflicts:
+            raise StoreError(
+                f"{other} cannot be merged into {self.path} as it is: {_conflicts(conflicts)}; train the run again on "
+                f"either machine to see which holds, or list both with list_conflicts=True (--list-conflicts)."
+            )
+        return self._commit(changes, len(given))
+
+    def repeats(self) -> pd.DataFrame:
+        """The results of runs besides those that are kept, each with its difference, in nats per token.
+
+        The columns are `runs.keeping.repeats.REPEAT_COLUMNS`; a row is a conflict where its results are further apart
+        than their tolerance allows. Raises StoreError where a row does not match its checksum.
+        """
+        return frame_of_repeats(self._repeats())
 
     def records(self) -> list[RunRecord]:
         """All runs, ordered by identity. Raises StoreError where a row does not match its checksum."""
-        rows = self._select("configuration, result, provenance, checksum, identity")
-        for *texts, checksum, identity in rows:
-            if _checksum(*texts) != checksum:
-                raise StoreError(
-                    f"{self.path} holds a damaged run {identity[:12]}: restore the file from its mirror, "
-                    f"or delete that row and train it again."
-                )
-        return [
-            RunRecord(RunConfiguration.from_json(c), RunResult.from_json(r), Provenance.from_json(p))
-            for c, r, p, _, _ in rows
-        ]
+        return [self._record(*texts) for texts in self._select(_TEXTS)]
 
     def frame(self) -> pd.DataFrame:
         """All runs as a table (`runs.tables.frame_of`)."""
         return frame_of(self.records())
 
     def __len__(self) -> int:
+        """How many runs the store holds; repeats are not counted."""
         return int(self._select("count(*)")[0][0])
 
     def verify(self) -> list[str]:
-        """What is wrong with the file, one sentence each; an empty list means it is whole."""
+        """What is wrong with the file and with what it says, one sentence each; an empty list means it is whole.
+
+        Pages and rows are checked, identities, and whether two results of one run are in conflict.
+        """
         problems = [
             f"SQLite: {row[0]}." for row in self._connection.execute("PRAGMA integrity_check") if row[0] != "ok"
         ]
-        for identity, configuration, result, provenance, checksum in self._select(
-            "identity, configuration, result, provenance, checksum"
-        ):
-            if _checksum(configuration, result, provenance) != checksum:
+        stored = self._select(_TEXTS)
+        held = {identity: configuration for configuration, _, _, _, identity in stored}
+        for configuration, result, provenance, checksum, identity in stored:
+            if checksum_of((configuration, result, provenance)) != checksum:
                 problems.append(f"run {identity[:12]}: its text does not match its checksum.")
             elif RunConfiguration.from_json(configuration).identity != identity:
                 problems.append(f"run {identity[:12]}: its configuration hashes to another identity.")
+        for result, provenance, checksum, identity in self._select("result, provenance, checksum, identity", "repeats"):
+            if identity not in held:
+                problems.append(f"repeat of run {identity[:12]}: the run itself is not there.")
+            elif checksum_of((held[identity], result, provenance)) != checksum:
+                problems.append(f"repeat of run {identity[:12]}: its text does not match its checksum.")
+        if not problems:
+            problems += [f"conflict: {repeat}." for repeat in self._repeats() if repeat.conflict]
         return problems
-
-    def merge(self, other: str | Path) -> int:
-        """Take over the runs of another store that are missing here; returns how many."""
-        if not check_path("other", other).is_file():
-            raise StoreError(f"other must be an existing store, got {other}: pass the path of a file of runs.")
-        with Store(other, read_only=True) as source:
-            return self.add(source.records())
 
     def snapshot(self, folder: str | Path) -> Path:
         """A whole, checked copy of the store in `folder`, put in place by one rename; returns its path."""
@@ -201,9 +229,79 @@ class Store:
             ) from error
         return target
 
-    def _select(self, columns: str) -> list[tuple]:
+    def _changes(self, given: Sequence[RunRecord]) -> "_Changes":
+        """What taking these records in would change; nothing is written."""
+        held = {identity for (identity,) in self._select("identity")}
+        arriving: dict[str, list[RunRecord]] = defaultdict(list)
+        for record in given:
+            arriving[record.identity].append(record)
+        changes = _Changes()
+        for identity, records in arriving.items():
+            stored = self._stored(identity) if identity in held else []
+            kept, repeats = reconcile(stored + records)
+            if not stored:
+                changes.new += 1
+            if not stored or kept != stored[0]:
+                changes.kept.append(kept)
+            before = {record.checksum for record in stored[1:]}
+            if before != {repeat.other.checksum for repeat in repeats}:
+                changes.repeats[identity] = repeats
+            listed = reconcile(stored)[1] if stored else []
+            changes.known |= {repeat.other.checksum for repeat in listed if repeat.conflict}
+            changes.conflicts += [repeat for repeat in repeats if repeat.conflict]
+        return changes
+
+    def _commit(self, changes: "_Changes", given: int) -> int:
+        """Write the changes in one transaction, then snapshot; returns how many runs were new."""
+        rows = [_row(record) for record in changes.kept]
+        repeated = [_repeat_row(repeat.other) for repeats in changes.repeats.values() for repeat in repeats]
         try:
-            return self._connection.execute(f"SELECT {columns} FROM runs ORDER BY identity").fetchall()
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                stale = [(identity,) for identity in changes.repeats]
+                self._connection.executemany("DELETE FROM repeats WHERE identity = ?", stale)
+                self._connection.executemany("INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", repeated)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path} could not take {given} runs ({error}): nothing of them was written; "
+                f"free space or mend the disk, and run the same command again."
+            ) from error
+        if self.mirror is not None and (changes.kept or changes.repeats):
+            self.snapshot(self.mirror)
+        return changes.new
+
+    def _repeats(self) -> list[Repeat]:
+        """Everything that is listed besides the runs, by identity, first made first."""
+        repeated = dict.fromkeys(identity for (identity,) in self._select("identity", "repeats"))
+        return [repeat for identity in repeated for repeat in reconcile(self._stored(identity))[1]]
+
+    def _stored(self, identity: str) -> list[RunRecord]:
+        """All results of one run: first the one that is kept, then its repeats."""
+        rows = self._select(_TEXTS, "runs", identity)
+        if not rows:
+            raise StoreError(
+                f"{self.path} holds repeats of a run that is not there ({identity[:12]}): restore the file from its "
+                f"mirror, or delete them."
+            )
+        kept = rows[0]
+        configuration = kept[0]
+        repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
+        return [self._record(*kept), *(self._record(configuration, *texts) for texts in repeated)]
+
+    def _record(self, configuration: str, result: str, provenance: str, checksum: str, identity: str) -> RunRecord:
+        if checksum_of((configuration, result, provenance)) != checksum:
+            raise StoreError(
+                f"{self.path} holds a damaged run {identity[:12]}: restore the file from its mirror, "
+                f"or delete that row and train it again."
+            )
+        parts = RunConfiguration.from_json(configuration), RunResult.from_json(result), Provenance.from_json(provenance)
+        return RunRecord(*parts)
+
+    def _select(self, columns: str, table: str = "runs", identity: str | None = None) -> list[tuple]:
+        which, values = ("", ()) if identity is None else ("WHERE identity = ?", (identity,))
+        query = f"SELECT {columns} FROM {table} {which} ORDER BY identity"
+        try:
+            return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise StoreError(
                 f"{self.path} cannot be read ({error}): restore it from its mirror, or `scaling-lab runs verify` it."
@@ -230,53 +328,23 @@ class Store:
             self._lock.release()
             self._lock = None
 
-    def _open(self) -> sqlite3.Connection:
-        mode = "ro" if self.read_only else "rwc"
-        connection = None
-        try:
-            connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode={mode}", uri=True)
-            # A finished ensemble survives a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            self._check_schema(connection)
-        except sqlite3.DatabaseError as error:
-            if connection is not None:
-                connection.close()
-            raise StoreError(
-                f"{self.path} is not a readable store ({error}): restore it from its mirror, or pass another path."
-            ) from error
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
-        return connection
 
-    def _check_schema(self, connection: sqlite3.Connection) -> None:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if empty and not self.read_only:
-            with connection:
-                connection.execute("BEGIN")
-                connection.execute(_SCHEMA)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            return
-        if application != APPLICATION_ID:
-            raise StoreError(f"{self.path} is another program's SQLite file: pass the path of a store of runs.")
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} has schema {version}, newer than this scaling_lib knows ({SCHEMA_VERSION}): update it."
-            )
-        if version < SCHEMA_VERSION and self.read_only:
-            raise StoreError(
-                f"{self.path} has the older schema {version} and must be migrated first: open it once for writing."
-            )
-        while version < SCHEMA_VERSION:
-            with connection:
-                connection.execute("BEGIN")
-                MIGRATIONS[version](connection)
-                version += 1
-                connection.execute(f"PRAGMA user_version = {version}")
+@dataclass
+class _Changes:
+    """What taking records in changes. new: how many identities were not there. kept: rows to put in place. repeats: of
+    each identity whose list changes, the whole list. conflicts: all of these identities, old ones included. known:
+    checksums of the results that are listed as conflicts already."""
+
+    new: int = 0
+    kept: list[RunRecord] = field(default_factory=list)
+    repeats: dict[str, list[Repeat]] = field(default_factory=dict)
+    conflicts: list[Repeat] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    def new_conflicts(self, known_elsewhere: Iterable[str] = ()) -> list[Repeat]:
+        """The conflicts that nobody was told of yet."""
+        known = self.known | set(known_elsewhere)
+        return [repeat for repeat in self.conflicts if repeat.other.checksum not in known]
 
 
 def file_system(path: str | Path, mounts: str | Path = "/proc/self/mounts") -> str:
@@ -286,8 +354,8 @@ def file_system(path: str | Path, mounts: str | Path = "/proc/self/mounts") -> s
     except OSError:
         return ""
     place = check_path("path", path).resolve()
-    found = [line.split()[1:3] for line in lines if len(line.split()) >= 3]
-    holding = [(len(Path(at).parts), kind) for at, kind in found if place.is_relative_to(at.replace("\\040", " "))]
+    mounted = [line.split()[1:3] for line in lines if len(line.split()) >= 3]
+    holding = [(len(Path(at).parts), kind) for at, kind in mounted if place.is_relative_to(at.replace("\\040", " "))]
     return max(holding)[1] if holding else ""
 
 
@@ -297,11 +365,20 @@ def _listed(name: str, value: Iterable) -> list:
     return list(value)
 
 
+_TEXTS = "configuration, result, provenance, checksum, identity"
+
+
 def _row(record: RunRecord) -> tuple:
-    texts = (record.configuration.canonical_json(), record.result.to_json(), record.provenance.to_json())
     result = record.result
-    return (record.identity, result.status, result.tokens, result.optimizer_steps, *texts, _checksum(*texts))
+    return (record.identity, result.status, result.tokens, result.optimizer_steps, *record.texts, record.checksum)
 
 
-def _checksum(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+def _repeat_row(record: RunRecord) -> tuple:
+    _, result, provenance = record.texts
+    return record.identity, record.checksum, record.result.status, result, provenance
+
+
+def _conflicts(conflicts: Sequence[Repeat]) -> str:
+    """The first in words, and how many there are."""
+    others = f" (and {len(conflicts) - 1} more such conflicts)" if len(conflicts) > 1 else ""
+    return f"{conflicts[0]}{others}"

@@ -75,18 +75,18 @@ def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row a run, in the words of the field: N, D, C, loss, excess_loss, learning_rate, seed, ...
 
     The columns `configuration`, `result`, `provenance` hold the JSON texts, so that nothing is lost: `records_of` gives
-    the records back.
+    the records back. Raises InvalidArgument.
     """
     if isinstance(records, str | bytes) or not isinstance(records, Iterable):
         raise invalid("records", "a list of RunRecord", records, "read them from a store")
-    rows = [
-        _row(check_instance(f"records[{i}]", record, RunRecord, remedy="read them from a store"))
+    described = [
+        _described(check_instance(f"records[{i}]", record, RunRecord, remedy="read them from a store"))
         for i, record in enumerate(records)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(described, columns=list(COLUMNS))
 
 
-def _row(record: RunRecord) -> dict[str, Any]:
+def _described(record: RunRecord) -> dict[str, Any]:
     configuration, result, provenance = record.configuration, record.result, record.provenance
     shape = configuration.architecture
     return {
@@ -163,7 +163,10 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
 
     Diverged runs do not take part. A minimum over noisy runs is biased low; `fits.resampling` measures by how much.
     Returns the rows of the winning runs, sorted by `by`, with `trials`, the number of runs that the minimum was taken
-    over.
+    over. Raises InvalidArgument.
+
+        runs = load_recorded("er-100")
+        lowest_losses(runs)[["N", "D", "loss", "trials"]]
     """
     check_runs("frame", frame, ("loss", "status"))
     if not isinstance(by, list | tuple) or not by:
@@ -190,10 +193,10 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     if entry is None or not path.is_file():
         known = ", ".join(sorted(manifest(folder))) or "none"
         raise invalid("name", f"a recorded table of the folder {folder.name}", name, f"it has {known}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != entry["sha256"]:
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    if checksum != entry["sha256"]:
         raise InvalidData(
-            f"recorded table {name!r} hashes to {found[:12]}, its manifest says {entry['sha256'][:12]}: "
+            f"recorded table {name!r} hashes to {checksum[:12]}, its manifest says {entry['sha256'][:12]}: "
             f"take the file from the repository again."
         )
     return pd.read_parquet(path)
@@ -207,7 +210,8 @@ def recorded_or_none(name: str) -> pd.DataFrame | None:
 def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
     """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
 
-    how: the command that makes the table again, for the data card.
+    how: the command that makes the table again, for the data card. Raises InvalidArgument, and InvalidData where the
+    identity of a row is not the hash of its configuration.
     """
     check_text("name", name)
     check_text("how", how)
@@ -224,6 +228,7 @@ def record_result(frame: pd.DataFrame, name: str, how: str, folder: str | Path) 
     """Write a small computed table that is no table of runs (a coordinate check, say); `load_recorded` reads it.
 
     how: the command that makes the table again, for the data card. Returns the Parquet file's path.
+    Raises InvalidArgument.
     """
     check_instance("frame", frame, pd.DataFrame, remedy="pass a table")
     if frame.empty:
@@ -246,7 +251,10 @@ def _enter(frame: pd.DataFrame, path: Path, entry: dict[str, Any]) -> None:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """The entries of a folder's manifest; empty where there is none."""
+    """The entries of a folder's manifest, by the name of their table; empty where there is none.
+
+    Raises InvalidData where the manifest is not JSON.
+    """
     path = check_path("folder", folder) / "manifest.json"
     if not path.is_file():
         return {}

@@ -1,8 +1,8 @@
 """Ensembles on a Ray cluster (extra `cluster`): one task each, retried on another node when one is lost.
 
 Nothing but the process that called `sweep` writes the store; a task holds an ensemble, trains it as a worker here would
-and gives back its results. Machines that share nothing need no Ray: shards and `scaling-lab runs merge` do
-(`runs.sweeping.sweeps.shard_of`).
+and gives back its records, with the provenance of its node. Machines that share nothing need no Ray: shards and
+`scaling-lab runs merge` do (`runs.sweeping.sweeps.shard_of`).
 """
 
 import time

@@ -34,7 +34,7 @@ from scaling_lib.errors import (
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
-from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord
 from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations
 
 __all__ = [
@@ -50,9 +50,9 @@ __all__ = [
 _TICK = 0.5  # seconds after which the progress bar is brought up to date with the workers
 
 Ensemble = list[RunConfiguration]
-# What an engine yields: an ensemble and its results, in the order of its runs. Where the time is over in the middle of
-# an ensemble, its results are None, or it is left out.
-Finished = Iterator[tuple[Ensemble, list[RunResult] | None]]
+# From ensembles to each with its records; None, or nothing, where the time was over in its middle. The provenance of a
+# record is that of the process that trained it, without the rules in force, which `sweep` adds.
+Finished = Iterator[tuple[Ensemble, list[RunRecord] | None]]
 Engine = Callable[[list[Ensemble]], Finished]
 
 
@@ -206,20 +206,20 @@ def sweep(
     missing = store.missing(wanted)
     start = time.monotonic()
     end = None if time_budget is None else start + time_budget
-    trained: list[str] = []
+    trained: dict[str, None] = {}  # identities, in the order in which they were finished
     diverged = 0
     steps = sum(configuration.optimizer_steps for configuration in missing)
     with tqdm(total=steps, unit="step", disable=not progress or not missing, desc="training") as bar:
         work = _Work(device, None if folder is None else str(folder), end, bar)
         ensembles = ensembles_of(missing)
         finished = engine(ensembles) if engine is not None else _trained(ensembles, workers, work)
-        for ensemble, results in finished:
-            if results is None:
+        for ensemble, records in finished:
+            if records is None:
                 continue
-            provenance = Provenance.here(rules)
-            store.add([RunRecord(c, r, provenance) for c, r in zip(ensemble, results, strict=True)])
-            trained += [configuration.identity for configuration in ensemble]
-            diverged += sum(result.status == "diverged" for result in results)
+            store.add([replace(r, provenance=replace(r.provenance, rules=rules)) for r in records])
+            new = [record for record in records if record.identity not in trained]  # an engine may train one twice
+            trained |= dict.fromkeys(record.identity for record in new)
+            diverged += sum(record.result.status == "diverged" for record in new)
             if engine is not None:
                 bar.update(sum(configuration.optimizer_steps for configuration in ensemble))
             if folder is not None:
@@ -269,9 +269,9 @@ def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
     pool = ProcessPoolExecutor(
         min(workers, len(waiting)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
     )
-    by_identity: dict[int, dict[str, RunResult]] = defaultdict(dict)
+    made: dict[int, dict[str, RunRecord]] = defaultdict(dict)
     with pool:
-        running: dict[Future[list[RunResult] | None], tuple[int, Ensemble]] = {}
+        running: dict[Future[list[RunRecord] | None], tuple[int, Ensemble]] = {}
         try:
             while waiting or running:
                 while waiting and not work.over and len(running) < workers:
@@ -283,12 +283,12 @@ def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
                 work.bar.update(counter.value - work.bar.n)
                 for future in done:
                     i, part = running.pop(future)
-                    results = future.result()
-                    if results is None:
+                    records = future.result()
+                    if records is None:
                         continue
-                    by_identity[i] |= {c.identity: result for c, result in zip(part, results, strict=True)}
-                    if len(by_identity[i]) == len(ordered[i]):
-                        yield ordered[i], [by_identity[i][c.identity] for c in ordered[i]]
+                    made[i] |= {record.identity: record for record in records}
+                    if len(made[i]) == len(ordered[i]):
+                        yield ordered[i], [made[i][c.identity] for c in ordered[i]]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -299,17 +299,20 @@ def train_one(
     folder: str | None,
     seconds: float | None,
     on_steps: Callable[[int], Any] | None = None,
-) -> list[RunResult] | None:
-    """The results of one ensemble; None where the time was over in its middle and its checkpoint was kept."""
+) -> list[RunRecord] | None:
+    """The records of one ensemble, with the provenance of this process; None where the time was over in its middle and
+    its checkpoint was kept."""
     from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
     from scaling_lib.runs.training.ensembles import train_ensemble
 
     checkpoints = None if folder is None else Checkpoints(Path(folder), seconds=seconds)
     chain = chain_of(ensemble[0].source)
     try:
-        return train_ensemble(chain, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
+        results = train_ensemble(chain, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
     except Paused:
         return None
+    provenance = Provenance.here()
+    return [RunRecord(c, result, provenance) for c, result in zip(ensemble, results, strict=True)]
 
 
 _counter: Any = None  # of a worker process: the member-steps done by all of them
@@ -325,7 +328,7 @@ def _begin_worker(counter: Any) -> None:
 
 def _train_counted(
     ensemble: Ensemble, device: str, folder: str | None, seconds: float | None
-) -> list[RunResult] | None:
+) -> list[RunRecord] | None:
     return train_one(ensemble, device, folder, seconds, _count)
 
 

@@ -1,11 +1,12 @@
-"""A valid call for each public name of runs.tables and runs.store."""
+"""A valid call for each public name of runs.keeping: tables, store, schema, repeats."""
 
 
-from scaling_lib.runs.keeping import store, tables
+from scaling_lib.runs.keeping import repeats, schema, store, tables
 from tests import scratch
 from tests.runs import planted
 
 RECORDS = [planted.record(), planted.record(0.2, seed=1)]
+AGAIN = planted.record(0.101, made={"threads": 8})
 FRAME = tables.frame_of(RECORDS)
 FOLDER = scratch.folder()
 tables.record_table(FRAME, "mine", "by hand", FOLDER)
@@ -34,6 +35,12 @@ EXAMPLES = [
     (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),
     (STORE.missing, {"configurations": [planted.configuration()]}),
     (STORE.add, {"records": RECORDS}),
-    (STORE.merge, {"other": FOLDER / "other.db"}),
+    (STORE.merge, {"other": FOLDER / "other.db", "list_conflicts": False}),
+    (schema.open_database, {"path": FOLDER / "runs.db", "read_only": True}),
+    (repeats.Repeat, {"kept": RECORDS[0], "other": AGAIN, "against": None}),
+    (repeats.relative_difference, {"kept": RECORDS[0], "other": AGAIN}),
+    (repeats.place_of, {"record": AGAIN}),
+    (repeats.reconcile, {"records": [RECORDS[0], AGAIN]}),
+    (repeats.frame_of_repeats, {"repeats": [repeats.Repeat(RECORDS[0], AGAIN)]}),
     (STORE.snapshot, {"folder": FOLDER / "mirror"}),
 ]

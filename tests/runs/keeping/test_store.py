@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from scaling_lib.errors import InvalidArgument, ScalingLabError, StoreError
+from scaling_lib.runs.keeping import schema
 from scaling_lib.runs.keeping import store as store_module
 from scaling_lib.runs.keeping.store import Store
 from tests.runs import planted
@@ -29,10 +30,11 @@ def test_round_trip(tmp_path):
 def test_identical_configurations_are_one_row_and_the_first_stays(tmp_path):
     with Store(tmp_path / "runs.db") as store:
         store.add(RECORDS[:1])
-        other = planted.record(0.9, seed=0)
+        other = planted.record(0.1, seed=0, made={"time": "2026-01-02T00:00:00+00:00"})
         assert other.identity == RECORDS[0].identity
         assert store.add([other]) == 0
         assert store.records() == RECORDS[:1]
+        assert store.repeats().empty  # it was made where the first was, and gave the same (else: test_repeats)
 
 
 def test_missing_keeps_order_and_drops_repeats(tmp_path):
@@ -145,7 +147,7 @@ def test_newer_schema_is_refused(tmp_path):
     path = tmp_path / "runs.db"
     Store(path).close()
     with closing(sqlite3.connect(path)) as raw:
-        raw.execute(f"PRAGMA user_version = {store_module.SCHEMA_VERSION + 1}")
+        raw.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     with pytest.raises(StoreError, match="newer than this"):
         Store(path)
 
@@ -162,20 +164,24 @@ def test_older_schema_is_migrated_in_one_transaction(tmp_path, monkeypatch):
     def whole(connection):
         connection.execute("CREATE TABLE notes (identity TEXT, note TEXT)")
 
-    monkeypatch.setattr(store_module, "SCHEMA_VERSION", 2)
-    monkeypatch.setitem(store_module.MIGRATIONS, 1, broken)
-    with pytest.raises(StoreError, match="older schema 1"):
-        Store(path, read_only=True)
-    with pytest.raises(StoreError, match="power cut"):
-        Store(path)
-    monkeypatch.setitem(store_module.MIGRATIONS, 1, whole)
+    now = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 1)
+    monkeypatch.setitem(schema.MIGRATIONS, now, broken)
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="power cut"):
+            Store(path, read_only=read_only)
+    monkeypatch.setitem(schema.MIGRATIONS, now, whole)
+    with Store(path, read_only=True) as store:  # migrated in memory
+        assert len(store.records()) == 4
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone()[0] == now
     with Store(path) as store:
         assert len(store.records()) == 4
-        assert store._connection.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert store._connection.execute("PRAGMA user_version").fetchone()[0] == now + 1
 
 
 def test_every_older_schema_has_a_migration():
-    assert sorted(store_module.MIGRATIONS) == list(range(1, store_module.SCHEMA_VERSION))
+    assert sorted(schema.MIGRATIONS) == list(range(1, schema.SCHEMA_VERSION))
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
@@ -219,7 +225,7 @@ def test_errors_of_the_store_are_ours(tmp_path):
         Store(None)
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "fuse.drive", "cifs"])
+@pytest.mark.parametrize("kind", sorted(store_module.NETWORK))
 def test_a_network_mount_is_refused_and_the_mirror_named(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(store_module, "file_system", lambda path: kind)
     with pytest.raises(StoreError, match="--mirror"):
@@ -235,3 +241,41 @@ def test_the_file_system_is_that_of_the_nearest_mount(tmp_path):
     assert store_module.file_system("/home/my drive/runs.db", mounts) == "fuse.drive"
     assert store_module.file_system("/homes/runs.db", mounts) == "ext4"
     assert store_module.file_system("/tmp/runs.db", tmp_path / "none") == ""
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "runs.db").write_text("not a store, but long enough to be read as the header of one" * 20)
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match="is not a readable store"):
+            Store(tmp_path / "runs.db", read_only=read_only)
+
+
+def test_a_file_that_lost_its_runs_cannot_be_read_and_says_what_to_do(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        store._connection.execute("DROP TABLE runs")
+        for read in (store.records, store.frame, store.verify, store.__len__, lambda: store.add(RECORDS)):
+            with pytest.raises(StoreError, match=r"cannot be read .* restore it from its mirror"):
+                read()
+
+
+def test_a_damaged_snapshot_does_not_take_the_place_of_a_whole_one(tmp_path):
+    with Store(tmp_path / "runs.db", mirror=tmp_path / "drive") as store:
+        store.add(RECORDS[:2])
+        # A row that breaks its table's own rule, as the integrity check sees it.
+        store._connection.execute("PRAGMA writable_schema = ON")
+        store._connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'status TEXT NOT NULL', 'status TEXT') WHERE name = 'runs'"
+        )
+        store._connection.commit()
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as raw:
+        raw.execute("UPDATE runs SET status = NULL")
+        raw.execute("PRAGMA writable_schema = ON")
+        raw.execute("UPDATE sqlite_master SET sql = replace(sql, 'status TEXT', 'status TEXT NOT NULL')")
+        raw.commit()
+    damaged = pytest.raises(StoreError, match=r"snapshot .* is damaged .* check the disk")
+    with Store(tmp_path / "runs.db", mirror=tmp_path / "drive") as store, damaged:
+        store.add(RECORDS[2:])
+    with Store(tmp_path / "drive" / "runs.db", read_only=True) as mirror:
+        assert len(mirror) == 2
+        assert mirror.verify() == []
+    assert [path.name for path in (tmp_path / "drive").iterdir()] == ["runs.db"]

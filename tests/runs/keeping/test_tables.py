@@ -7,6 +7,7 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.runs.keeping import tables
+from scaling_lib.runs.keeping.learning_curves import learning_curves
 from scaling_lib.runs.keeping.tables import COLUMNS, frame_of, load_recorded, lowest_losses, record_table, records_of
 from tests.runs import planted
 
@@ -95,3 +96,16 @@ def test_recorded_result_round_trip_and_keeps_the_other_entries(frame, tmp_path)
 def test_recorded_result_refuses_no_rows(frame, tmp_path):
     with pytest.raises(InvalidArgument, match="frame must have at least one row"):
         tables.record_result(frame.iloc[:0], "small", "by hand", tmp_path)
+
+
+def test_a_table_without_runs_is_refused(frame):
+    for call in (records_of, lowest_losses):
+        with pytest.raises(InvalidArgument, match="frame must have at least one run"):
+            call(frame.iloc[:0])
+    with pytest.raises(InvalidArgument, match="by must be a tuple of column names"):
+        lowest_losses(frame, by=())
+
+
+def test_curves_of_no_finished_run_are_refused(frame):
+    with pytest.raises(InvalidArgument, match="runs must be a table with a finished run of one epoch"):
+        learning_curves(frame[frame["status"] == "diverged"])

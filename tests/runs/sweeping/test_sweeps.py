@@ -55,9 +55,12 @@ def test_two_workers_give_the_same_table(tmp_path):
 
     with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
         sweep(RUNS, one, progress=False)
-        report = sweep(RUNS, two, progress=False, workers=2)
+        report = sweep(RUNS, two, progress=False, workers=2, rules="r")
         assert len(report.trained) == len(RUNS)
         assert results(two) == results(one)
+        # The provenance is that of the workers: one thread each, whatever this process has.
+        assert {record.provenance.threads for record in two.records()} == {1}
+        assert {record.provenance.rules for record in two.records()} == {"r"}
 
 
 def test_two_workers_share_one_ensemble(tmp_path):
