@@ -100,7 +100,6 @@ EXAMPLES = [
         {"fit": FIT, "generator": generator(), "resamples": 5, "kind": "wild", "progress": False},
     ),
     (resampling.jackknife, {"fit": FIT}),
-    (resampling.best_losses, {"law": LAW, "runs": RUNS}),
     (
         resampling.runs_bootstrap,
         {
@@ -145,10 +144,6 @@ EXAMPLES = [
     (intervals.student_mean, {"values": DRAWS}),
     (intervals.wald, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (intervals.profile, {"fit": FIT, "parameter": "beta", "level": 0.9}),
-    (
-        intervals.interval_table,
-        {"fit": FIT, "parameter": "beta", "generator": generator(), "resamples": 20, "kind": "wild", "level": 0.9},
-    ),
     (
         coverage.CoverageDesign,
         {

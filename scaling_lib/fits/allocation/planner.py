@@ -215,9 +215,7 @@ def _of_law(
     return published(name, generator, resamples=resamples), published_law(name).flops
 
 
-def _with_range(
-    frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float
-) -> dict[str, Any]:
+def _with_range(frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float) -> dict[str, Any]:
     """The plan as a dict, with a sentence where the budget is far outside the runs."""
     planned = plan(flops, frontier, level=level).as_dict()
     if sampled is not None and not sampled[0] / _FAR <= flops <= sampled[1] * _FAR:

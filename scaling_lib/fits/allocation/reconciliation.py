@@ -106,9 +106,7 @@ def embedding_frontier(
     )
 
 
-def _log_budget(
-    p: Mapping[str, float], log_e: np.ndarray, omega: float, power: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _log_budget(p: Mapping[str, float], log_e: np.ndarray, omega: float, power: float) -> tuple[np.ndarray, np.ndarray]:
     """log C_E at which N_E = exp(log_e) is optimal, and its derivative in log N_E."""
     alpha, beta = p["alpha"], p["beta"]
     sizes = np.exp(log_e)
