@@ -55,7 +55,10 @@ Check = Callable[[str, Any], Any]  # (name of the argument, its value) -> the va
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+# Marks are compared by identity: `Annotated` keeps one object for equal marks, and 0 == 0.0 would show the wrong bound.
+
+
+@dataclass(frozen=True, eq=False)
 class ByHand:
     """The mark of an argument that the body checks; use `BY_HAND`."""
 
@@ -63,7 +66,7 @@ class ByHand:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Real:
     """A finite number. minimum, maximum: closed bounds; above, below: open ones."""
 
@@ -78,7 +81,7 @@ class Real:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Integer:
     """An integer in [minimum, maximum]."""
 
@@ -89,7 +92,7 @@ class Integer:
         return functools.partial(errors.check_integer, minimum=self.minimum, maximum=self.maximum)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """One of `choices`, where a constant holds them; a `Literal` needs no mark."""
 
@@ -99,7 +102,7 @@ class Choice:
         return functools.partial(errors.check_choice, choices=self.choices)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entries:
     """Bounds on every entry of an array (minimum: closed, above: open), and the least length of its first axis."""
 
@@ -120,7 +123,7 @@ class Entries:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Remedy:
     """How to make the object that is wanted; of a sequence, the least number of its items."""
 

@@ -216,9 +216,7 @@ def check_array(
         noun = "integers" if kind == "integer" else "numbers"
         raise InvalidArgument(f"{name} must be an array of {noun}, got {_shown(value)}: convert it first.")
     if dimensions is not None and array.ndim != dimensions:
-        raise InvalidArgument(
-            f"{name} must have {dimensions} dimension(s), got {_shown(array)}: reshape it first."
-        )
+        raise InvalidArgument(f"{name} must have {dimensions} dimension(s), got {_shown(array)}: reshape it first.")
     array = array.astype(np.int64 if kind == "integer" else np.float64, copy=False)
     if length is not None and (array.ndim == 0 or len(array) != length):
         raise InvalidArgument(f"{name} must have length {length}, got {_shown(array)}: pass one entry for each.")

@@ -182,5 +182,3 @@ def _confirmatory(claim: Claim, measured: Measured) -> bool:
     """Whether every run behind `measured` was made while this claim's rule was in force."""
     history = rules_history()
     return all(claim.rule in history.get(rules, []) for rules in measured.rules)
-
-

@@ -255,9 +255,7 @@ def train_model(
     return results
 
 
-def _resume(
-    checkpoint: Checkpoint | None, model: Model, optimizer: AdamW, curve: LearningCurve
-) -> tuple[int, float]:
+def _resume(checkpoint: Checkpoint | None, model: Model, optimizer: AdamW, curve: LearningCurve) -> tuple[int, float]:
     """Put the state of the checkpoint back in place; the steps done and the seconds spent by then."""
     found = None if checkpoint is None else checkpoint.load()
     if found is None:
