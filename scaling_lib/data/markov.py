@@ -35,7 +35,7 @@ from scaling_lib.arguments import BY_HAND, Choice, Integer, Remedy, checked
 from scaling_lib.data import _kernels as kernels
 from scaling_lib.errors import InvalidArgument, check_array
 
-__all__ = ["AnyChain", "Chain", "Start"]
+__all__ = ["Chain"]
 
 STARTS = ("stationary", "strength")
 RANKS = ("unigram", "bigram", "conditional")

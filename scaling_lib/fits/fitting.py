@@ -38,7 +38,7 @@ from scaling_lib.fits.solver.paper import trust_region
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.tables import suspicions, table_columns
 
-__all__ = ["OBJECTIVES", "AnyFit", "Fit", "fit", "fit_paper_procedure"]
+__all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
 _SANDWICH = ("log-huber", "log-lad")
 

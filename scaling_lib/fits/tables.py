@@ -17,14 +17,7 @@ from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, inv
 from scaling_lib.fits.laws import Chinchilla, published_law
 from scaling_lib.fits.laws.forms import AnyLaw
 
-__all__ = [
-    "check_kind",
-    "checked_column",
-    "parse_columns",
-    "read_table",
-    "suspicions",
-    "table_columns",
-]
+__all__ = ["parse_columns", "read_table", "suspicions", "table_columns"]
 
 
 @checked

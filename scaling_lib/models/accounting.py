@@ -23,7 +23,7 @@ from typing import Annotated, Any
 from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Remedy, checked
 from scaling_lib.errors import check_integer, invalid
 
-__all__ = ["CONVENTIONS", "AnyArchitecture", "Architecture", "training_bytes", "training_flops"]
+__all__ = ["CONVENTIONS", "Architecture", "training_bytes", "training_flops"]
 
 # How the compute C of a run is counted.
 CONVENTIONS = ("6ND", "6ND non-embedding", "exact")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scaling_lib.fits import fitting, laws, tables
+from scaling_lib.fits.laws import forms
 from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
 
@@ -28,6 +29,8 @@ DESIGN = coverage.DESIGNS[0]
 ONE = {"offset": None, "pinned": (), "variable": "D"}
 
 EXAMPLES = [
+    (forms.Law, {"offset": None, "pinned": ()}),
+    (laws.published_law, {"name": "besiroglu"}),
     (laws.PowerLaw, ONE),
     (laws.Exponential, ONE),
     (laws.StretchedExponential, ONE),

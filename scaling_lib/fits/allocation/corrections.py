@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _NAMES = ("E", "A", "B", "alpha", "beta")
-_Amounts = Annotated[Float[np.ndarray, "*points"] | float, Entries(above=0, least=0)]
+_Amounts = Annotated[Float[np.ndarray, "*#points"] | float, Entries(above=0, least=0)]
 
 
 @checked

@@ -13,23 +13,7 @@ from scaling_lib.errors import check_real, invalid
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 
-__all__ = [
-    "OPTIMA",
-    "QUANTITIES",
-    "Allocation",
-    "Flops",
-    "Frontier",
-    "LawParameters",
-    "OptionalGenerator",
-    "closed_form",
-    "closed_form_draws",
-    "edge_sentence",
-    "frontier_of",
-    "lost_draws",
-    "power_laws",
-    "power_laws_of_draws",
-    "require_budgets",
-]
+__all__ = ["QUANTITIES", "Allocation", "Frontier", "closed_form"]
 
 OPTIMA = ("C", "N", "D", "loss", "at_edge", "used")
 QUANTITIES = ("E", "K", "gamma", "log_n", "a", "log_d", "b")

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from scaling_lib.arguments import BY_HAND, NonNegative, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_real, invalid
 
-__all__ = ["EXPONENT_RANGE", "AffineTerm", "AnyLaw", "Candidates", "CurvedTerm", "Law"]
+__all__ = ["EXPONENT_RANGE", "Law"]
 
 # Fitted exponents stay inside; a fit that ends on either bound says so. (The paper's bounds are not published.)
 EXPONENT_RANGE = (1e-4, 10.0)

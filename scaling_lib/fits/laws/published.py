@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from scaling_lib.errors import check_choice
 
-__all__ = ["PublishedLaw", "published_law", "published_names"]
+__all__ = ["published_law", "published_names"]
 
 
 @dataclass(frozen=True)

@@ -24,18 +24,7 @@ from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.surfaces import networks
 from scaling_lib.fits.tables import table_columns
 
-__all__ = [
-    "METHODS",
-    "Surface",
-    "checked_runs",
-    "default_options",
-    "kernel_ridge",
-    "law_function",
-    "law_surface",
-    "network_options",
-    "networks_of",
-    "neural_regression",
-]
+__all__ = ["METHODS", "Surface", "kernel_ridge", "law_surface", "neural_regression"]
 
 METHODS = ("law", "kernel", "network")
 _SWEEPS, _NEWTON = 10, 200
@@ -43,7 +32,7 @@ _Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 _Options = Annotated[Mapping[str, Any], Remedy("pass a dict")]
-_Amounts = Annotated[Float[np.ndarray, "*points"] | float, Entries(above=0, least=0)]
+_Amounts = Annotated[Float[np.ndarray, "*#points"] | float, Entries(above=0, least=0)]
 
 
 @checked
