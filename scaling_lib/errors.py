@@ -159,7 +159,7 @@ def check_instance(name: str, value: Any, kind: type[T] | tuple[type, ...], *, r
     """`value` if it is an instance of `kind`; `remedy` says how to make one ("build it with erdos_renyi")."""
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        wanted = " or ".join(each.__name__ for each in kinds)
+        wanted = " or ".join(possible.__name__ for possible in kinds)
         raise InvalidArgument(f"{name} must be a {wanted}, got {_shown(value)}: {remedy}.")
     return value  # type: ignore[return-value]
 

@@ -190,11 +190,11 @@ def expected_excess_loss(
     result = np.empty(len(transitions))
     for i, size in enumerate(transitions.tolist()):
         arcs = _mean_logarithm(size, chain.pair_law, pseudocount)
-        rows = np.empty(chain.nodes)
+        totals = np.empty(chain.nodes)  # E ln of the row total and its pseudocounts
         for number in np.unique(outcomes):  # of nodes that share the pseudocounts
             same = outcomes == number
-            rows[same] = _mean_logarithm(size, chain.stationary[same], pseudocount * number)
-        result[i] = chain.stationary @ rows - chain.pair_law @ arcs - chain.entropy_rate
+            totals[same] = _mean_logarithm(size, chain.stationary[same], pseudocount * number)
+        result[i] = chain.stationary @ totals - chain.pair_law @ arcs - chain.entropy_rate
     return result
 
 

@@ -1,7 +1,7 @@
 """Laws, estimators, intervals, surfaces, and what a budget buys: from a table of runs to a fit and a plan.
 
-Everything here takes tables (columns N, D, C, loss) and gives numbers with errors; nothing here trains, stores or draws.
-Of the rest of the library it needs only `errors` and `arguments`: the folder could be taken alone.
+Everything here takes tables (columns N, D, C, loss) and gives numbers with errors; nothing trains, stores or draws. Of
+the rest of the library it needs only `errors` and `arguments`: the folder could be taken alone.
 
     tables, fitting    a table is read and checked; a law is fitted
     laws               the formulas; the laws that others published

@@ -162,7 +162,8 @@ class Fit:
 
     @property
     def _units(self) -> float:
-        """Twice the rise of rho over that of the objective: least squares count r^2, not r^2 / 2."""
+        """What turns a rise of the objective into a rise of 2 sum rho: 2 where the objective is sum rho itself, and 1
+        for least squares, whose objective, the sum of r^2, is 2 sum rho already."""
         return 1.0 if self.problem.objective in ("ols", "log-ols") else 2.0
 
     @cached_property
@@ -270,7 +271,7 @@ class Fit:
     def summary(self) -> pd.DataFrame:
         """One row per parameter: value, standard error, 95 % Wald-t interval (`intervals` has better ones), note."""
         quantile = stats.t.ppf(0.975, max(self.degrees_of_freedom, 1))
-        rows = []
+        lines = []
         for name in self.law.parameters:
             value, error = self.params[name], self.standard_errors[name]
             pinned = name in self.law.fixed
@@ -278,8 +279,8 @@ class Fit:
             if name == "E" and not self.offset_identified:
                 note = "not identified"
             reach = np.nan if pinned else quantile * error
-            rows.append((name, value, np.nan if pinned else error, value - reach, value + reach, note))
-        return pd.DataFrame(rows, columns=["parameter", "value", "se", "low", "high", "note"]).set_index("parameter")
+            lines.append((name, value, np.nan if pinned else error, value - reach, value + reach, note))
+        return pd.DataFrame(lines, columns=["parameter", "value", "se", "low", "high", "note"]).set_index("parameter")
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())

@@ -262,7 +262,9 @@ def frontier_of(
     draws: pd.DataFrame | None,
     resamples: int,
 ) -> Frontier:
-    """The power laws of `optima`; empty warnings are dropped, lost draws are said."""
+    """A frontier from its optima: power laws through those that are used, and the warnings that are not empty.
+
+    draws: allocations from `resamples` resamples, or None; a warning says how many resamples gave none."""
     said = [sentence for sentence in warnings if sentence]
     if draws is None:
         return Frontier(method, power_laws(optima), optima, warnings=tuple(said))
@@ -271,7 +273,7 @@ def frontier_of(
 
 
 def lost_draws(resamples: int, draws: pd.DataFrame) -> list[str]:
-    """A sentence where resamples gave no frontier."""
+    """A warning that counts the resamples which gave no frontier; an empty list where all did."""
     missing = resamples - len(draws)
     return [f"{missing} of {resamples} resamples gave no frontier and were left out."] if missing else []
 
@@ -284,7 +286,9 @@ def require_budgets(optima: pd.DataFrame, name: str, remedy: str) -> None:
 
 
 def edge_sentence(optima: pd.DataFrame, why: str) -> str:
-    """What was done with the optima at the edge; empty where there are none."""
+    """A warning that counts the optima on the border of the data and says whether the power laws use them; "" if none.
+
+    why: what it means to lie there, in words."""
     edge, used = optima["at_edge"].to_numpy(bool), optima["used"].to_numpy(bool)
     if not edge.any():
         return ""
