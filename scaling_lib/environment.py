@@ -16,7 +16,7 @@ __all__ = ["device", "device_words", "home", "place", "profile", "single_thread"
 
 
 def place() -> str:
-    """"colab", "ci" or "local"."""
+    """ "colab", "ci" or "local"."""
     if importlib.util.find_spec("google") is not None and importlib.util.find_spec("google.colab") is not None:
         return "colab"
     return "ci" if os.environ.get("CI") else "local"
@@ -42,7 +42,7 @@ def home() -> Path:
 
 
 def device() -> str:
-    """"cuda", "cpu", or "" where torch is not installed."""
+    """ "cuda", "cpu", or "" where torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return ""
     import torch

@@ -159,7 +159,7 @@ def check_instance(name: str, value: Any, kind: type[T] | tuple[type, ...], *, r
     """`value` if it is an instance of `kind`; `remedy` says how to make one ("build it with erdos_renyi")."""
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
-        wanted = " or ".join(each.__name__ for each in kinds)
+        wanted = " or ".join(possible.__name__ for possible in kinds)
         raise InvalidArgument(f"{name} must be a {wanted}, got {_shown(value)}: {remedy}.")
     return value  # type: ignore[return-value]
 
@@ -216,9 +216,7 @@ def check_array(
         noun = "integers" if kind == "integer" else "numbers"
         raise InvalidArgument(f"{name} must be an array of {noun}, got {_shown(value)}: convert it first.")
     if dimensions is not None and array.ndim != dimensions:
-        raise InvalidArgument(
-            f"{name} must have {dimensions} dimension(s), got {_shown(array)}: reshape it first."
-        )
+        raise InvalidArgument(f"{name} must have {dimensions} dimension(s), got {_shown(array)}: reshape it first.")
     array = array.astype(np.int64 if kind == "integer" else np.float64, copy=False)
     if length is not None and (array.ndim == 0 or len(array) != length):
         raise InvalidArgument(f"{name} must have length {length}, got {_shown(array)}: pass one entry for each.")

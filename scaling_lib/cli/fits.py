@@ -135,9 +135,7 @@ def allocate_budget(
             else:
                 print_frame(known.drop(columns=["note", "interval"], errors="ignore"), "Published laws")
             return
-        budget = planner.budget_flops(
-            flops=flops, gpu_hours=gpu_hours, money=money, energy=energy, hardware=hardware
-        )
+        budget = planner.budget_flops(flops=flops, gpu_hours=gpu_hours, money=money, energy=energy, hardware=hardware)
         generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
         named = parse_columns(columns) if columns else None
         payload = planner.allocate(budget, generator, law=law, table=table, columns=named)

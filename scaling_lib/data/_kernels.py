@@ -7,7 +7,6 @@ So every iteration below is tried first, with a bounded number of steps, and has
 A private module: arguments are not checked here, `Chain` checks what it passes on.
 """
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +21,6 @@ from scaling_lib.errors import InvalidArgument
 __all__ = [
     "alias_table",
     "extreme_eigenvalue",
-    "mixing_time",
     "mutual_information",
     "period",
     "second_modulus",
@@ -153,45 +151,6 @@ def period(transitions: sparse.csr_array) -> int:
     depth = dijkstra(transitions, indices=0, unweighted=True).astype(np.int64)
     arcs = transitions.tocoo()
     return int(np.gcd.reduce(np.abs(depth[arcs.coords[0]] + 1 - depth[arcs.coords[1]])))
-
-
-def mixing_time(
-    transitions: sparse.csr_array, law: Float[np.ndarray, "node"], distance: float, *, periodic: bool, progress: bool
-) -> float:
-    """min {t : max_u TV(P^t(u, .), pi) <= distance}. Dense squaring and bisection, or sparse steps for large graphs."""
-    if periodic:
-        return math.inf
-    nodes = len(law)
-
-    def farthest(power: np.ndarray) -> float:
-        return float(np.abs(power - law).sum(axis=1).max()) / 2
-
-    if nodes > 2 * SMALL:
-        longest = 0
-        for rows in _blocks(transitions, nodes, progress):
-            for t, power in enumerate(_evolve(transitions, rows)):
-                if t >= longest and farthest(power.T) <= distance:
-                    longest = t
-                    break
-                if t * transitions.nnz * nodes > WORK_LIMIT:
-                    raise InvalidArgument(
-                        f"distance must be reached within {t} steps on a graph of {nodes} nodes, got {distance}: use a "
-                        f"smaller graph, or relaxation_time."
-                    )
-        return float(longest)
-    powers = [transitions.toarray()]
-    if farthest(np.eye(nodes)) <= distance:
-        return 0.0
-    while farthest(powers[-1]) > distance:
-        powers.append(powers[-1] @ powers[-1])
-        powers[-1] /= powers[-1].sum(axis=1, keepdims=True)
-    # The distance never rises with t: the largest t that is still too far, bit by bit.
-    reached, time = np.eye(nodes), 0
-    for bit in range(len(powers) - 2, -1, -1):
-        tried = reached @ powers[bit]
-        if farthest(tried) > distance:
-            reached, time = tried, time + 2**bit
-    return float(time + 1)
 
 
 def mutual_information(

@@ -12,15 +12,16 @@ A random graph that is not connected is an error, unless giant_component=True as
 """
 
 import math
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
+from scaling_lib.arguments import BY_HAND, Integer, Real, Remedy, checked
 from scaling_lib.data.edges import _from_matrix, from_counts, from_edges, from_networkx
-from scaling_lib.data.markov import Chain
-from scaling_lib.errors import InvalidArgument, check_flag, check_instance, check_integer, check_real
+from scaling_lib.data.markov import AnyChain, Chain
+from scaling_lib.errors import InvalidArgument, check_integer, check_real
 
 __all__ = [
     "Chain",
@@ -39,26 +40,28 @@ __all__ = [
 ]
 
 _NODES_LIMIT = 2**31 - 1
+_TwoNodes = Annotated[int, Integer(minimum=2, maximum=_NODES_LIMIT)]
+_ThreeNodes = Annotated[int, Integer(minimum=3, maximum=_NODES_LIMIT)]
+_Generator = Annotated[np.random.Generator, Remedy("pass np.random.default_rng(seed)")]
+_Levels = Annotated[int, Integer(minimum=1, maximum=10_000)]
 
 
 # ---------------------------------------------------------------------- random graphs
 
 
+@checked
 def erdos_renyi(
-    nodes: int,
+    nodes: _TwoNodes,
     *,
-    edges: int | None = None,
-    probability: float | None = None,
-    generator: np.random.Generator,
+    edges: Annotated[int | None, BY_HAND] = None,
+    probability: Annotated[float | None, BY_HAND] = None,
+    generator: _Generator,
     giant_component: bool = False,
 ) -> Chain:
     """The unbiased walk on G(n, M) (`edges`) or G(n, p) (`probability`); exactly one of the two.
 
     Raises InvalidArgument where the graph drawn is not connected and giant_component is False.
     """
-    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
-    _check_generator(generator)
-    check_flag("giant_component", giant_component)
     pairs = nodes * (nodes - 1) // 2
     if (edges is None) == (probability is None):
         raise InvalidArgument(
@@ -90,15 +93,14 @@ def _distinct_pairs(nodes: int, count: int, generator: np.random.Generator) -> n
     return keys[:count]
 
 
-def barabasi_albert(nodes: int, *, attachments: int, generator: np.random.Generator) -> Chain:
+@checked
+def barabasi_albert(nodes: _TwoNodes, *, attachments: Annotated[int, BY_HAND], generator: _Generator) -> Chain:
     """The unbiased walk on a preferential-attachment graph; `attachments` = m edges for every node that arrives.
 
     The graph grows from a complete graph on m nodes. Each new node draws its m distinct neighbours one by one, with
     probability proportional to their degree (a repeated one is drawn again).
     """
-    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
     m = check_integer("attachments", attachments, minimum=1, maximum=nodes - 1)
-    _check_generator(generator)
     old, young = np.triu_indices(m, 1)
     total = len(old) + m * (nodes - m)
     ends = np.empty(2 * total, np.int64)  # every node, once for each of its edges
@@ -120,15 +122,16 @@ def barabasi_albert(nodes: int, *, attachments: int, generator: np.random.Genera
     return _undirected(nodes, ends[0::2], ends[1::2])
 
 
+@checked
 def biased(
-    chain: Chain,
+    chain: AnyChain,
     *,
-    kappa: float,
-    kmin: float = 1,
-    kmax: float = 100,
+    kappa: Annotated[float, Real(minimum=0, maximum=100)],
+    kmin: Annotated[float, Real(above=0, maximum=1e30)] = 1.0,
+    kmax: Annotated[float, BY_HAND] = 100,
     integer: bool = False,
     symmetric: bool = False,
-    generator: np.random.Generator,
+    generator: _Generator,
 ) -> Chain:
     """`chain` with new weights, Pr(W = k) proportional to k^-kappa on [kmin, kmax].
 
@@ -139,13 +142,7 @@ def biased(
     is what the formula says, weights uniform on the range. Weights are rounded to float32, so that a platform whose
     `exp` differs in the last digit makes the same fingerprint.
     """
-    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-    kappa = check_real("kappa", kappa, minimum=0, maximum=100)
-    kmin = check_real("kmin", kmin, above=0, maximum=1e30)
     kmax = check_real("kmax", kmax, minimum=kmin, maximum=1e30)
-    check_flag("integer", integer)
-    check_flag("symmetric", symmetric)
-    _check_generator(generator)
     if symmetric and chain.directed:
         raise InvalidArgument("symmetric must be False for a directed chain, got True: pass symmetric=False.")
     share = generator.random(chain.arcs)
@@ -183,28 +180,27 @@ def _continuous_weights(share: np.ndarray, kappa: float, kmin: float, kmax: floa
 # ---------------------------------------------------------------------- graphs with known answers
 
 
-def ring(nodes: int) -> Chain:
+@checked
+def ring(nodes: _ThreeNodes) -> Chain:
     """A cycle: entropy rate ln 2, l_2 = cos(2 pi / n)."""
-    nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
     here = np.arange(nodes)
     return _undirected(nodes, here, (here + 1) % nodes)
 
 
-def complete(nodes: int) -> Chain:
+@checked
+def complete(nodes: Annotated[int, Integer(minimum=2, maximum=20_000)]) -> Chain:
     """Everybody joined to everybody: entropy rate ln(n - 1), l_2 = -1 / (n - 1)."""
-    nodes = check_integer("nodes", nodes, minimum=2, maximum=20_000)
     return _undirected(nodes, *np.triu_indices(nodes, 1))
 
 
-def regular(nodes: int, degree: int, *, generator: np.random.Generator) -> Chain:
+@checked
+def regular(nodes: _ThreeNodes, degree: Annotated[int, BY_HAND], *, generator: _Generator) -> Chain:
     """A random connected graph in which every node has `degree` neighbours: entropy rate ln(degree).
 
     Half-edges are paired at random; a pair that is a loop or comes twice swaps ends with a random other pair until none
     is left. Above half of the possible degree, the graph is the complement of such a one.
     """
-    nodes = check_integer("nodes", nodes, minimum=3, maximum=_NODES_LIMIT)
     degree = check_integer("degree", degree, minimum=2, maximum=nodes - 1)
-    _check_generator(generator)
     if nodes * degree % 2:
         raise InvalidArgument(f"degree must make nodes x degree even, got {nodes} x {degree}: change one by 1.")
     dense = degree > (nodes - 1) / 2
@@ -250,10 +246,9 @@ def _pair_half_edges(nodes: int, degree: int, generator: np.random.Generator) ->
     return np.array([u * nodes + v for u, v in pairs], dtype=np.int64)
 
 
-def tree(branching: int, depth: int) -> Chain:
+@checked
+def tree(branching: _Levels, depth: _Levels) -> Chain:
     """The complete rooted tree: every inner node has `branching` children, every leaf lies `depth` below the root."""
-    branching = check_integer("branching", branching, minimum=1, maximum=10_000)
-    depth = check_integer("depth", depth, minimum=1, maximum=10_000)
     nodes = sum(branching**level for level in range(depth + 1)) if depth * math.log10(max(branching, 2)) < 8 else 10**9
     if nodes > 10**7:
         raise InvalidArgument(f"depth must keep the tree below 1e7 nodes, got {depth} with branching {branching}: cut.")
@@ -261,24 +256,20 @@ def tree(branching: int, depth: int) -> Chain:
     return _undirected(nodes, (child - 1) // branching, child)
 
 
-def path(nodes: int) -> Chain:
+@checked
+def path(nodes: _TwoNodes) -> Chain:
     """A line: entropy rate (n - 2) / (n - 1) ln 2, l_2 = cos(pi / (n - 1)). Bipartite."""
-    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
     here = np.arange(nodes - 1)
     return _undirected(nodes, here, here + 1)
 
 
-def star(nodes: int) -> Chain:
+@checked
+def star(nodes: _TwoNodes) -> Chain:
     """Node 0 joined to all others: entropy rate ln(n - 1) / 2, l_2 = 0. Bipartite."""
-    nodes = check_integer("nodes", nodes, minimum=2, maximum=_NODES_LIMIT)
     return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes))
 
 
 # ----------------------------------------------------------------------
-
-
-def _check_generator(generator: Any) -> None:
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
 
 
 def _undirected(

@@ -33,24 +33,17 @@ Where it matters, simulate.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import scipy.sparse as sparse
 from jaxtyping import Float, Int
 from tqdm import tqdm
 
-from scaling_lib.data.markov import STARTS, Chain
+from scaling_lib.arguments import BY_HAND, Choice, Entries, Integer, checked
+from scaling_lib.data.markov import AnyChain, Chain, Start
 from scaling_lib.data.walks import sample_walks
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_array,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-)
+from scaling_lib.errors import InvalidArgument, check_array
 
 __all__ = [
     "Expansion",
@@ -66,8 +59,13 @@ __all__ = [
 COUNTERS = ("support_known", "add_half", "add_inverse_n", "good_turing")
 ADDITIVE = COUNTERS[:3]
 _CHUNK = 2**20  # tokens held at a time
+_Counter = Annotated[str, Choice(COUNTERS)]
+_Additive = Annotated[str, Choice(ADDITIVE)]
+_Counts = Annotated[Int[np.ndarray, "arc"], BY_HAND]  # one for each arc of the chain
+_Sizes = Annotated[Int[np.ndarray, "size"], Entries(minimum=1)]
 
 
+@checked
 @dataclass(frozen=True)
 class Expansion:
     """E[excess loss] = first / D + second / D^2, D in transitions; nats."""
@@ -75,32 +73,30 @@ class Expansion:
     first: float
     second: float
 
-    def __post_init__(self) -> None:
-        check_real("first", self.first)
-        check_real("second", self.second)
-
-    def at(self, transitions: Int[np.ndarray, "size"]) -> Float[np.ndarray, "size"]:
+    @checked
+    def at(self, transitions: _Sizes) -> Float[np.ndarray, "size"]:
         """The two terms together, in nats."""
-        sizes = _check_sizes(transitions)
-        return self.first / sizes + self.second / sizes**2.0
+        _check_sizes(transitions)
+        return self.first / transitions + self.second / transitions**2.0
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Simulation:
     """Mean excess loss over the repeats and its standard error, in nats; one entry for each number of transitions."""
 
     mean: Float[np.ndarray, "size"]
-    standard_error: Float[np.ndarray, "size"]
+    standard_error: Annotated[Float[np.ndarray, "size"], BY_HAND]
 
     def __post_init__(self) -> None:
-        check_array("mean", self.mean, dimensions=1)
         check_array("standard_error", self.standard_error, dimensions=1, length=len(self.mean))
 
 
-def transition_counts(chain: Chain, walks: Int[np.ndarray, "walk time"]) -> Int[np.ndarray, "arc"]:
+@checked
+def transition_counts(
+    chain: AnyChain, walks: Annotated[Int[np.ndarray, "walk time"], Entries(minimum=0)]
+) -> Int[np.ndarray, "arc"]:
     """How often the walks took each arc of the chain. Raises InvalidArgument for a step that is no arc."""
-    _check_chain(chain)
-    walks = check_array("walks", walks, dimensions=2, kind="integer", minimum=0)
     if walks.shape[1] < 2 or walks.max() >= chain.nodes:
         raise InvalidArgument(
             f"walks must hold nodes below {chain.nodes}, at least 2 a walk, got shape {walks.shape} with nodes up to "
@@ -126,14 +122,13 @@ def _count(numbers: sparse.csr_array, source: np.ndarray, target: np.ndarray) ->
     return np.bincount(arcs, minlength=numbers.nnz)
 
 
-def predictions(chain: Chain, counts: Int[np.ndarray, "arc"], counter: str) -> Float[np.ndarray, "arc"]:
+@checked
+def predictions(chain: AnyChain, counts: _Counts, counter: _Counter) -> Float[np.ndarray, "arc"]:
     """q_uv on the arcs of the chain. What a row lacks to 1 the counter spends on nodes that never follow.
 
     counts: transitions seen, arc by arc (`transition_counts`). counter: one of the four above.
     """
-    _check_chain(chain)
     counts = check_array("counts", counts, dimensions=1, kind="integer", minimum=0, length=chain.arcs)
-    check_choice("counter", counter, COUNTERS)
     totals = np.add.reduceat(counts, chain.indptr[:-1])
     if counter != "good_turing":
         pseudocount, outcomes = _smoothing(chain, counter)
@@ -158,8 +153,10 @@ def _good_turing(chain: Chain, counts: np.ndarray, totals: np.ndarray) -> np.nda
     def phi(row: np.ndarray, count: np.ndarray) -> np.ndarray:
         """Nodes that row u has seen `count` > 0 times."""
         place = np.searchsorted(keys, row * base + count)
-        found = keys[np.minimum(place, len(keys) - 1)] == row * base + count if len(keys) else np.zeros(len(row), bool)
-        return np.where(found, frequency[np.minimum(place, len(keys) - 1)] if len(keys) else 0, 0)
+        present = (
+            keys[np.minimum(place, len(keys) - 1)] == row * base + count if len(keys) else np.zeros(len(row), bool)
+        )
+        return np.where(present, frequency[np.minimum(place, len(keys) - 1)] if len(keys) else 0, 0)
 
     above = phi(sources, counts + 1)
     here = np.where(seen, phi(sources, counts), unseen[sources])
@@ -180,25 +177,24 @@ def excess_loss(chain: Chain, counts: Int[np.ndarray, "arc"], counter: str) -> f
     return float(chain.stationary @ (inside + outside))
 
 
+@checked
 def expected_excess_loss(
-    chain: Chain, transitions: Int[np.ndarray, "size"], counter: str = "support_known"
+    chain: AnyChain, transitions: _Sizes, counter: _Additive = "support_known"
 ) -> Float[np.ndarray, "size"]:
     """E[excess loss] after D independent transitions, in nats, exactly; for each D in `transitions`.
 
     counter: an additive one; for "good_turing", and for longer walks, use `simulate_excess_loss`.
     """
-    _check_chain(chain)
-    sizes = _check_sizes(transitions)
-    check_choice("counter", counter, ADDITIVE)
+    _check_sizes(transitions)
     pseudocount, outcomes = _smoothing(chain, counter)
-    result = np.empty(len(sizes))
-    for i, size in enumerate(sizes.tolist()):
+    result = np.empty(len(transitions))
+    for i, size in enumerate(transitions.tolist()):
         arcs = _mean_logarithm(size, chain.pair_law, pseudocount)
-        rows = np.empty(chain.nodes)
+        totals = np.empty(chain.nodes)  # E ln of the row total and its pseudocounts
         for number in np.unique(outcomes):  # of nodes that share the pseudocounts
             same = outcomes == number
-            rows[same] = _mean_logarithm(size, chain.stationary[same], pseudocount * number)
-        result[i] = chain.stationary @ rows - chain.pair_law @ arcs - chain.entropy_rate
+            totals[same] = _mean_logarithm(size, chain.stationary[same], pseudocount * number)
+        result[i] = chain.stationary @ totals - chain.pair_law @ arcs - chain.entropy_rate
     return result
 
 
@@ -234,10 +230,9 @@ def _mean_logarithm_integral(size: int, probability: np.ndarray, shift: float) -
     return result
 
 
-def expansion(chain: Chain, counter: str = "support_known") -> Expansion:
+@checked
+def expansion(chain: AnyChain, counter: _Additive = "support_known") -> Expansion:
     """A and B of the module docstring: exact to O(D^-3) for independent transitions and an additive counter."""
-    _check_chain(chain)
-    check_choice("counter", counter, ADDITIVE)
     a, outcomes = _smoothing(chain, counter)
     k, law = chain.degrees, chain.stationary
     inverse = np.add.reduceat(1 / chain.probabilities, chain.indptr[:-1])
@@ -246,15 +241,16 @@ def expansion(chain: Chain, counter: str = "support_known") -> Expansion:
     return Expansion(float(first.sum()), float(((first * (1 - law) + second) / law).sum()))
 
 
+@checked
 def simulate_excess_loss(
-    chain: Chain,
-    transitions: Int[np.ndarray, "size"],
-    counter: str = "support_known",
+    chain: AnyChain,
+    transitions: _Sizes,
+    counter: _Counter = "support_known",
     *,
-    repeats: int = 20,
-    length: int = 50,
-    seed: int,
-    start: str = "stationary",
+    repeats: Annotated[int, Integer(minimum=2, maximum=10**6)] = 20,
+    length: Annotated[int, Integer(minimum=2, maximum=10**7)] = 50,
+    seed: Annotated[int, Integer(minimum=0)],
+    start: Start = "stationary",
     progress: bool = True,
 ) -> Simulation:
     """Mean excess loss of `repeats` counters, each trained on its own walks of `length` tokens, at D transitions seen.
@@ -262,21 +258,14 @@ def simulate_excess_loss(
     transitions: increasing values of D; one stream of walks serves all of them, so their errors are correlated.
     length = 2 gives independent transitions, whose mean is `expected_excess_loss`. Walks come from `sample_walks`.
     """
-    _check_chain(chain)
-    sizes = _check_sizes(transitions)
-    check_choice("counter", counter, COUNTERS)
-    repeats = check_integer("repeats", repeats, minimum=2, maximum=10**6)
-    length = check_integer("length", length, minimum=2, maximum=10**7)
-    check_integer("seed", seed, minimum=0)
-    check_choice("start", start, STARTS)
-    check_flag("progress", progress)
-    if (np.diff(sizes) <= 0).any():
+    _check_sizes(transitions)
+    if (np.diff(transitions) <= 0).any():
         raise InvalidArgument("transitions must increase, got a smaller one after a larger: sort them.")
-    needed = -(-int(sizes[-1]) // (length - 1))  # walks per repeat
-    losses, numbers = np.empty((repeats, len(sizes))), _numbers(chain)
+    needed = -(-int(transitions[-1]) // (length - 1))  # walks per repeat
+    losses, numbers = np.empty((repeats, len(transitions))), _numbers(chain)
     for repeat in tqdm(range(repeats), desc="counters", delay=2, disable=not progress, leave=False):
         counts, seen, walk = np.zeros(chain.arcs, np.int64), 0, repeat * needed
-        for i, size in enumerate(sizes.tolist()):
+        for i, size in enumerate(transitions.tolist()):
             while seen < size:  # whole walks, except that the last one of a size may be cut
                 block = max(1, min(_CHUNK // length, (size - seen) // (length - 1)))
                 walks: Any = sample_walks(chain, block, length, seed=seed, first=walk, start=start)
@@ -287,12 +276,6 @@ def simulate_excess_loss(
     return Simulation(losses.mean(axis=0), losses.std(axis=0, ddof=1) / np.sqrt(repeats))
 
 
-def _check_chain(chain: Any) -> None:
-    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-
-
-def _check_sizes(transitions: Any) -> np.ndarray:
-    sizes = check_array("transitions", transitions, dimensions=1, kind="integer", minimum=1)
-    if sizes.max() > 10**12:
-        raise InvalidArgument(f"transitions must be at most 1e12, got {sizes.max()}: pass smaller ones.")
-    return sizes
+def _check_sizes(transitions: np.ndarray) -> None:
+    if transitions.max() > 10**12:
+        raise InvalidArgument(f"transitions must be at most 1e12, got {transitions.max()}: pass smaller ones.")

@@ -6,23 +6,15 @@ names kept in `Chain.labels`. All three are re-exported by `chains`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import scipy.sparse as sparse
 from scipy.sparse.csgraph import connected_components
 
+from scaling_lib.arguments import BY_HAND, Positive, checked
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import (
-    InvalidArgument,
-    InvalidData,
-    check_array,
-    check_flag,
-    check_instance,
-    check_path,
-    check_real,
-    check_text,
-)
+from scaling_lib.errors import InvalidArgument, InvalidData, check_array, check_instance, check_path
 
 if TYPE_CHECKING:
     import networkx
@@ -30,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["from_counts", "from_edges", "from_networkx"]
 
 
+@checked
 def from_edges(table: Any, *, directed: bool = False, giant_component: bool = False) -> Chain:
     """A chain from a table of edges: source, target and, if there is a third column, a positive weight.
 
@@ -41,8 +34,6 @@ def from_edges(table: Any, *, directed: bool = False, giant_component: bool = Fa
     Raises InvalidData for a file that is no such table, InvalidArgument for other bad values and for a graph that is
     not (strongly) connected when giant_component is False.
     """
-    check_flag("directed", directed)
-    check_flag("giant_component", giant_component)
     source, target, weights = _read_table(table)
     labels, numbers = np.unique(np.concatenate([source, target]), return_inverse=True)
     source, target = numbers[: len(source)], numbers[len(source) :]
@@ -112,7 +103,10 @@ def _node_column(column: Any) -> np.ndarray:
     return column.astype(str).str.strip().to_numpy(str)
 
 
-def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", giant_component: bool = False) -> Chain:
+@checked
+def from_networkx(
+    graph: Annotated["networkx.Graph", BY_HAND], *, weight: str | None = "weight", giant_component: bool = False
+) -> Chain:
     """A chain from a networkx graph, directed if the graph is.
 
     weight: name of the edge attribute that holds the weights (edges without it count 1), or None for the unbiased walk.
@@ -120,9 +114,6 @@ def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", gia
     import networkx
 
     check_instance("graph", graph, networkx.Graph, remedy="build it with networkx")
-    check_flag("giant_component", giant_component)
-    if weight is not None:
-        check_text("weight", weight)
     if graph.number_of_nodes() < 2:
         raise InvalidArgument(f"graph must have at least 2 nodes, got {graph.number_of_nodes()}: pass a larger one.")
     matrix = networkx.to_scipy_sparse_array(graph, weight=weight, dtype=np.float64, format="csr")
@@ -133,13 +124,12 @@ def from_networkx(graph: "networkx.Graph", *, weight: str | None = "weight", gia
     return _from_matrix("graph", matrix, graph.is_directed(), giant_component, list(graph.nodes))
 
 
-def from_counts(counts: Any, *, minimum: float = 1, giant_component: bool = False) -> Chain:
+@checked
+def from_counts(counts: Any, *, minimum: Positive = 1, giant_component: bool = False) -> Chain:
     """The directed chain of a table of transition counts [node, node], dense or scipy sparse, such as bigram counts.
 
     minimum: entries below it are dropped first (the paper's bigram graph keeps counts of 6 and more).
     """
-    minimum = check_real("minimum", minimum, above=0)
-    check_flag("giant_component", giant_component)
     if sparse.issparse(counts):
         matrix = sparse.csr_array(counts, copy=True)
         check_array("counts", matrix.data, minimum=0, least=0)

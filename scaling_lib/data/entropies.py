@@ -17,32 +17,36 @@ are wrong by -0.515, -0.250, +0.031. Grassberger's (2003) is better still where 
 where D >= 5 arcs and rows are uniform; so is Chao-Shen's.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import digamma
 
-from scaling_lib.errors import InvalidArgument, check_array, check_choice
+from scaling_lib.arguments import Choice, Entries, checked
+from scaling_lib.errors import InvalidArgument
 
 __all__ = ["estimate_entropy", "estimate_entropy_rate"]
 
 ESTIMATORS = ("plug_in", "miller_madow", "chao_wang_jost")
+_Estimator = Annotated[str, Choice(ESTIMATORS)]
 
 
-def estimate_entropy(counts: Int[np.ndarray, "outcome"], estimator: str = "miller_madow") -> float:
+@checked
+def estimate_entropy(
+    counts: Annotated[Int[np.ndarray, "outcome"], Entries(minimum=0)], estimator: _Estimator = "miller_madow"
+) -> float:
     """Entropy in nats of the distribution that `counts` were drawn from; outcomes never seen may be left out."""
-    counts = check_array("counts", counts, dimensions=1, kind="integer", minimum=0)
-    check_choice("estimator", estimator, ESTIMATORS)
     if not counts.any():
         raise InvalidArgument("counts must hold at least one draw, got zeros: pass more.")
     return float(_row_entropies(counts, np.zeros(len(counts), np.int64), estimator)[0])
 
 
-def estimate_entropy_rate(walks: Int[np.ndarray, "walk time"], estimator: str = "miller_madow") -> float:
+@checked
+def estimate_entropy_rate(
+    walks: Annotated[Int[np.ndarray, "walk time"], Entries(minimum=0)], estimator: _Estimator = "miller_madow"
+) -> float:
     """Entropy rate in nats per token of the first-order chain that emitted `walks` (any non-negative token ids)."""
-    walks = check_array("walks", walks, dimensions=2, kind="integer", minimum=0)
-    check_choice("estimator", estimator, ESTIMATORS)
     if walks.shape[1] < 2:
         raise InvalidArgument(f"walks must hold at least 2 tokens each, got shape {walks.shape}: pass longer ones.")
     base = int(walks.max()) + 1

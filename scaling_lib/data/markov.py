@@ -24,29 +24,26 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import scipy.sparse as sparse
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 
+from scaling_lib.arguments import BY_HAND, Choice, Integer, Remedy, checked
 from scaling_lib.data import _kernels as kernels
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_array,
-    check_choice,
-    check_flag,
-    check_integer,
-    check_real,
-)
+from scaling_lib.errors import InvalidArgument, check_array
 
 __all__ = ["Chain"]
 
 STARTS = ("stationary", "strength")
 RANKS = ("unigram", "bigram", "conditional")
+Start = Annotated[str, Choice(STARTS)]
+_Steps = Annotated[int, Integer(minimum=1, maximum=10**8)]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Chain:
     """A strongly connected weighted graph in CSR form and the random walk on it.
@@ -60,14 +57,14 @@ class Chain:
     symmetric although directed is False, or not every node can be reached from every other.
     """
 
-    indptr: Int[np.ndarray, "boundary"]
-    indices: Int[np.ndarray, "arc"]
-    weights: Float[np.ndarray, "arc"]
+    indptr: Annotated[Int[np.ndarray, "boundary"], BY_HAND]
+    indices: Annotated[Int[np.ndarray, "arc"], BY_HAND]
+    weights: Annotated[Float[np.ndarray, "arc"], BY_HAND]
     directed: bool = False
-    labels: tuple[Any, ...] | None = None
+    labels: Annotated[tuple[Any, ...] | None, BY_HAND] = None
 
     def __post_init__(self) -> None:
-        check_flag("directed", self.directed)
+        # Arrays are checked here, not by annotation: what the caller can still write to is copied.
         indptr = check_array("indptr", self.indptr, dimensions=1, kind="integer", minimum=0, least=3)
         indices = check_array("indices", self.indices, dimensions=1, kind="integer", minimum=0)
         weights = check_array("weights", self.weights, dimensions=1, above=0, length=len(indices))
@@ -193,12 +190,12 @@ class Chain:
             return np.repeat(self.stationary, self.degrees) * self.probabilities
         return self.weights / math.fsum(self.strengths)
 
-    def start_law(self, kind: str = "stationary") -> Float[np.ndarray, "node"]:
+    @checked
+    def start_law(self, kind: Start = "stationary") -> Float[np.ndarray, "node"]:
         """The law of the first node: "stationary", or "strength" s_u / sum s (paper, appendix A).
 
         They are the same for symmetric weights. For directed ones the strength law is not stationary.
         """
-        check_choice("kind", kind, STARTS)
         return self.stationary if kind == "stationary" else self.strengths / math.fsum(self.strengths)
 
     @cached_property
@@ -224,10 +221,9 @@ class Chain:
         """(arcs - n) / 2 transitions, that is (2E - n) / 2 on a graph without loops."""
         return (self.arcs - self.nodes) / 2
 
-    def conditional_entropies(self, length: int, start: str = "stationary") -> Float[np.ndarray, "step"]:
+    @checked
+    def conditional_entropies(self, length: _Steps, start: Start = "stationary") -> Float[np.ndarray, "step"]:
         """H(X_{t+1} | X_t) in nats, t = 1 .. length - 1: the floor of the loss, position by position."""
-        length = check_integer("length", length, minimum=1, maximum=10**8)
-        check_choice("start", start, STARTS)
         law, floors = self.start_law(start), np.empty(length - 1)
         if start == "stationary" or not self.directed:
             floors[:] = self.entropy_rate
@@ -284,33 +280,24 @@ class Chain:
             )
         return np.linalg.eigvalsh(self._symmetrised.toarray())[::-1]
 
-    def mixing_time(self, distance: float = 0.25, *, progress: bool = True) -> float:
-        """The first t at which max_u TV(P^t(u, .), pi) <= distance, exactly; infinite for a periodic chain."""
-        distance = check_real("distance", distance, above=0, below=1)
-        check_flag("progress", progress)
-        return kernels.mixing_time(
-            self.transitions, self.stationary, distance, periodic=self.periodic, progress=progress
-        )
-
     @cached_property
     def periodic(self) -> bool:
         """Whether the chain has a period above 1 (an undirected graph: whether it is bipartite)."""
         return kernels.period(self.transitions) > 1
 
-    def mutual_information(self, length: int, *, progress: bool = True) -> Float[np.ndarray, "distance"]:
+    @checked
+    def mutual_information(self, length: _Steps, *, progress: bool = True) -> Float[np.ndarray, "distance"]:
         """I(X_1; X_{1+t}) in nats of the stationary walk, t = 0 .. length - 1, exactly (t = 0 is the entropy of pi)."""
-        length = check_integer("length", length, minimum=1, maximum=10**8)
-        check_flag("progress", progress)
         return kernels.mutual_information(self.transitions, self.stationary, length, progress=progress)
 
+    @checked
     def correlation(
-        self, length: int, observable: Float[np.ndarray, "node"] | None = None
+        self, length: _Steps, observable: Annotated[Float[np.ndarray, "node"] | None, BY_HAND] = None
     ) -> Float[np.ndarray, "distance"]:
         """Two-point correlation of f(X_1) and f(X_{1+t}), stationary, normalised to 1 at t = 0, t = 0 .. length - 1.
 
         observable: f, one number a node; by default the degree. Raises InvalidArgument where f is constant.
         """
-        length = check_integer("length", length, minimum=1, maximum=10**8)
         values = self.degrees if observable is None else observable
         values = check_array("observable", values, dimensions=1, length=self.nodes)
         values = values / max(np.abs(values).max(), np.finfo(float).tiny)
@@ -326,13 +313,13 @@ class Chain:
 
     # ------------------------------------------------------------------ degrees and ranks
 
-    def rank_frequencies(self, kind: str) -> Float[np.ndarray, "rank"]:
+    @checked
+    def rank_frequencies(self, kind: Annotated[str, Choice(RANKS)]) -> Float[np.ndarray, "rank"]:
         """Probabilities in decreasing order; each kind sums to 1.
 
         "unigram": pi_u. "bigram": pi_u P_uv over all arcs. "conditional": the r-th most likely successor, averaged over
         the stationary law of the node it follows (paper, figure 3: p(v) and p(u given v) by rank).
         """
-        check_choice("kind", kind, RANKS)
         if kind == "unigram":
             return np.sort(self.stationary)[::-1]
         if kind == "bigram":
@@ -356,3 +343,6 @@ class Chain:
                 f"{name} needs an undirected chain, got directed=True, whose eigenvalues are complex: "
                 f"use second_modulus."
             )
+
+
+AnyChain = Annotated[Chain, Remedy("build it with erdos_renyi or another ensemble")]

@@ -96,7 +96,7 @@ class WalkStream:
         self.batch_size = check_integer("batch", batch, minimum=1)
         self._several = isinstance(seed, list | tuple)
         seeds = check_sequence("seed", seed, int, remedy="pass one seed or more") if self._several else [seed]
-        self.seeds = [check_integer("seed", each, minimum=0, maximum=_LARGEST) for each in seeds]  # type: ignore[arg-type]
+        self.seeds = [check_integer("seed", number, minimum=0, maximum=_LARGEST) for number in seeds]  # type: ignore[arg-type]
         _check_size(batch, length)
         self._steps = max(1, BUFFER // (length * batch))  # that one buffer serves
         self._held: tuple[int, Any] = (-1, None)

@@ -1,1 +1,13 @@
-"""Floor 4: laws, estimators, intervals, allocation. Takes tables, never stores."""
+"""Laws, estimators, intervals, surfaces, and what a budget buys: from a table of runs to a fit and a plan.
+
+Everything here takes tables (columns N, D, C, loss) and gives numbers with errors; nothing trains, stores or draws. Of
+the rest of the library it needs only `errors` and `arguments`: the folder could be taken alone.
+
+    tables, fitting    a table is read and checked; a law is fitted
+    laws               the formulas; the laws that others published
+    uncertainty        resamples, intervals and their coverage, windows, straightness
+    surfaces           L(N, D) without a formula
+    allocation         the compute-optimal frontier, budgets and plans
+    points             other people's runs, and runs drawn from a planted law
+    solver             the numerics behind `fitting.fit`
+"""

@@ -22,22 +22,15 @@ inside.
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import optimize, stats
 
-from scaling_lib.errors import (
-    check_array,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Count, Generator, NonNegative, Remedy, Share, checked
+from scaling_lib.errors import check_array, invalid
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.laws.forms import Law
 from scaling_lib.fits.solver.design import Rho
@@ -50,6 +43,7 @@ __all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 _SANDWICH = ("log-huber", "log-lad")
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted law; `fit` makes one.
@@ -59,20 +53,15 @@ class Fit:
     the objective. others: columns N, D, C of the table that the law does not use, for judging its units.
     """
 
-    problem: Problem
-    theta: np.ndarray
-    params: dict[str, float]
-    objective: float
+    problem: Annotated[Problem, Remedy("make a fit with fitting.fit")]
+    theta: Annotated[Float[np.ndarray, " parameters"], BY_HAND]
+    params: Annotated[dict[str, float], Remedy("make a fit with fitting.fit")]
+    objective: NonNegative
     converged: bool
-    others: dict[str, np.ndarray] = field(default_factory=dict)
+    others: Annotated[dict[str, np.ndarray], Remedy("leave it out")] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_instance("problem", self.problem, Problem, remedy="make a fit with fitting.fit")
         check_array("theta", self.theta, dimensions=1, length=len(self.problem.law.parameters))
-        check_instance("params", self.params, dict, remedy="make a fit with fitting.fit")
-        check_real("objective", self.objective, minimum=0)
-        check_flag("converged", self.converged)
-        check_instance("others", self.others, dict, remedy="leave it out")
 
     @property
     def law(self) -> Law:
@@ -173,7 +162,8 @@ class Fit:
 
     @property
     def _units(self) -> float:
-        """Twice the rise of rho over that of the objective: least squares count r^2, not r^2 / 2."""
+        """What turns a rise of the objective into a rise of 2 sum rho: 2 where the objective is sum rho itself, and 1
+        for least squares, whose objective, the sum of r^2, is 2 sum rho already."""
         return 1.0 if self.problem.objective in ("ols", "log-ols") else 2.0
 
     @cached_property
@@ -258,12 +248,12 @@ class Fit:
 
     # Use -------------------------------------------------------------------------------------------------------------
 
-    def predict(self, *, level: float = 0.95, **variables: Any) -> pd.DataFrame:
+    @checked
+    def predict(self, *, level: Share = 0.95, **variables: Any) -> pd.DataFrame:
         """A table of the variables, loss, low, high: Wald-t interval of the curve L(x), not of a new run's loss.
 
         Keywords: one for each of `law.variables`, numbers or arrays of one length. NaN ends without freedom.
         """
-        level = check_real("level", level, above=0, below=1)
         loss = np.atleast_1d(self.law.loss(self.params, **variables))
         if loss.ndim > 1:
             name = max(variables, key=lambda name: np.ndim(variables[name]))
@@ -281,7 +271,7 @@ class Fit:
     def summary(self) -> pd.DataFrame:
         """One row per parameter: value, standard error, 95 % Wald-t interval (`intervals` has better ones), note."""
         quantile = stats.t.ppf(0.975, max(self.degrees_of_freedom, 1))
-        rows = []
+        lines = []
         for name in self.law.parameters:
             value, error = self.params[name], self.standard_errors[name]
             pinned = name in self.law.fixed
@@ -289,8 +279,8 @@ class Fit:
             if name == "E" and not self.offset_identified:
                 note = "not identified"
             reach = np.nan if pinned else quantile * error
-            rows.append((name, value, np.nan if pinned else error, value - reach, value + reach, note))
-        return pd.DataFrame(rows, columns=["parameter", "value", "se", "low", "high", "note"]).set_index("parameter")
+            lines.append((name, value, np.nan if pinned else error, value - reach, value + reach, note))
+        return pd.DataFrame(lines, columns=["parameter", "value", "se", "low", "high", "note"]).set_index("parameter")
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())
@@ -307,6 +297,9 @@ class Fit:
         return f"<p>{head}</p>{self.summary().to_html(float_format='{:.6g}'.format)}" + f"<ul>{notes}</ul>" * bool(
             notes
         )
+
+
+AnyFit = Annotated[Fit, Remedy("make one with fitting.fit")]
 
 
 def fit(
@@ -339,14 +332,15 @@ def _others(law: Law, table: Any) -> dict[str, np.ndarray]:
     return {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
 
 
+@checked
 def fit_paper_procedure(
-    law: PowerLaw,
+    law: Annotated[PowerLaw, Remedy("the paper's procedure is for PowerLaw(); use fit for other laws")],
     table: Any,
-    generator: np.random.Generator,
+    generator: Generator,
     *,
-    objective: str = "huber",
-    delta: float | None = None,
-    starts: int = 40,
+    objective: Annotated[str, Choice(("huber", "ols", "log-huber", "log-ols"))] = "huber",
+    delta: Annotated[float | None, BY_HAND] = None,
+    starts: Count = 40,
 ) -> Fit:
     """The paper's appendix B as written: y = E + A (x / x0)^-beta with x0 = median(x), coordinates (E, log A, log
     beta), bounded trust-region-reflective least squares from `starts` starts, the least cost kept.
@@ -355,10 +349,6 @@ def fit_paper_procedure(
     random. The paper does not give its bounds; ours are 0 <= E <= max L and EXPONENT_RANGE. The objective is huber
     (the paper's), ols, log-ols or log-huber. Raises InvalidArgument.
     """
-    check_instance("law", law, PowerLaw, remedy="the paper's procedure is for PowerLaw(); use fit for other laws")
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    starts = check_integer("starts", starts, minimum=1)
-    check_choice("objective", objective, ("huber", "ols", "log-huber", "log-ols"))
     if law.coefficient in law.fixed:
         raise invalid("law", f"one whose {law.coefficient} is free", law.formula, "use fit, which can pin it")
     problem = make_problem(law, *table_columns(law, table), objective, delta, None)

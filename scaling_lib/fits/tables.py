@@ -7,36 +7,24 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    InvalidData,
-    check_instance,
-    check_path,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, checked
+from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, invalid
 from scaling_lib.fits.laws import Chinchilla, published_law
-from scaling_lib.fits.laws.forms import Law
+from scaling_lib.fits.laws.forms import AnyLaw
 
-__all__ = [
-    "check_kind",
-    "checked_column",
-    "parse_columns",
-    "read_table",
-    "suspicions",
-    "table_columns",
-]
+__all__ = ["parse_columns", "read_table", "suspicions", "table_columns"]
 
 
+@checked
 def parse_columns(text: str) -> dict[str, str]:
     """`"N=params,D=tokens,loss=val_loss"` as {"N": "params", ...}: what `--columns` takes. Raises InvalidArgument."""
     pairs: dict[str, str] = {}
-    for part in check_text("text", text).split(","):
+    for part in text.split(","):
         name, equals, column = (piece.strip() for piece in part.partition("="))
         if not equals or not column or not name or name in pairs:
             raise invalid(
@@ -46,13 +34,14 @@ def parse_columns(text: str) -> dict[str, str]:
     return pairs
 
 
-def read_table(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+@checked
+def read_table(path: str | Path, columns: Annotated[Mapping[str, str] | None, BY_HAND] = None) -> pd.DataFrame:
     """A CSV, TSV or Parquet file as a table, with the columns N, D, C that it has or that C = 6 N D gives, and loss.
 
     columns: our name -> the file's name, for those that differ; all other columns stay. Raises InvalidArgument,
     InvalidData.
     """
-    file = check_path("path", path)
+    file = Path(path)
     if columns is not None:
         check_instance("columns", columns, Mapping, remedy="pass a dict such as {'N': 'params'}")  # type: ignore[type-abstract]
     if not file.is_file():
@@ -96,13 +85,13 @@ def _derived(table: Any, name: str) -> np.ndarray | None:
         )  # fmt: skip
 
 
-def table_columns(law: Law, table: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
+@checked
+def table_columns(law: AnyLaw, table: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The law's variables and the loss of a table (pandas DataFrame, or a mapping of arrays), checked.
 
     Returns ({variable: (points,)}, loss (points,)). Raises InvalidArgument: missing columns, text, NaN, infinities,
     values that are not positive, mixed units, fewer points than free parameters, a variable that never changes.
     """
-    check_instance("law", law, Law, remedy="build one such as Chinchilla()")
     check_kind(table)
     arrays = {}
     for name in (*law.variables, "loss"):

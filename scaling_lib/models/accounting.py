@@ -18,9 +18,10 @@ at S = T - 1 positions, and D counts T.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from scaling_lib.errors import check_choice, check_flag, check_instance, check_integer, check_real, invalid
+from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Remedy, checked
+from scaling_lib.errors import check_integer, invalid
 
 __all__ = ["CONVENTIONS", "Architecture", "training_bytes", "training_flops"]
 
@@ -28,6 +29,10 @@ __all__ = ["CONVENTIONS", "Architecture", "training_bytes", "training_flops"]
 CONVENTIONS = ("6ND", "6ND non-embedding", "exact")
 
 
+_TwoOrMore = Annotated[int, Integer(minimum=2)]
+
+
+@checked
 @dataclass(frozen=True)
 class Architecture:
     """The shape of a decoder.
@@ -40,19 +45,14 @@ class Architecture:
     rotate pairs).
     """
 
-    vocabulary: int
-    width: int
-    depth: int = 2
-    heads: Any = None  # int after construction
-    context: int = 50
+    vocabulary: _TwoOrMore
+    width: _TwoOrMore
+    depth: Count = 2
+    heads: Annotated[Any, BY_HAND] = None  # int after construction
+    context: _TwoOrMore = 50
     tied: bool = True
 
     def __post_init__(self) -> None:
-        check_integer("vocabulary", self.vocabulary, minimum=2)
-        check_integer("width", self.width, minimum=2)
-        check_integer("depth", self.depth, minimum=1)
-        check_integer("context", self.context, minimum=2)
-        check_flag("tied", self.tied)
         if self.heads is None:
             object.__setattr__(self, "heads", max(4, self.width // 64))
         check_integer("heads", self.heads, minimum=1)
@@ -86,21 +86,25 @@ class Architecture:
         return 2 * S * matrices + 4 * self.depth * self.width * S**2
 
 
-def training_flops(architecture: Architecture, tokens: float, *, convention: str = "6ND") -> float:
+AnyArchitecture = Annotated[Architecture, Remedy("build one with Architecture(...)")]
+
+
+@checked
+def training_flops(
+    architecture: AnyArchitecture, tokens: NonNegative, *, convention: Annotated[str, Choice(CONVENTIONS)] = "6ND"
+) -> float:
     """C, the FLOPs of training on `tokens` tokens (D, times the epochs).
 
     convention: "6ND" (N with embeddings, the paper's C), "6ND non-embedding", or "exact" (attention included).
     """
-    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
-    tokens = check_real("tokens", tokens, minimum=0)
-    check_choice("convention", convention, CONVENTIONS)
     if convention == "exact":
         return architecture.flops_per_token * tokens
     N = architecture.parameters if convention == "6ND" else architecture.nonembedding_parameters
     return 6.0 * N * tokens
 
 
-def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) -> int:
+@checked
+def training_bytes(architecture: AnyArchitecture, batch: Count, *, members: Count = 1) -> int:
     """Memory of training K = `members` stacked models at `batch` sequences each: bytes in float32.
 
     Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
@@ -109,9 +113,6 @@ def training_bytes(architecture: Architecture, batch: int, *, members: int = 1) 
     few per cent, and by two thirds where attention is not fused (heads of a dimension that is no multiple of 4). Logits
     come on top: up to 512 MiB on an accelerator.
     """
-    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
-    batch = check_integer("batch", batch, minimum=1)
-    members = check_integer("members", members, minimum=1)
     shape = architecture
     positions = batch * (shape.context - 1)
     numbers = 5 * shape.parameters + shape.vocabulary * shape.width

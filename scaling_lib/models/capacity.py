@@ -15,44 +15,54 @@ P_uv / pi_v - 1 in the geometry of pi (for small U . W, softmax is 1 + U . W); t
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from scaling_lib.data.markov import Chain
-from scaling_lib.errors import check_flag, check_instance, check_integer, check_sequence, invalid
+from scaling_lib.arguments import BY_HAND, Count, Remedy, checked
+from scaling_lib.data.markov import AnyChain, Chain
+from scaling_lib.errors import check_integer, check_sequence, invalid
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["capacity_floor", "capacity_floors"]
 
+_Generator = Annotated[np.random.Generator, Remedy("pass np.random.default_rng(seed)")]
+
 LARGEST = 4096  # nodes: the problem is dense
 NEGLIGIBLE = 1e-9  # nats: where a descent stops, since the infimum is not attained
 
 
+@checked
 def capacity_floor(
-    chain: Chain, width: int, *, generator: np.random.Generator, starts: int = 3, iterations: int = 2000
+    chain: AnyChain,
+    width: Annotated[int, BY_HAND],
+    *,
+    generator: _Generator,
+    starts: Count = 3,
+    iterations: Count = 2000,
 ) -> float:
     """An upper estimate of floor(d), nats, at d = `width`: the least of `starts` descents.
 
     iterations: the most that a descent takes; below 1e-9 nats it ends at once. generator: draws the starts. Raises
     InvalidArgument for chains of more than 4096 nodes.
     """
-    problem, generator, starts, iterations = _check(chain, generator, starts, iterations)
+    problem = _problem(chain)
     width = check_integer("width", width, minimum=1, maximum=chain.nodes)
     return min(problem.descend(begin, iterations)[0] for begin in problem.starts(width, starts, generator))
 
 
+@checked
 def capacity_floors(
-    chain: Chain,
-    widths: Sequence[int],
+    chain: AnyChain,
+    widths: Annotated[Sequence[int], BY_HAND],
     *,
-    generator: np.random.Generator,
-    starts: int = 3,
-    iterations: int = 2000,
+    generator: _Generator,
+    starts: Count = 3,
+    iterations: Count = 2000,
     progress: bool = False,
 ) -> "pd.DataFrame":
     """Upper estimates of floor(d) for several widths, one row each: width, floor, spread.
@@ -63,14 +73,13 @@ def capacity_floors(
     """
     import pandas as pd
 
-    problem, generator, starts, iterations = _check(chain, generator, starts, iterations)
-    check_flag("progress", progress)
+    problem = _problem(chain)
     if not isinstance(widths, np.ndarray):
         widths = check_sequence("widths", widths, int, remedy="pass a list of widths")
-    found = sorted({check_integer("widths", each, minimum=1, maximum=chain.nodes) for each in widths})
+    rising = sorted({check_integer("widths", width, minimum=1, maximum=chain.nodes) for width in widths})
     best: np.ndarray | None = None
-    rows = []
-    for width in tqdm(found, unit="width", disable=not progress, leave=False):
+    floors = []
+    for width in tqdm(rising, unit="width", disable=not progress, leave=False):
         begins = problem.starts(width, starts, generator)
         if best is not None:
             wider = problem.random_start(width, generator) * 0.01
@@ -78,8 +87,8 @@ def capacity_floors(
             begins.append(wider)
         ends = [problem.descend(begin, iterations) for begin in begins]
         floor, best = min(ends, key=lambda end: end[0])
-        rows.append({"width": width, "floor": floor, "spread": max(end[0] for end in ends) - floor})
-    return pd.DataFrame(rows)
+        floors.append({"width": width, "floor": floor, "spread": max(end[0] for end in ends) - floor})
+    return pd.DataFrame(floors)
 
 
 class _Problem:
@@ -138,14 +147,7 @@ class _Problem:
         return max(float(end.fun), 0.0), end.x.reshape(begin.shape)
 
 
-def _check(chain: Any, generator: Any, starts: Any, iterations: Any) -> tuple[_Problem, np.random.Generator, int, int]:
-    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(seed)")
+def _problem(chain: Chain) -> _Problem:
     if chain.nodes > LARGEST:
         raise invalid("chain", f"of at most {LARGEST} nodes", chain.nodes, "take a smaller graph")
-    return (
-        _Problem(chain),
-        generator,
-        check_integer("starts", starts, minimum=1),
-        check_integer("iterations", iterations, minimum=1),
-    )
+    return _Problem(chain)

@@ -28,19 +28,11 @@ In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon do
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    check_text,
-)
-from scaling_lib.models.accounting import Architecture
+from scaling_lib.arguments import BY_HAND, Choice, NonNegative, Positive, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_integer
+from scaling_lib.models.accounting import AnyArchitecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +43,7 @@ KINDS = ("sp", "mup", "mup-base")
 DECAY_MODES = ("coupled", "independent")
 
 
+@checked
 @dataclass(frozen=True)
 class Parametrization:
     """A choice of scaling rule.
@@ -61,17 +54,13 @@ class Parametrization:
     zero_readout: start the readout at zero; untied models only. initial_std: the constant sigma of SP and base-width.
     """
 
-    kind: str = "mup"
-    base_width: int | None = None
-    weight_decay_mode: str = "coupled"
+    kind: Annotated[str, Choice(KINDS)] = "mup"
+    base_width: Annotated[int | None, BY_HAND] = None
+    weight_decay_mode: Annotated[str, Choice(DECAY_MODES)] = "coupled"
     zero_readout: bool = False
-    initial_std: float = 0.02
+    initial_std: Positive = 0.02
 
     def __post_init__(self) -> None:
-        check_choice("kind", self.kind, KINDS)
-        check_choice("weight_decay_mode", self.weight_decay_mode, DECAY_MODES)
-        check_flag("zero_readout", self.zero_readout)
-        object.__setattr__(self, "initial_std", check_real("initial_std", self.initial_std, above=0))
         if self.kind == "mup-base":
             check_integer("base_width", self.base_width, minimum=2)
         elif self.base_width is not None:
@@ -80,6 +69,7 @@ class Parametrization:
             )
 
 
+@checked
 @dataclass(frozen=True)
 class TensorRule:
     """How one tensor of one model starts and learns.
@@ -91,18 +81,15 @@ class TensorRule:
     """
 
     name: str
-    shape: tuple[int, ...]
-    initial_std: float
-    learning_rate_factor: float
-    weight_decay_factor: float
-    epsilon_factor: float
+    shape: Annotated[tuple[int, ...], Remedy("pass a tuple of sizes", least=0)]
+    initial_std: NonNegative
+    learning_rate_factor: NonNegative
+    weight_decay_factor: NonNegative
+    epsilon_factor: NonNegative
 
     def __post_init__(self) -> None:
-        check_text("name", self.name)
-        for size in check_sequence("shape", self.shape, int, remedy="pass a tuple of sizes", minimum=0):
+        for size in self.shape:
             check_integer("shape", size, minimum=1)
-        for name in ("initial_std", "learning_rate_factor", "weight_decay_factor", "epsilon_factor"):
-            object.__setattr__(self, name, check_real(name, getattr(self, name), minimum=0))
 
     @property
     def is_gain(self) -> bool:
@@ -110,26 +97,26 @@ class TensorRule:
         return self.name.endswith("norm")
 
 
+@checked
 @dataclass(frozen=True)
 class Multipliers:
     """What the forward pass multiplies by: the embedding's output, q.k, and the readout's logits."""
 
-    embedding: float
-    attention: float
-    readout: float
-
-    def __post_init__(self) -> None:
-        for name in ("embedding", "attention", "readout"):
-            object.__setattr__(self, name, check_real(name, getattr(self, name), above=0))
+    embedding: Positive
+    attention: Positive
+    readout: Positive
 
 
-def multipliers(architecture: Architecture, parametrization: Parametrization) -> Multipliers:
+AnyParametrization = Annotated[Parametrization, Remedy("build one with Parametrization(...)")]
+
+
+@checked
+def multipliers(architecture: AnyArchitecture, parametrization: AnyParametrization) -> Multipliers:
     """The three forward multipliers of a model.
 
     d_base of the relative form is the head dimension of the model of width n_base in the same family: its heads follow
     the paper's rule max(4, n / 64) if this architecture's do, and are as many as this architecture's if not.
     """
-    _check(architecture, parametrization)
     n, d = architecture.width, architecture.head_dimension
     if parametrization.kind == "sp":
         return Multipliers(embedding=1.0, attention=d**-0.5, readout=1.0)
@@ -142,14 +129,14 @@ def multipliers(architecture: Architecture, parametrization: Parametrization) ->
     return Multipliers(embedding=1.0, attention=(base / base_heads) ** 0.5 / d, readout=base / n)
 
 
-def tensor_rules(architecture: Architecture, parametrization: Parametrization) -> tuple[TensorRule, ...]:
+@checked
+def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrization) -> tuple[TensorRule, ...]:
     """One rule for every trained tensor, in the order in which `Transformer` stores them.
 
     Names: "embedding", then for each layer "layers.<i>." + "attention_norm", "query_key_value", "attention_out",
     "mlp_norm", "mlp_up", "mlp_down", then "final_norm", and "readout" where it is not tied. Matrices have shape
     [inputs, outputs], the embedding and the readout [V, n]. Raises InvalidArgument for a zero readout of a tied model.
     """
-    _check(architecture, parametrization)
     n, V, L = architecture.width, architecture.vocabulary, architecture.depth
     sigma, kind = parametrization.initial_std, parametrization.kind
     if parametrization.zero_readout and architecture.tied:
@@ -194,7 +181,7 @@ def tensor_rules(architecture: Architecture, parametrization: Parametrization) -
     return tuple(rules)
 
 
-def table(architecture: Architecture, parametrization: Parametrization) -> "pd.DataFrame":
+def table(architecture: AnyArchitecture, parametrization: AnyParametrization) -> "pd.DataFrame":
     """The rules of one model as a table with one row for each kind of tensor and one for the attention logits.
 
     Columns: tensor, count (how many such tensors), shape, initial_std, learning_rate_factor, weight_decay_factor,
@@ -215,8 +202,3 @@ def table(architecture: Architecture, parametrization: Parametrization) -> "pd.D
     by_kind["readout"]["multiplier"] = factors.readout
     by_kind["attention"] = {"tensor": "attention_logits", "count": 0, "shape": (), "multiplier": factors.attention}
     return pd.DataFrame(list(by_kind.values())).drop(columns="name")
-
-
-def _check(architecture: Architecture, parametrization: Parametrization) -> None:
-    check_instance("architecture", architecture, Architecture, remedy="build one with Architecture(...)")
-    check_instance("parametrization", parametrization, Parametrization, remedy="build one with Parametrization(...)")

@@ -20,7 +20,6 @@ EXAMPLES = [
     (CHAIN.start_law, {"kind": "strength"}),
     (CHAIN.conditional_entropies, {"length": 5, "start": "stationary"}),
     (CHAIN.block_entropy, {"length": 5, "start": "stationary"}),
-    (CHAIN.mixing_time, {"distance": 0.25, "progress": False}),
     (CHAIN.mutual_information, {"length": 3, "progress": False}),
     (CHAIN.correlation, {"length": 3, "observable": np.arange(30.0)}),
     (CHAIN.rank_frequencies, {"kind": "bigram"}),

@@ -39,6 +39,7 @@ LAWS_AND_VALUES = [
 ]
 
 EXAMPLES = [
+    (laws.published_law, {"name": "besiroglu"}),
     (laws.PowerLaw, ONE),
     (laws.Exponential, ONE),
     (laws.StretchedExponential, ONE),
@@ -114,7 +115,6 @@ EXAMPLES = [
         {"fit": FIT, "generator": generator(), "resamples": 5, "kind": "wild", "progress": False},
     ),
     (resampling.jackknife, {"fit": FIT}),
-    (resampling.best_losses, {"law": LAW, "runs": RUNS}),
     (
         resampling.runs_bootstrap,
         {
@@ -159,10 +159,6 @@ EXAMPLES = [
     (intervals.student_mean, {"values": DRAWS}),
     (intervals.wald, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (intervals.profile, {"fit": FIT, "parameter": "beta", "level": 0.9}),
-    (
-        intervals.interval_table,
-        {"fit": FIT, "parameter": "beta", "generator": generator(), "resamples": 20, "kind": "wild", "level": 0.9},
-    ),
     (
         coverage.CoverageDesign,
         {

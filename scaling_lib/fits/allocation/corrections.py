@@ -1,15 +1,17 @@
 """Two corrections of the compute-optimal allocation: models that will be used, and data that must be repeated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy import optimize
+from scipy.optimize.elementwise import find_root
 
-from scaling_lib.errors import check_array, check_mapping, check_real, invalid
-from scaling_lib.fits.allocation.frontiers import closed_form
+from scaling_lib.arguments import BY_HAND, Entries, Positive, Real, checked
+from scaling_lib.errors import check_real, invalid
+from scaling_lib.fits.allocation.frontiers import LawParameters, closed_form
 
 __all__ = [
     "InferencePlan",
@@ -21,24 +23,24 @@ __all__ = [
 ]
 
 _NAMES = ("E", "A", "B", "alpha", "beta")
+_Amounts = Annotated[Float[np.ndarray, "*#points"] | float, Entries(above=0, least=0)]
 
 
-def chinchilla_parameters(parameters: Any) -> dict[str, float]:
-    """E, A, B, alpha, beta of a Chinchilla law, checked."""
+@checked
+def chinchilla_parameters(parameters: LawParameters) -> dict[str, float]:
+    """E (nats), A, B, alpha, beta of a Chinchilla law, checked; a law with one exponent has alpha for both.
+
+    Raises InvalidArgument where one is missing or out of range, and for the parameters of another law.
+    """
     closed_form(parameters)
-    given = dict(check_mapping("parameters", parameters, remedy="pass a dict such as fit.params"))
+    given = dict(parameters)
     if "Nc" in given:
         raise invalid("parameters", "those of a Chinchilla law", sorted(given), "pass E, A, B, alpha, beta")
     given.setdefault("beta", given["alpha"])
     return {name: float(given[name]) for name in _NAMES}
 
 
-def _check_numbers(planned: Any) -> None:
-    """Every field a finite number."""
-    for field in fields(planned):
-        object.__setattr__(planned, field.name, check_real(field.name, getattr(planned, field.name)))
-
-
+@checked
 @dataclass(frozen=True)
 class InferencePlan:
     """N parameters trained on D tokens, with loss (nats), that cost `flops` in training and inference together.
@@ -57,17 +59,15 @@ class InferencePlan:
     plain_flops: float
     saving: float
 
-    def __post_init__(self) -> None:
-        _check_numbers(self)
 
-
+@checked
 def inference_aware(
-    parameters: Mapping[str, float],
-    inference_tokens: float,
+    parameters: LawParameters,
+    inference_tokens: Annotated[float, Real(minimum=0, maximum=1e40)],
     *,
-    loss: float | None = None,
-    flops: float | None = None,
-    cost_ratio: float = 1 / 3,
+    loss: Annotated[float | None, BY_HAND] = None,
+    flops: Annotated[float | None, BY_HAND] = None,
+    cost_ratio: Annotated[float, Real(above=0, maximum=1e6)] = 1 / 3,
 ) -> InferencePlan:
     """The model that is cheapest to train and to use: min 6 N D + 2 N D_inf at a given loss (Sardana et al. 2023, arXiv
     2401.00448), or the lowest loss for a given sum.
@@ -83,12 +83,10 @@ def inference_aware(
     '1.36e+10 parameters on 2.84 times the tokens save 28%'
     """
     p = chinchilla_parameters(parameters)
-    served = check_real("inference_tokens", inference_tokens, minimum=0, maximum=1e40)
-    ratio = check_real("cost_ratio", cost_ratio, above=0, maximum=1e6)
     if (loss is None) == (flops is None):
         raise invalid("loss", "given, or flops, but not both", (loss, flops), "pass one of the two")
     optimal = closed_form(p)
-    shared = ratio * served  # inference tokens in the price of training tokens
+    shared = cost_ratio * inference_tokens  # inference tokens in the price of training tokens
     if loss is not None:
         loss = check_real("loss", loss, above=p["E"])
         excess = loss - p["E"]
@@ -99,39 +97,33 @@ def inference_aware(
         plain_n = float(optimal.optimal_parameters(budget))
         smallest = (np.log(p["A"]) - np.log(excess)) / p["alpha"]
 
-        def tokens(log_n: float) -> float:
+        def tokens(log_n: Any) -> Any:
+            """D that reaches the loss with exp(log_n) parameters; infinite where none does."""
             rest = excess - p["A"] * np.exp(-p["alpha"] * log_n)
-            return float(np.exp((np.log(p["B"]) - np.log(rest)) / p["beta"])) if rest > 0 else np.inf
+            return np.exp((np.log(p["B"]) - np.log(np.maximum(rest, 0.0))) / p["beta"])
 
-        def slope(log_n: float) -> float:
+        def slope(log_n: Any) -> Any:
             """d cost / d log N over 6 N; rises from minus infinity at the smallest model that can reach the loss."""
             D = tokens(log_n)
             push = p["alpha"] * p["A"] * np.exp(-p["alpha"] * log_n)
-            return 1 - push / (p["beta"] * p["B"]) * D ** p["beta"] + shared / D if np.isfinite(D) else -np.inf
+            return 1 - push / (p["beta"] * p["B"]) * D ** p["beta"] + shared / D
 
-        low, high = smallest, float(np.log(plain_n)) + 1e-9
-        for _ in range(200):  # bisection to the last bit: the slope is infinite at one end
-            middle = (low + high) / 2
-            low, high = (middle, high) if slope(middle) < 0 else (low, middle)
-        log_n, D = high, tokens(high)
+        log_n = _root(slope, smallest, float(np.log(plain_n)) + 1e-9, inference_tokens)[1]
+        D = float(tokens(log_n))
     else:
         budget = check_real("flops", flops, minimum=1.0, maximum=1e60)
         log_most = float(np.log(budget / 6)) - (np.log(shared) if shared > 0 else -np.inf)
         high = min(float(np.log(optimal.optimal_parameters(budget))) + 1e-9, log_most)
 
-        def pull(log_n: float) -> float:
-            """d L / d log N with the budget used up; falls below zero towards small models."""
+        def pull(log_n: Any) -> Any:
+            """d L / d log N with the budget used up; falls below zero towards small models, and is infinite where the
+            budget is spent on inference alone."""
             total = budget / 6 / np.exp(log_n)
-            D = total - shared
-            if D <= 0:
-                return np.inf
-            return p["beta"] * p["B"] * D ** -p["beta"] * total / D - p["alpha"] * p["A"] * np.exp(-p["alpha"] * log_n)
+            D = np.maximum(total - shared, 0.0)
+            data = p["beta"] * p["B"] * D ** -p["beta"] * total / D
+            return data - p["alpha"] * p["A"] * np.exp(-p["alpha"] * log_n)
 
-        low = high - 100.0
-        for _ in range(200):
-            middle = (low + high) / 2
-            low, high = (middle, high) if pull(middle) < 0 else (low, middle)
-        log_n = low
+        log_n = _root(pull, high - 100.0, high, inference_tokens)[0]
         D = budget / 6 / np.exp(log_n) - shared
         loss = p["E"] + p["A"] * np.exp(-p["alpha"] * log_n) + p["B"] * D ** -p["beta"]
         training = float(np.exp((np.log(optimal.K) - np.log(loss - p["E"])) / optimal.gamma))
@@ -139,41 +131,53 @@ def inference_aware(
         budget = training
     N, plain_d = float(np.exp(log_n)), float(optimal.optimal_tokens(budget))
     cost, plain = 6 * N * (D + shared), 6 * plain_n * (plain_d + shared)
-    found = np.array([N, D, loss, cost, 6 * N * D, plain_n, plain_d, plain, 1 - cost / plain])
-    if not np.isfinite(found).all():
+    planned = np.array([N, D, loss, cost, 6 * N * D, plain_n, plain_d, plain, 1 - cost / plain])
+    if not np.isfinite(planned).all():
         raise invalid("inference_tokens", "a demand with a finite optimum", inference_tokens, "check the units")
-    return InferencePlan(*found.tolist())
+    return InferencePlan(*planned.tolist())
 
 
-def effective_amount(
-    amount: Float[np.ndarray, "*points"] | float, unique: Float[np.ndarray, "*points"] | float, decay: float
-) -> Float[np.ndarray, "*points"]:
+def _root(rising: Callable[[Any], Any], low: float, high: float, inference_tokens: float) -> tuple[float, float]:
+    """Neighbouring numbers around the root of a rising function, which may be infinite at either end.
+
+    Raises InvalidArgument, which names inference_tokens, where it does not change sign between low and high."""
+    with np.errstate(all="ignore"):
+        # arctan keeps the sign and makes the ends finite, as interpolation between them needs.
+        root = find_root(lambda x: np.arctan(rising(x)), (low, high))
+    if not root.success:
+        raise invalid("inference_tokens", "a demand with a finite optimum", inference_tokens, "check the units")
+    low, high = sorted(float(end) for end in root.bracket)
+    return low, high
+
+
+@checked
+def effective_amount(amount: _Amounts, unique: _Amounts, decay: Positive) -> Float[np.ndarray, "*points"]:
     """U + U R* (1 - exp(-R / R*)), R = amount / U - 1: what repeated tokens, or excess parameters, are worth in fresh
     ones (Muennighoff et al. 2023, section 3.1). amount <= unique is worth itself. decay: R*.
 
     >>> round(float(effective_amount(5, 1, 3)), 2)  # their example: one token, five epochs
     3.21
     """
-    amount = check_array("amount", amount, above=0, least=0)
-    unique = check_array("unique", unique, above=0, least=0)
-    decay = check_real("decay", decay, above=0)
     try:
         amount, unique = np.broadcast_arrays(amount, unique)
     except ValueError:
-        raise invalid("unique", f"a number or of shape {amount.shape}, as amount", unique, "pass one each") from None
+        raise invalid(
+            "unique", f"a number or of shape {np.shape(amount)}, as amount", unique, "pass one each"
+        ) from None
     base = np.minimum(amount, unique)
     repeats = amount / base - 1
     return np.asarray(base - base * decay * np.expm1(-repeats / decay))
 
 
+@checked
 def repeated_data_loss(
-    parameters: Mapping[str, float],
-    N: Float[np.ndarray, "*points"] | float,
-    D: Float[np.ndarray, "*points"] | float,
-    unique_tokens: float,
+    parameters: LawParameters,
+    N: _Amounts,
+    D: _Amounts,
+    unique_tokens: Annotated[float, Real(above=0, maximum=1e60)],
     *,
-    token_decay: float = 15.387756,
-    parameter_decay: float = 5.309743,
+    token_decay: Positive = 15.387756,
+    parameter_decay: Positive = 5.309743,
 ) -> Float[np.ndarray, "*points"]:
     """L(N, D) in nats where only `unique_tokens` of the D tokens are distinct (Muennighoff et al. 2023, appendix A).
 
@@ -182,17 +186,13 @@ def repeated_data_loss(
     parameters with the parameters of the law "muennighoff". Raises InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
-    N, D = check_array("N", N, above=0, least=0), check_array("D", D, above=0, least=0)
-    unique = check_real("unique_tokens", unique_tokens, above=0, maximum=1e60)
-    token_decay = check_real("token_decay", token_decay, above=0)
-    parameter_decay = check_real("parameter_decay", parameter_decay, above=0)
     try:
         N, D = np.broadcast_arrays(N, D)
     except ValueError:
-        raise invalid("D", f"a number or of shape {N.shape}, as N", D, "pass one for each N") from None
-    matched = np.exp(np.clip(_log_matched(p, np.log(np.minimum(D, unique))), -700, 700))
+        raise invalid("D", f"a number or of shape {np.shape(N)}, as N", D, "pass one for each N") from None
+    matched = np.exp(np.clip(_log_matched(p, np.log(np.minimum(D, unique_tokens))), -700, 700))
     worth_n = effective_amount(N, np.asarray(matched), parameter_decay)
-    worth_d = effective_amount(D, unique, token_decay)
+    worth_d = effective_amount(D, unique_tokens, token_decay)
     return np.asarray(p["E"] + p["A"] * worth_n ** -p["alpha"] + p["B"] * worth_d ** -p["beta"])
 
 
@@ -202,6 +202,7 @@ def _log_matched(p: Mapping[str, float], log_d: Any) -> Any:
     return optimal.log_n + optimal.a * (log_d - optimal.log_d) / optimal.b
 
 
+@checked
 @dataclass(frozen=True)
 class RepeatedPlan:
     """N parameters for D tokens seen, `epochs` times the unique ones; loss in nats.
@@ -220,51 +221,46 @@ class RepeatedPlan:
     plain_tokens: float
     plain_loss: float
 
-    def __post_init__(self) -> None:
-        _check_numbers(self)
 
-
+@checked
 def repeated_data(
-    parameters: Mapping[str, float],
-    flops: float,
-    unique_tokens: float,
+    parameters: LawParameters,
+    flops: Annotated[float, Real(minimum=1.0, maximum=1e60)],
+    unique_tokens: Annotated[float, Real(minimum=1.0, maximum=1e60)],
     *,
-    token_decay: float = 15.387756,
-    parameter_decay: float = 5.309743,
+    token_decay: Positive = 15.387756,
+    parameter_decay: Positive = 5.309743,
 ) -> RepeatedPlan:
     """The best N and number of epochs for `flops` = 6 N D when only `unique_tokens` exist (see `repeated_data_loss`).
 
     Where the plain optimum needs no more than the unique tokens, it is returned. Raises InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
-    flops = check_real("flops", flops, minimum=1.0, maximum=1e60)
-    unique = check_real("unique_tokens", unique_tokens, minimum=1.0, maximum=1e60)
-    decays = {"token_decay": token_decay, "parameter_decay": parameter_decay}
-    decays = {name: check_real(name, value, above=0) for name, value in decays.items()}
     optimal = closed_form(p)
     plain_n, plain_d = float(optimal.optimal_parameters(flops)), float(optimal.optimal_tokens(flops))
 
     def loss(log_n: Any) -> Any:
         N = np.exp(log_n)
-        return repeated_data_loss(p, N, flops / 6 / N, unique, **decays)
+        tokens = flops / 6 / N
+        return repeated_data_loss(p, N, tokens, unique_tokens, token_decay=token_decay, parameter_decay=parameter_decay)
 
     log_n = float(np.log(plain_n))
-    if plain_d > unique:
+    if plain_d > unique_tokens:
         # Between the fewest parameters, all compute in epochs, and the most, one epoch.
-        axis = np.linspace(log_n - 30, max(log_n, float(np.log(flops / 6 / unique))), 4001)
+        axis = np.linspace(log_n - 30, max(log_n, float(np.log(flops / 6 / unique_tokens))), 4001)
         best = int(np.argmin(loss(axis)))
         ends = axis[max(best - 1, 0)], axis[min(best + 1, len(axis) - 1)]
         log_n = float(optimize.minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-10}).x)
     N = float(np.exp(log_n))
     D = flops / 6 / N
-    matched = float(np.exp(np.clip(_log_matched(p, np.log(min(D, unique))), -700, 700)))
+    matched = float(np.exp(np.clip(_log_matched(p, np.log(min(D, unique_tokens))), -700, 700)))
     return RepeatedPlan(
         N,
         D,
-        max(D / unique, 1.0),
+        max(D / unique_tokens, 1.0),
         float(loss(log_n)),
-        float(effective_amount(N, matched, decays["parameter_decay"])),
-        float(effective_amount(D, unique, decays["token_decay"])),
+        float(effective_amount(N, matched, parameter_decay)),
+        float(effective_amount(D, unique_tokens, token_decay)),
         plain_n,
         plain_d,
         float(loss(np.log(plain_n))),

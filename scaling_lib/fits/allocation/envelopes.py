@@ -1,17 +1,18 @@
 """Approach 1 of Hoffmann et al. 2022: the lowest of all learning curves."""
 
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import interpolate
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_integer, invalid
+from scaling_lib.arguments import Integer, Remedy, checked
+from scaling_lib.errors import InvalidArgument, invalid
 from scaling_lib.fits.allocation.frontiers import (
     Frontier,
+    OptionalGenerator,
     edge_sentence,
     frontier_of,
-    optional_generator,
     power_laws_of_draws,
     require_budgets,
 )
@@ -25,13 +26,14 @@ _COSINE = (
 )
 
 
+@checked
 def envelope(
-    curves: pd.DataFrame,
-    generator: np.random.Generator | None = None,
+    curves: Annotated[pd.DataFrame, Remedy("pass a table with run, N, D, loss")],
+    generator: OptionalGenerator = None,
     *,
-    schedule: str = "cosine",
-    budgets: int = 1500,
-    resamples: int = 200,
+    schedule: Literal["cosine", "constant"] = "cosine",
+    budgets: Annotated[int, Integer(minimum=3, maximum=100_000)] = 1500,
+    resamples: Annotated[int, Integer(minimum=2, maximum=100_000)] = 200,
 ) -> Frontier:
     """Approach 1: at each C the lowest of all learning curves; N_opt is that run's size, D_opt = C / 6 N_opt.
 
@@ -43,10 +45,6 @@ def envelope(
     drawn with replacement. Raises InvalidArgument.
     """
     curves = _checked_curves(curves)
-    generator = optional_generator(generator)
-    check_choice("schedule", schedule, ("cosine", "constant"))
-    budgets = check_integer("budgets", budgets, minimum=3, maximum=100_000)
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=100_000)
     C = np.geomspace(curves["C"].min(), curves["C"].max(), budgets)
     sizes, losses = [], []
     for _, curve in curves.groupby("run", sort=False):
@@ -78,8 +76,7 @@ def _lowest(size: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     return N, loss[best, np.arange(loss.shape[1])], smaller & larger
 
 
-def _checked_curves(curves: Any) -> pd.DataFrame:
-    check_instance("curves", curves, pd.DataFrame, remedy="pass a table with run, N, D, loss")
+def _checked_curves(curves: pd.DataFrame) -> pd.DataFrame:
     if "run" not in curves:
         raise invalid("curves", "a table with the column run", list(curves), "name each learning curve")
     try:

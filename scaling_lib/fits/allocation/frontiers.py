@@ -2,29 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from scaling_lib.errors import (
-    check_array,
-    check_instance,
-    check_mapping,
-    check_real,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Entries, Real, Remedy, Share, checked
+from scaling_lib.errors import check_real, invalid
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 
-__all__ = ["OPTIMA", "QUANTITIES", "Allocation", "Frontier", "closed_form"]
+__all__ = ["QUANTITIES", "Allocation", "Frontier", "closed_form"]
 
 OPTIMA = ("C", "N", "D", "loss", "at_edge", "used")
 QUANTITIES = ("E", "K", "gamma", "log_n", "a", "log_d", "b")
 
+# Budgets C > 0: one, or an array of any shape.
+Flops = Annotated[Float[np.ndarray, "*budgets"] | float, Entries(above=0, least=0)]
+# None: no bands.
+OptionalGenerator = Annotated[np.random.Generator | None, Remedy("pass np.random.default_rng(0) or None")]
+# Of a law, by name, as `Fit.params` has them.
+LawParameters = Annotated[Mapping[str, float], Remedy("pass a dict such as fit.params")]
 
+
+@checked
 @dataclass(frozen=True)
 class Allocation:
     """L_opt(C) = E + K C^-gamma, N_opt(C) = exp(log_n) C^a, D_opt(C) = exp(log_d) C^b (paper, section 2).
@@ -33,34 +35,28 @@ class Allocation:
     FLOP. a + b = 1 where both follow from C = 6 N D.
     """
 
-    E: float
-    K: float
-    gamma: float
+    E: Annotated[float, Real(minimum=0.0)]
+    K: Annotated[float, Real(minimum=0.0)]
+    gamma: Annotated[float, Real(minimum=0.0)]
     log_n: float
     a: float
     log_d: float
     b: float
 
-    def __post_init__(self) -> None:
-        for name in QUANTITIES:
-            lowest = 0.0 if name in ("E", "K", "gamma") else None
-            object.__setattr__(self, name, check_real(name, getattr(self, name), minimum=lowest))
-
-    def optimal_parameters(self, flops: Float[np.ndarray, "*budgets"] | float) -> Float[np.ndarray, "*budgets"]:
+    @checked
+    def optimal_parameters(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
         """Optimal parameters at `flops`."""
-        return _exponential("flops", self.log_n + self.a * np.log(_budgets(flops)))
+        return _exponential("flops", self.log_n + self.a * np.log(flops))
 
-    def optimal_tokens(self, flops: Float[np.ndarray, "*budgets"] | float) -> Float[np.ndarray, "*budgets"]:
+    @checked
+    def optimal_tokens(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
         """Optimal tokens at `flops`."""
-        return _exponential("flops", self.log_d + self.b * np.log(_budgets(flops)))
+        return _exponential("flops", self.log_d + self.b * np.log(flops))
 
-    def loss(self, flops: Float[np.ndarray, "*budgets"] | float) -> Float[np.ndarray, "*budgets"]:
+    @checked
+    def loss(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
         """Lowest loss at `flops`, nats."""
-        return np.asarray(self.E + self.K * _exponential("flops", -self.gamma * np.log(_budgets(flops))))
-
-
-def _budgets(flops: Any) -> np.ndarray:
-    return check_array("flops", flops, above=0, least=0)
+        return np.asarray(self.E + self.K * _exponential("flops", -self.gamma * np.log(flops)))
 
 
 def _exponential(name: str, logarithm: Any) -> np.ndarray:
@@ -69,6 +65,7 @@ def _exponential(name: str, logarithm: Any) -> np.ndarray:
     return np.asarray(np.exp(logarithm))
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Frontier:
     """A compute-optimal frontier by one route; the functions of `allocation` make one.
@@ -80,22 +77,20 @@ class Frontier:
     """
 
     method: str
-    allocation: Allocation
-    optima: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(OPTIMA)))
-    draws: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(QUANTITIES), dtype=float))
-    parameters: Mapping[str, float] | None = None
-    warnings: tuple[str, ...] = ()
+    allocation: Annotated[Allocation, Remedy("make it with closed_form")]
+    optima: Annotated[pd.DataFrame, Remedy("pass a table with C, N, D, loss")] = field(
+        default_factory=lambda: pd.DataFrame(columns=list(OPTIMA))
+    )
+    draws: Annotated[pd.DataFrame, Remedy("pass a table of resampled allocations")] = field(
+        default_factory=lambda: pd.DataFrame(columns=list(QUANTITIES), dtype=float)
+    )
+    parameters: LawParameters | None = None
+    warnings: Annotated[tuple[str, ...], BY_HAND] = ()
 
     def __post_init__(self) -> None:
-        check_text("method", self.method)
-        check_instance("allocation", self.allocation, Allocation, remedy="make it with closed_form")
-        check_instance("optima", self.optima, pd.DataFrame, remedy="pass a table with C, N, D, loss")
-        check_instance("draws", self.draws, pd.DataFrame, remedy="pass a table of resampled allocations")
         if list(self.draws) != list(QUANTITIES):
             raise invalid("draws", f"a table with the columns {QUANTITIES}", list(self.draws), "rename them")
-        if self.parameters is not None:
-            check_mapping("parameters", self.parameters, remedy="pass a dict such as fit.params")
-        if not isinstance(self.warnings, tuple) or not all(isinstance(each, str) for each in self.warnings):
+        if not isinstance(self.warnings, tuple) or not all(isinstance(sentence, str) for sentence in self.warnings):
             raise invalid("warnings", "a tuple of sentences", self.warnings, "pass ()")
 
     @property
@@ -103,24 +98,24 @@ class Frontier:
         """a, b and gamma."""
         return {name: getattr(self.allocation, name) for name in ("a", "b", "gamma")}
 
-    def summary(self, *, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def summary(self, *, level: Share = 0.95) -> pd.DataFrame:
         """One row a quantity: value, se, low, high (percentiles of the draws; NaN without draws)."""
-        level = check_real("level", level, above=0, below=1)
-        rows = {}
+        quantities = {}
         for name in QUANTITIES:
             low, high = _percentiles(self.draws[name].to_numpy()[:, None], level)
             spread = float(self.draws[name].std()) if len(self.draws) > 1 else np.nan
-            rows[name] = (getattr(self.allocation, name), spread, float(low[0]), float(high[0]))
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "se", "low", "high"])
+            quantities[name] = (getattr(self.allocation, name), spread, float(low[0]), float(high[0]))
+        return pd.DataFrame.from_dict(quantities, orient="index", columns=["value", "se", "low", "high"])
 
-    def predict(self, flops: Float[np.ndarray, " budgets"] | float, *, level: float = 0.95) -> pd.DataFrame:
+    @checked
+    def predict(self, flops: Flops, *, level: Share = 0.95) -> pd.DataFrame:
         """A row a budget: C, then N, D, loss and tokens_per_parameter, each with its _low and _high (percentiles of the
         draws; NaN without draws). The bands hold sampling error only: neither the choice of window nor that of the law,
         which on the Chinchilla points moves a by several of its standard errors."""
-        C = np.atleast_1d(_budgets(flops))
+        C = np.atleast_1d(flops)
         if C.ndim > 1:
             raise invalid("flops", "a number or a one-dimensional array", C, "flatten it")
-        level = check_real("level", level, above=0, below=1)
         log_c = np.log(C)
         log_n = self.draws[["log_n"]].to_numpy() + self.draws[["a"]].to_numpy() * log_c
         log_d = self.draws[["log_d"]].to_numpy() + self.draws[["b"]].to_numpy() * log_c
@@ -149,7 +144,8 @@ def _percentiles(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarra
     return low, high
 
 
-def closed_form(parameters: Mapping[str, float]) -> Allocation:
+@checked
+def closed_form(parameters: LawParameters) -> Allocation:
     """The frontier of a law under C = 6 N D: Hoffmann et al. 2022, equation 4.
 
     With A N^-alpha + B D^-beta (Chinchilla): G = (alpha A / beta B)^(1 / (alpha + beta)), a = beta / (alpha + beta),
@@ -164,7 +160,7 @@ def closed_form(parameters: Mapping[str, float]) -> Allocation:
     >>> round(optimal.a, 4), round(float(optimal.optimal_tokens(5.76e23) / optimal.optimal_parameters(5.76e23)), 1)
     (0.4516, 92.6)
     """
-    given = dict(check_mapping("parameters", parameters, remedy="pass a dict such as fit.params"))
+    given: dict[str, Any] = dict(parameters)
     given.setdefault("beta", given.get("alpha"))
     names = ("E", "Nc", "Dc", "alpha", "beta") if "Nc" in given else ("E", "A", "B", "alpha", "beta")
     values = []
@@ -233,8 +229,8 @@ def power_laws_of_draws(
     N, D, loss, used = N[enough][:, central], D[enough][:, central], loss[enough][:, central], used[enough][:, central]
     if not len(N):
         return pd.DataFrame(columns=list(QUANTITIES), dtype=float)
-    rows = optima[central]
-    log_c = np.log(rows["C"].to_numpy())
+    kept = optima[central]
+    log_c = np.log(kept["C"].to_numpy())
     weights = used.astype(float)
 
     def line(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -247,9 +243,9 @@ def power_laws_of_draws(
 
     a, log_n = line(N)
     b, log_d = line(D)
-    whole = fit(PowerLaw(variable="C"), rows, objective="huber")
+    whole = fit(PowerLaw(variable="C"), kept, objective="huber")
     start = np.broadcast_to(whole.theta, (len(N), len(whole.theta)))
-    solution = whole.problem.solve(start, weights=weights, y=np.where(used, loss, rows["loss"].to_numpy()))
+    solution = whole.problem.solve(start, weights=weights, y=np.where(used, loss, kept["loss"].to_numpy()))
     E, K, gamma = whole.problem.natural(solution.theta).T
     numbers = np.stack([E, K, gamma, log_n, a, log_d, b], axis=-1)
     good = solution.converged & np.isfinite(numbers).all(axis=1)
@@ -259,13 +255,6 @@ def power_laws_of_draws(
 # What the routes share -----------------------------------------------------------------------------------------------
 
 
-def optional_generator(generator: Any) -> np.random.Generator | None:
-    """None (no bands) or a generator."""
-    if generator is None:
-        return None
-    return check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0) or None")
-
-
 def frontier_of(
     method: str,
     optima: pd.DataFrame,
@@ -273,7 +262,9 @@ def frontier_of(
     draws: pd.DataFrame | None,
     resamples: int,
 ) -> Frontier:
-    """The power laws of `optima`; empty warnings are dropped, lost draws are said."""
+    """A frontier from its optima: power laws through those that are used, and the warnings that are not empty.
+
+    draws: allocations from `resamples` resamples, or None; a warning says how many resamples gave none."""
     said = [sentence for sentence in warnings if sentence]
     if draws is None:
         return Frontier(method, power_laws(optima), optima, warnings=tuple(said))
@@ -282,7 +273,7 @@ def frontier_of(
 
 
 def lost_draws(resamples: int, draws: pd.DataFrame) -> list[str]:
-    """A sentence where resamples gave no frontier."""
+    """A warning that counts the resamples which gave no frontier; an empty list where all did."""
     missing = resamples - len(draws)
     return [f"{missing} of {resamples} resamples gave no frontier and were left out."] if missing else []
 
@@ -295,7 +286,9 @@ def require_budgets(optima: pd.DataFrame, name: str, remedy: str) -> None:
 
 
 def edge_sentence(optima: pd.DataFrame, why: str) -> str:
-    """What was done with the optima at the edge; empty where there are none."""
+    """A warning that counts the optima on the border of the data and says whether the power laws use them; "" if none.
+
+    why: what it means to lie there, in words."""
     edge, used = optima["at_edge"].to_numpy(bool), optima["used"].to_numpy(bool)
     if not edge.any():
         return ""

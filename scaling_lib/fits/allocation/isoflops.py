@@ -1,19 +1,21 @@
 """Approach 2 of Hoffmann et al. 2022: a parabola through the runs of each budget, and what it does to a known law."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from scaling_lib.errors import check_integer, check_real, invalid
+from scaling_lib.arguments import BY_HAND, Integer, Real, checked
+from scaling_lib.errors import check_real, invalid
 from scaling_lib.fits.allocation.frontiers import (
     Frontier,
+    LawParameters,
+    OptionalGenerator,
     closed_form,
     edge_sentence,
     frontier_of,
-    optional_generator,
     power_laws_of_draws,
     require_budgets,
 )
@@ -30,13 +32,14 @@ _FEWEST = 4
 _COLUMNS = ("C", "N", "D", "loss", "at_edge", "used", "runs", "width", "offset", "bias_N", "bias_D")
 
 
+@checked
 def isoflop(
     table: Any,
-    generator: np.random.Generator | None = None,
+    generator: OptionalGenerator = None,
     *,
-    spread: float = 1.2,
-    within: float | None = None,
-    resamples: int = 1000,
+    spread: Annotated[float, Real(above=1)] = 1.2,
+    within: Annotated[float | None, Real(above=1)] = None,
+    resamples: Annotated[int, Integer(minimum=2, maximum=100_000)] = 1000,
 ) -> Frontier:
     """Approach 2: runs of one budget, a least squares parabola of L in log N, its vertex; D_opt = C / 6 N_opt.
 
@@ -49,14 +52,10 @@ def isoflop(
     law fitted to the table. The warnings name grids that are wide, off-centre, or biased by more than 5 %.
     """
     runs = checked_runs(table)
-    generator = optional_generator(generator)
-    spread = check_real("spread", spread, above=1)
-    within = None if within is None else check_real("within", within, above=1)
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=100_000)
     law = fit(Chinchilla(), runs)
     truth = closed_form(law.params)
     runs = runs.assign(C=6 * runs["N"] * runs["D"], clean=law.fitted).sort_values("C", kind="stable")
-    kept, rows, left_out = [], [], 0
+    kept, vertices, left_out = [], [], 0
     for group in _budgets_of(runs, spread):
         if within is not None:
             best = group["N"].loc[group["loss"].idxmin()]
@@ -71,10 +70,9 @@ def isoflop(
         bias = float(np.clip(clean[0] - np.log(truth.optimal_parameters(C)), -20, 20))
         N = float(np.exp(vertex[0]))
         edge, shape = not inside[0], (len(group), float(np.exp(half)), float(np.exp(vertex[0] - middle)))
-        found = (C, N, C / 6 / N, float(lowest[0]), edge, not edge, *shape, np.expm1(bias), np.expm1(-bias))
-        rows.append(dict(zip(_COLUMNS, found, strict=True)))
+        vertices.append((C, N, C / 6 / N, float(lowest[0]), edge, not edge, *shape, np.expm1(bias), np.expm1(-bias)))
         kept.append(group)
-    optima = pd.DataFrame(rows, columns=list(_COLUMNS))
+    optima = pd.DataFrame(vertices, columns=list(_COLUMNS))
     require_budgets(optima, "table", "train four sizes or more around the best at each budget, or raise spread")
     draws = None if generator is None else _draws(optima, kept, generator, resamples)
     warnings = [
@@ -150,17 +148,18 @@ def _design_sentences(used: pd.DataFrame, left_out: int) -> list[str]:
     return said
 
 
+@checked
 def isoflop_bias(
-    parameters: Mapping[str, float],
+    parameters: LawParameters,
     *,
-    width: float,
-    points: int = 15,
-    centre: float = 1.0,
-    drift: float = 1.0,
-    budgets: int = 5,
-    low: float = 1e17,
-    high: float = 1e21,
-    flops: float = 1e24,
+    width: Annotated[float, Real(above=1.0, maximum=1e6)],
+    points: Annotated[int, Integer(minimum=3, maximum=100_000)] = 15,
+    centre: Annotated[float, Real(minimum=1e-3, maximum=1e3)] = 1.0,
+    drift: Annotated[float, Real(minimum=1e-3, maximum=1e3)] = 1.0,
+    budgets: Annotated[int, Integer(minimum=2, maximum=100_000)] = 5,
+    low: Annotated[float, Real(minimum=1.0, maximum=1e60)] = 1e17,
+    high: Annotated[float, BY_HAND] = 1e21,
+    flops: Annotated[float, Real(minimum=1.0, maximum=1e60)] = 1e24,
 ) -> dict[str, float]:
     """What approach 2 finds on a noise-free law, against the truth (arXiv 2603.22339).
 
@@ -173,19 +172,7 @@ def isoflop_bias(
     -2.9
     """
     truth = closed_form(parameters)
-    width, centre, drift = (
-        check_real(name, value, **bounds)
-        for name, value, bounds in (
-            ("width", width, {"above": 1.0, "maximum": 1e6}),
-            ("centre", centre, {"minimum": 1e-3, "maximum": 1e3}),
-            ("drift", drift, {"minimum": 1e-3, "maximum": 1e3}),
-        )
-    )
-    points = check_integer("points", points, minimum=3, maximum=100_000)
-    budgets = check_integer("budgets", budgets, minimum=2, maximum=100_000)
-    low = check_real("low", low, minimum=1.0, maximum=1e60)
     high = check_real("high", high, above=low, maximum=1e60)
-    flops = check_real("flops", flops, minimum=1.0, maximum=1e60)
     if "A" not in parameters:
         raise invalid("parameters", "those of a Chinchilla law", sorted(parameters), "pass E, A, B, alpha, beta")
     C = np.geomspace(low, high, budgets)

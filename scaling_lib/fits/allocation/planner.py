@@ -14,20 +14,13 @@ architecture, nor the extrapolation, which is said where the budget lies far out
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_choice,
-    check_instance,
-    check_mapping,
-    check_real,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Generator, Positive, Real, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_text, invalid
 from scaling_lib.fits.allocation.frontiers import Frontier
 from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
 from scaling_lib.fits.allocation.literature import published
@@ -35,7 +28,6 @@ from scaling_lib.fits.allocation.routes import parametric
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.laws.published import published_law, published_names
-from scaling_lib.fits.surfaces.surface import checked_generator
 from scaling_lib.fits.tables import read_table
 
 __all__ = ["Plan", "allocate", "budget_cost", "budget_flops", "plan"]
@@ -50,28 +42,32 @@ _FAR = 10.0
 _PLANNED = ("N", "D", "loss", "tokens_per_parameter")
 
 
-def _checked_hardware(hardware: Any, table: Any, utilization: Any, overhead: Any) -> tuple[Hardware, float, float]:
-    if table is None:
-        known: Mapping[str, Any] = hardware_table()
-    else:
-        known = check_mapping("table", table, remedy="make one with hardware_table(path)")
-        for name, entry in known.items():
-            check_instance(f"table[{name!r}]", entry, Hardware, remedy="make one with hardware_table(path)")
-    chosen = known[check_choice("hardware", hardware, tuple(known))]
-    share = check_real("utilization", utilization, above=0, maximum=1)
-    return chosen, share, check_real("overhead", overhead, minimum=1, maximum=100)
+_Machine = Annotated[str, BY_HAND]  # one of the table's names
+_Utilization = Annotated[float, Real(above=0, maximum=1)]
+_Overhead = Annotated[float, Real(minimum=1, maximum=100)]
+_Machines = Annotated[Mapping[str, Hardware] | None, Remedy("make one with hardware_table(path)")]
+# FLOPs, hours, dollars or kWh
+_Budget = Annotated[float, Real(above=0, maximum=1e60)]
 
 
+def _chosen(hardware: str, table: Mapping[str, Hardware] | None) -> Hardware:
+    known = hardware_table() if table is None else table
+    for name, entry in known.items():
+        check_instance(f"table[{name!r}]", entry, Hardware, remedy="make one with hardware_table(path)")
+    return known[check_choice("hardware", hardware, tuple(known))]
+
+
+@checked
 def budget_flops(
     *,
-    flops: float | None = None,
-    gpu_hours: float | None = None,
-    money: float | None = None,
-    energy: float | None = None,
-    hardware: str = "h100",
-    utilization: float = UTILIZATION,
-    overhead: float = OVERHEAD,
-    table: Mapping[str, Hardware] | None = None,
+    flops: _Budget | None = None,
+    gpu_hours: _Budget | None = None,
+    money: _Budget | None = None,
+    energy: _Budget | None = None,
+    hardware: _Machine = "h100",
+    utilization: _Utilization = UTILIZATION,
+    overhead: _Overhead = OVERHEAD,
+    table: _Machines = None,
 ) -> float:
     """A budget in FLOPs. Give one of flops, gpu_hours, money (US dollars, rented by the hour) and energy (kWh).
 
@@ -88,34 +84,34 @@ def budget_flops(
         raise InvalidArgument(
             f"flops, gpu_hours, money, energy must be one budget, got {sorted(named) or 'none'}: pass exactly one."
         )
-    chosen, share, facility = _checked_hardware(hardware, table, utilization, overhead)
-    ((name, value),) = named.items()
-    amount = check_real(name, value, above=0, maximum=1e60)
+    chosen = _chosen(hardware, table)
+    ((name, amount),) = named.items()
     if name == "flops":
         return amount
-    per_hour = {"gpu_hours": 1.0, "money": chosen.price_per_hour, "energy": chosen.watts / 1000 * facility}[name]
-    return amount / per_hour * 3600 * chosen.peak_flops * share
+    per_hour = {"gpu_hours": 1.0, "money": chosen.price_per_hour, "energy": chosen.watts / 1000 * overhead}[name]
+    return amount / per_hour * 3600 * chosen.peak_flops * utilization
 
 
+@checked
 def budget_cost(
-    flops: float,
+    flops: _Budget,
     *,
-    hardware: str = "h100",
-    utilization: float = UTILIZATION,
-    overhead: float = OVERHEAD,
-    table: Mapping[str, Hardware] | None = None,
+    hardware: _Machine = "h100",
+    utilization: _Utilization = UTILIZATION,
+    overhead: _Overhead = OVERHEAD,
+    table: _Machines = None,
 ) -> dict[str, float]:
     """The inverse of `budget_flops`: gpu_hours, money (US dollars) and energy (kWh) that `flops` take."""
-    amount = check_real("flops", flops, above=0, maximum=1e60)
-    chosen, share, facility = _checked_hardware(hardware, table, utilization, overhead)
-    hours = amount / (3600 * chosen.peak_flops * share)
+    chosen = _chosen(hardware, table)
+    hours = flops / (3600 * chosen.peak_flops * utilization)
     return {
         "gpu_hours": hours,
         "money": hours * chosen.price_per_hour,
-        "energy": hours * chosen.watts / 1000 * facility,
+        "energy": hours * chosen.watts / 1000 * overhead,
     }
 
 
+@checked
 @dataclass(frozen=True)
 class Plan:
     """N parameters on D tokens for `flops`, the expected loss (nats).
@@ -124,22 +120,17 @@ class Plan:
     no errors. law: which. warnings: what to know before acting on it.
     """
 
-    N: float
-    D: float
-    loss: float
-    interval: dict[str, Any] | None
-    tokens_per_parameter: float
-    flops: float
+    N: Positive
+    D: Positive
+    loss: Positive
+    interval: Annotated[Mapping[str, Any] | None, Remedy("pass None or what plan gives")]
+    tokens_per_parameter: Positive
+    flops: Positive
     law: str
-    warnings: tuple[str, ...] = ()
+    warnings: Annotated[tuple[str, ...], BY_HAND] = ()
 
     def __post_init__(self) -> None:
-        for name in ("N", "D", "loss", "tokens_per_parameter", "flops"):
-            object.__setattr__(self, name, check_real(name, getattr(self, name), above=0))
-        if self.interval is not None:
-            check_mapping("interval", self.interval, remedy="pass None or what plan gives")
-        check_text("law", self.law)
-        if not isinstance(self.warnings, tuple) or not all(isinstance(each, str) for each in self.warnings):
+        if not isinstance(self.warnings, tuple) or not all(isinstance(sentence, str) for sentence in self.warnings):
             raise invalid("warnings", "a tuple of sentences", self.warnings, "pass ()")
 
     def as_dict(self) -> dict[str, Any]:
@@ -147,33 +138,38 @@ class Plan:
         return asdict(self) | {"warnings": list(self.warnings)}
 
 
-def plan(flops: float, frontier: Frontier, *, level: float = 0.95) -> Plan:
+@checked
+def plan(
+    flops: Positive,
+    frontier: Annotated[Frontier, Remedy("make one with published or parametric")],
+    *,
+    level: Annotated[float, BY_HAND] = 0.95,
+) -> Plan:
     """What `frontier` says at `flops`. Raises InvalidArgument.
 
     >>> planned = plan(5.76e23, published("hoffmann-rounded"))
     >>> f"{planned.N:.3g} parameters, {planned.tokens_per_parameter:.1f} tokens each"
     '3.22e+10 parameters, 92.6 tokens each'
     """
-    check_instance("frontier", frontier, Frontier, remedy="make one with published or parametric")
-    flops = check_real("flops", flops, above=0)
     row = frontier.predict(flops, level=level).iloc[0]
     interval = None
     if len(frontier.draws) > 1:
         ends = {name: [float(row[f"{name}_low"]), float(row[f"{name}_high"])] for name in _PLANNED}
         interval = {"level": float(level)} | ends
-    N, D, loss, each = (float(row[name]) for name in _PLANNED)
-    return Plan(N, D, loss, interval, each, flops, frontier.method, frontier.warnings)
+    N, D, loss, ratio = (float(row[name]) for name in _PLANNED)
+    return Plan(N, D, loss, interval, ratio, flops, frontier.method, frontier.warnings)
 
 
+@checked
 def allocate(
-    flops: float,
-    generator: np.random.Generator,
+    flops: Positive,
+    generator: Generator,
     *,
-    law: str | None = None,
-    table: pd.DataFrame | Mapping[str, Any] | str | Path | None = None,
-    columns: Mapping[str, str] | None = None,
-    level: float = 0.95,
-    resamples: int = 4000,
+    law: Annotated[str | None, BY_HAND] = None,
+    table: Annotated[pd.DataFrame | Mapping[str, Any] | str | Path | None, BY_HAND] = None,
+    columns: Annotated[Mapping[str, str] | None, BY_HAND] = None,
+    level: Annotated[float, BY_HAND] = 0.95,
+    resamples: Annotated[int, BY_HAND] = 4000,
 ) -> dict[str, Any]:
     """What `scaling-lab allocate` prints: N, D, loss, interval, tokens_per_parameter, and flops, law, warnings.
 
@@ -182,8 +178,6 @@ def allocate(
     law's covariance or from `resamples` bootstraps of the table; None for laws without published errors. Plain values
     throughout. Raises InvalidArgument, InvalidData.
     """
-    flops = check_real("flops", flops, above=0)
-    generator = checked_generator(generator)
     if law is not None and table is not None:
         raise invalid("law", "left out where a table is given", law, "pass one of the two")
     if table is None:
@@ -215,9 +209,7 @@ def _of_law(
     return published(name, generator, resamples=resamples), published_law(name).flops
 
 
-def _with_range(
-    frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float
-) -> dict[str, Any]:
+def _with_range(frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float) -> dict[str, Any]:
     """The plan as a dict, with a sentence where the budget is far outside the runs."""
     planned = plan(flops, frontier, level=level).as_dict()
     if sampled is not None and not sampled[0] / _FAR <= flops <= sampled[1] * _FAR:

@@ -17,22 +17,18 @@ in width.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy.optimize.elementwise import find_root
 
-from scaling_lib.errors import (
-    check_array,
-    check_choice,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Entries, Integer, Real, Remedy, Share, checked
+from scaling_lib.errors import check_array, check_real, invalid
 from scaling_lib.fits.allocation.corrections import chinchilla_parameters
+from scaling_lib.fits.allocation.frontiers import LawParameters
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.solver.problem import OBJECTIVES
@@ -43,19 +39,18 @@ __all__ = ["embedding_frontier", "exponents_by_size", "local_exponents", "porian
 OMEGA, POWER = 47491.0, 1 / 3
 
 
-def _embeddings(omega: Any, power: Any) -> tuple[float, float]:
-    return check_real("omega", omega, minimum=0, maximum=1e12), check_real("power", power, above=0, below=1)
+_Sizes = Annotated[Float[np.ndarray, "*models"] | float, Entries(above=0, least=0)]
+_Omega = Annotated[float, Real(minimum=0, maximum=1e12)]
 
 
-def _sizes(nonembedding: Any) -> np.ndarray:
-    sizes = check_array("nonembedding", nonembedding, above=0, least=0)
-    if (sizes > 1e40).any() or (sizes < 1e-6).any():
-        raise invalid("nonembedding", "numbers of parameters", sizes.ravel()[0], "pass 1 to 1e40")
-    return sizes
+def _check_sizes(nonembedding: Any) -> None:
+    if (nonembedding > 1e40).any() or (nonembedding < 1e-6).any():
+        raise invalid("nonembedding", "numbers of parameters", nonembedding.ravel()[0], "pass 1 to 1e40")
 
 
+@checked
 def total_parameters(
-    nonembedding: Float[np.ndarray, "*models"] | float, *, omega: float = OMEGA, power: float = POWER
+    nonembedding: _Sizes, *, omega: _Omega = OMEGA, power: Share = POWER
 ) -> Float[np.ndarray, "*models"]:
     """N = N_E + omega N_E^power. For tied decoders of fixed depth and vocabulary V, power is 1/2 and omega V / sqrt(12
     depth), to leading order.
@@ -63,17 +58,17 @@ def total_parameters(
     >>> f"{total_parameters(768.0):.3g} of which 768 are no embeddings"
     '4.36e+05 of which 768 are no embeddings'
     """
-    sizes = _sizes(nonembedding)
-    omega, power = _embeddings(omega, power)
-    return np.asarray(sizes + omega * sizes**power)
+    _check_sizes(nonembedding)
+    return np.asarray(nonembedding + omega * nonembedding**power)
 
 
+@checked
 def embedding_frontier(
-    parameters: Mapping[str, float],
-    nonembedding: Float[np.ndarray, " models"],
+    parameters: LawParameters,
+    nonembedding: _Sizes,
     *,
-    omega: float = OMEGA,
-    power: float = POWER,
+    omega: _Omega = OMEGA,
+    power: Share = POWER,
 ) -> pd.DataFrame:
     """The frontier that is seen when neither N nor C counts embeddings, one row a model.
 
@@ -82,10 +77,10 @@ def embedding_frontier(
     = d log N_E / d log C_E. Raises InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
-    sizes = _sizes(nonembedding)
+    _check_sizes(nonembedding)
+    sizes = np.asarray(nonembedding)
     if sizes.ndim != 1:
         raise invalid("nonembedding", "a one-dimensional array", sizes, "flatten it")
-    omega, power = _embeddings(omega, power)
     log_e = np.log(sizes)
     log_c, growth = _log_budget(p, log_e, omega, power)
     if (np.abs(log_c) > 600).any():
@@ -106,9 +101,7 @@ def embedding_frontier(
     )
 
 
-def _log_budget(
-    p: Mapping[str, float], log_e: np.ndarray, omega: float, power: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _log_budget(p: Mapping[str, float], log_e: np.ndarray, omega: float, power: float) -> tuple[np.ndarray, np.ndarray]:
     """log C_E at which N_E = exp(log_e) is optimal, and its derivative in log N_E."""
     alpha, beta = p["alpha"], p["beta"]
     sizes = np.exp(log_e)
@@ -120,14 +113,15 @@ def _log_budget(
     return log_c, 1 + (1 + alpha) / beta * slope / N - bend / beta
 
 
+@checked
 def local_exponents(
-    parameters: Mapping[str, float],
+    parameters: LawParameters,
     *,
-    low: float = 10**12.95,
-    high: float = 10**20.7,
-    omega: float = OMEGA,
-    power: float = POWER,
-    budgets: int = 200,
+    low: Annotated[float, Real(minimum=1.0, maximum=1e40)] = 10**12.95,
+    high: Annotated[float, BY_HAND] = 10**20.7,
+    omega: _Omega = OMEGA,
+    power: Share = POWER,
+    budgets: Annotated[int, Integer(minimum=3, maximum=100_000)] = 200,
 ) -> dict[str, float]:
     """What power laws fitted over a range of budgets would say: least squares on logarithms along the frontiers.
 
@@ -136,37 +130,40 @@ def local_exponents(
     the same with embeddings counted in N and in C, over the same numbers of FLOPs. Raises InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
-    low = check_real("low", low, minimum=1.0, maximum=1e40)
     high = check_real("high", high, above=low, maximum=1e40)
-    omega, power = _embeddings(omega, power)
-    budgets = check_integer("budgets", budgets, minimum=3, maximum=100_000)
     log_c = np.linspace(np.log(low), np.log(high), budgets)
-    found: dict[str, float] = {}
+    exponents: dict[str, float] = {}
     for prefix, words in (("", omega), ("total_", 0.0)):
-        below, above = np.full(budgets, -30.0), np.full(budgets, 120.0)
-        for _ in range(100):
-            middle = (below + above) / 2
-            small = _log_budget(p, middle, words, power)[0] < log_c
-            below, above = np.where(small, middle, below), np.where(small, above, middle)
-        size = np.exp(below)
-        loss = Chinchilla().loss(p, N=size + words * size**power, D=np.exp(log_c - below) / 6)
-        found |= {
-            f"{prefix}a": _slope(log_c, below),
+        # log N_E at which each budget is optimal; the budget rises with it.
+        excess = partial(_excess_budget, p, words, power)
+        log_n = find_root(excess, (np.full(budgets, -30.0), np.full(budgets, 120.0)), args=(log_c,)).x
+        size = np.exp(log_n)
+        loss = Chinchilla().loss(p, N=size + words * size**power, D=np.exp(log_c - log_n) / 6)
+        exponents |= {
+            f"{prefix}a": _slope(log_c, log_n),
             f"{prefix}loss": -_slope(log_c, np.log(loss)),
             f"{prefix}excess": -_slope(log_c, np.log(loss - p["E"])),
         }
-    return found
+    return exponents
+
+
+def _excess_budget(
+    p: Mapping[str, float], omega: float, power: float, log_n: np.ndarray, log_c: np.ndarray
+) -> np.ndarray:
+    """By how much the logarithm of the budget at which exp(log_n) is optimal is above log_c."""
+    return _log_budget(p, log_n, omega, power)[0] - log_c
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
+@checked
 def exponents_by_size(
-    table: pd.DataFrame,
+    table: Annotated[pd.DataFrame, Remedy("pass a table of runs")],
     *,
-    sizes: Sequence[str] = ("N", "N_nonembedding", "width"),
-    objective: str = "log-huber",
+    sizes: Annotated[Sequence[str], Remedy("pass ('N', 'N_nonembedding')")] = ("N", "N_nonembedding", "width"),
+    objective: Annotated[str, Choice(OBJECTIVES)] = "log-huber",
 ) -> pd.DataFrame:
     """Exponents of one table of runs with the size of a model counted in several ways, one row a size.
 
@@ -175,14 +172,11 @@ def exponents_by_size(
     m_opt ~ C^a, D_opt ~ C^b; own_a, own_b with C = 6 m D (what one sees who counts only m; NaN for
     width). Raises InvalidArgument.
     """
-    check_instance("table", table, pd.DataFrame, remedy="pass a table of runs")
-    sizes = check_sequence("sizes", sizes, str, remedy="pass ('N', 'N_nonembedding')")
-    check_choice("objective", objective, OBJECTIVES)
     for size in ("N", *sizes):
         if size not in table:
             raise invalid("table", f"one with the column {size}", list(table)[:8], "drop it from sizes")
     N = check_array("table['N']", table["N"].to_numpy(), dimensions=1, above=0)
-    rows = {}
+    by_size = {}
     for size in sizes:
         m = check_array(f"table[{size!r}]", table[size].to_numpy(), dimensions=1, above=0)
         runs = {"N": m, "D": table["D"].to_numpy(), "loss": table["loss"].to_numpy()} if "D" in table else table
@@ -190,7 +184,7 @@ def exponents_by_size(
         alpha, beta = fitted.params["alpha"], fitted.params["beta"]
         growth = float(np.polyfit(np.log(m), np.log(N), 1)[0])
         own = np.nan if size == "width" else beta / (alpha + beta)
-        rows[size] = {
+        by_size[size] = {
             "alpha": alpha,
             "alpha_se": fitted.standard_errors["alpha"],
             "beta": beta,
@@ -203,7 +197,7 @@ def exponents_by_size(
             "own_a": own,
             "own_b": 1 - own,
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame.from_dict(by_size, orient="index")
 
 
 def porian_steps() -> pd.DataFrame:

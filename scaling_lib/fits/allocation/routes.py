@@ -1,33 +1,23 @@
 """Routes to the frontier from what was fitted: a law or a surface; and a table that compares routes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import spatial
 from tqdm import tqdm
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_array,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_mapping,
-    check_real,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Integer, Positive, Remedy, Share, checked
+from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_mapping, check_sequence, invalid
 from scaling_lib.fits.allocation.frontiers import (
     Frontier,
+    OptionalGenerator,
     closed_form,
     closed_form_draws,
     edge_sentence,
     frontier_of,
     lost_draws,
-    optional_generator,
     power_laws_of_draws,
     require_budgets,
 )
@@ -38,7 +28,13 @@ from scaling_lib.fits.uncertainty.resampling import bootstrap
 __all__ = ["comparison", "grid_minimum", "parametric"]
 
 
-def parametric(fitted: Fit, generator: np.random.Generator | None = None, *, resamples: int = 4000) -> Frontier:
+@checked
+def parametric(
+    fitted: Annotated[Fit, Remedy("make one with fit(Chinchilla(), runs)")],
+    generator: OptionalGenerator = None,
+    *,
+    resamples: Annotated[int, Integer(minimum=2, maximum=1_000_000)] = 4000,
+) -> Frontier:
     """Approach 3: the closed form of a fitted law (Chinchilla or Kaplan; see `closed_form`).
 
     fitted: `fit(Chinchilla(), runs)`. generator: bands from `resamples` pairs bootstraps; None: no bands.
@@ -51,11 +47,8 @@ def parametric(fitted: Fit, generator: np.random.Generator | None = None, *, res
     >>> round(parametric(fit(Chinchilla(), runs)).allocation.a, 6)
     0.451613
     """
-    check_instance("fitted", fitted, Fit, remedy="make one with fit(Chinchilla(), runs)")
     if fitted.law.variables != ("N", "D"):
         raise invalid("fitted", "the fit of a law in N and D", fitted.law.formula, "fit Chinchilla() or Kaplan()")
-    generator = optional_generator(generator)
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=1_000_000)
     try:
         allocation = closed_form(fitted.params)
     except InvalidArgument as error:
@@ -69,14 +62,15 @@ def parametric(fitted: Fit, generator: np.random.Generator | None = None, *, res
     return Frontier("parametric", allocation, draws=draws, parameters=fitted.params, warnings=tuple(said))
 
 
+@checked
 def grid_minimum(
-    surface: Surface,
-    resampled: Sequence[Surface] = (),
+    surface: Annotated[Surface, Remedy("make one with surfaces.kernel_ridge")],
+    resampled: Annotated[Sequence[Surface], Remedy("use resampled_surfaces", least=0)] = (),
     *,
-    flops: tuple[float, float] | None = None,
-    budgets: int = 100,
-    grid: int = 100,
-    edges: str = "drop",
+    flops: Annotated[tuple[float, float] | None, BY_HAND] = None,
+    budgets: Annotated[int, Integer(minimum=3, maximum=10_000)] = 100,
+    grid: Annotated[int, Integer(minimum=3, maximum=10_000)] = 100,
+    edges: Literal["drop", "keep"] = "drop",
     refine: bool = False,
     progress: bool = False,
 ) -> Frontier:
@@ -90,18 +84,12 @@ def grid_minimum(
     point and its neighbours instead of that point. `optima` has also loss_D, the lowest loss of the search over D (a
     cross-check), and outside_runs, the optimum lies outside the convex hull of the runs. Raises InvalidArgument.
     """
-    check_instance("surface", surface, Surface, remedy="make one with surfaces.kernel_ridge")
-    resampled = check_sequence("resampled", resampled, Surface, remedy="use resampled_surfaces", minimum=0)
-    budgets = check_integer("budgets", budgets, minimum=3, maximum=10_000)
-    grid = check_integer("grid", grid, minimum=3, maximum=10_000)
-    check_choice("edges", edges, ("drop", "keep"))
-    refine, progress = check_flag("refine", refine), check_flag("progress", progress)
     runs = surface.table
     C = np.geomspace(*_range_of_budgets(flops, 6 * runs["N"] * runs["D"]), budgets)
-    found = _search(surface, runs, C, grid, refine)
-    optima = pd.DataFrame({"C": C} | {name: found[name] for name in ("N", "D", "loss", "at_edge")})
+    searched = _search(surface, runs, C, grid, refine)
+    optima = pd.DataFrame({"C": C} | {name: searched[name] for name in ("N", "D", "loss", "at_edge")})
     optima["used"] = True if edges == "keep" else ~optima["at_edge"]
-    optima["loss_D"] = found["loss_D"]
+    optima["loss_D"] = searched["loss_D"]
     optima["outside_runs"] = _outside(runs, optima)
     require_budgets(optima, "flops", "widen the range, or edges='keep'")
     warnings = [edge_sentence(optima, "the end of the grid of N or D")]
@@ -111,7 +99,7 @@ def grid_minimum(
     draws = None
     if resampled:
         bar = tqdm(resampled, desc="frontiers", disable=not progress, leave=False)
-        parts = [_search(each, runs, C, grid, refine) for each in bar]
+        parts = [_search(again, runs, C, grid, refine) for again in bar]
         N, D, loss, edge = (np.stack([part[name] for part in parts]) for name in ("N", "D", "loss", "at_edge"))
         draws = power_laws_of_draws(optima, N, D, loss, np.ones_like(edge) if edges == "keep" else ~edge)
     return frontier_of(surface.method, optima, warnings, draws, len(resampled))
@@ -128,7 +116,7 @@ def _range_of_budgets(flops: Any, sampled: pd.Series) -> tuple[float, float]:
 
 def _search(surface: Surface, runs: pd.DataFrame, C: np.ndarray, grid: int, refine: bool) -> dict[str, np.ndarray]:
     """Both searches: N, D (budgets,), the loss of each, whether one ended on the border of the box of the runs."""
-    found = {}
+    lowest = {}
     for name, other in (("N", "D"), ("D", "N")):
         axis = np.geomspace(runs[name].min(), runs[name].max(), grid)
         rest = C[:, None] / 6 / axis
@@ -138,8 +126,8 @@ def _search(surface: Surface, runs: pd.DataFrame, C: np.ndarray, grid: int, refi
         pair = (points, rest[inside]) if name == "N" else (rest[inside], points)
         loss[inside] = surface.loss(*pair)
         best = loss.argmin(axis=1)
-        rows, last = np.arange(len(C)), grid - 1
-        left, middle, right = (loss[rows, np.clip(best + shift, 0, last)] for shift in (-1, 0, 1))
+        budget, last = np.arange(len(C)), grid - 1
+        left, middle, right = (loss[budget, np.clip(best + shift, 0, last)] for shift in (-1, 0, 1))
         edge = (best == 0) | (best == last) | ~np.isfinite(left + middle + right)
         shift, gain = np.zeros(len(C)), np.zeros(len(C))
         if refine:
@@ -148,16 +136,16 @@ def _search(surface: Surface, runs: pd.DataFrame, C: np.ndarray, grid: int, refi
                 shift = np.where(edge | ~(bend > 0), 0.0, (left - right) / (2 * bend))
                 gain = np.where(edge | ~(bend > 0), 0.0, (left - right) ** 2 / (8 * bend))
         step = np.log(axis[1] / axis[0])
-        found[name] = axis[best] * np.exp(shift * step)
-        found[f"loss_{name}"] = np.where(np.isfinite(middle), middle - gain, np.nan)
-        found[f"edge_{name}"] = edge
-    at_edge = found["edge_N"] | found["edge_D"]
+        lowest[name] = axis[best] * np.exp(shift * step)
+        lowest[f"loss_{name}"] = np.where(np.isfinite(middle), middle - gain, np.nan)
+        lowest[f"edge_{name}"] = edge
+    at_edge = lowest["edge_N"] | lowest["edge_D"]
     return {
-        "N": found["N"],
-        "D": found["D"],
-        "loss": found["loss_N"],
-        "loss_D": found["loss_D"],
-        "at_edge": at_edge | np.isnan(found["loss_N"]),
+        "N": lowest["N"],
+        "D": lowest["D"],
+        "loss": lowest["loss_N"],
+        "loss_D": lowest["loss_D"],
+        "at_edge": at_edge | np.isnan(lowest["loss_N"]),
     }
 
 
@@ -171,8 +159,12 @@ def _outside(runs: pd.DataFrame, optima: pd.DataFrame) -> np.ndarray:
         return np.ones(len(optima), bool)
 
 
+@checked
 def comparison(
-    frontiers: Mapping[str, Frontier] | Sequence[Frontier], flops: float, *, level: float = 0.95
+    frontiers: Annotated[Mapping[str, Frontier] | Sequence[Frontier], BY_HAND],
+    flops: Positive,
+    *,
+    level: Share = 0.95,
 ) -> pd.DataFrame:
     """One row a frontier: a, b, gamma with their ends, then N, D, loss and tokens_per_parameter at `flops` with theirs.
 
@@ -184,11 +176,12 @@ def comparison(
         listed = check_sequence("frontiers", frontiers, Frontier, remedy="pass frontiers")
         named = {frontier.method: frontier for frontier in listed}
         if len(named) < len(listed):
-            raise invalid("frontiers", "of distinct methods", [each.method for each in listed], "pass a dict of labels")
+            raise invalid(
+                "frontiers", "of distinct methods", [frontier.method for frontier in listed], "pass a dict of labels"
+            )
     if not named:
         raise invalid("frontiers", "at least one frontier", frontiers, "make one with parametric")
-    flops = check_real("flops", flops, above=0)
-    rows = []
+    compared = []
     for label, frontier in named.items():
         check_instance(f"frontiers[{label!r}]", frontier, Frontier, remedy="make one with parametric")
         summary = frontier.summary(level=level)
@@ -196,5 +189,5 @@ def comparison(
         for name in ("a", "b", "gamma"):
             row |= {name: summary.loc[name, "value"]}
             row |= {f"{name}_low": summary.loc[name, "low"], f"{name}_high": summary.loc[name, "high"]}
-        rows.append(row | frontier.predict(flops, level=level).iloc[0].to_dict())
-    return pd.DataFrame(rows).set_index("label")
+        compared.append(row | frontier.predict(flops, level=level).iloc[0].to_dict())
+    return pd.DataFrame(compared).set_index("label")

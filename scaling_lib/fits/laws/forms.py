@@ -12,11 +12,12 @@ coefficients themselves (`_design`), so that an offset E = 0 is an ordinary boun
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from jaxtyping import Float
 
+from scaling_lib.arguments import BY_HAND, NonNegative, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_array, check_instance, check_real, invalid
 
 __all__ = ["EXPONENT_RANGE", "Law"]
@@ -66,6 +67,7 @@ class Candidates:
     powers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Law(ABC):
     """What all laws share. offset: the irreducible loss E in nats; None: fitted, 0: none, a number: known.
@@ -73,13 +75,10 @@ class Law(ABC):
     pinned: (name, value) pairs held fixed in a fit; use `law.pin(E=1.69)`.
     """
 
-    offset: float | None = None
-    pinned: tuple[tuple[str, float], ...] = ()
+    offset: NonNegative | None = None
+    pinned: Annotated[tuple[tuple[str, float], ...], BY_HAND] = ()
 
     def __post_init__(self) -> None:
-        if self.offset is not None:
-            object.__setattr__(self, "offset", check_real("offset", self.offset, minimum=0))
-        self._check_shape()
         try:
             pairs = dict(self.pinned)
         except (TypeError, ValueError):
@@ -93,9 +92,6 @@ class Law(ABC):
                 raise InvalidArgument("pinned holds E, which offset fixes already: give one of the two.")
             pairs[name] = self._check_parameter(f"pinned {name}", name, value)
         object.__setattr__(self, "pinned", tuple(sorted(pairs.items())))
-
-    def _check_shape(self) -> None:  # noqa: B027 - most laws add no field
-        """Checks of the fields that a law adds."""
 
     def _check_parameter(self, label: str, name: str, value: Any) -> float:
         return check_real(label, value, minimum=0) if name == "E" else check_real(label, value, above=0)
@@ -196,3 +192,6 @@ class Law(ABC):
 
     def _position(self, *names: str) -> tuple[int, ...]:
         return tuple(self.parameters.index(name) for name in names)
+
+
+AnyLaw = Annotated[Law, Remedy("build one such as Chinchilla()")]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from scaling_lib.errors import InvalidArgument, check_real, check_text
+from scaling_lib.arguments import Real, checked
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.laws.forms import AffineTerm, Candidates, CurvedTerm, Law
 
 __all__ = ["BrokenPower", "Exponential", "PowerLaw", "ShiftedPower", "StretchedExponential"]
@@ -18,16 +20,17 @@ _CONSTANT = np.ones((1, 1))
 _EXPONENT_AXIS = np.geomspace(0.02, 3.0, 24)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class _OneDimensional(Law):
     """A law in one variable. variable: "D" (coefficient B, exponent beta), "N" (A, alpha), "C" (K, gamma)."""
 
     variable: str = "D"
 
-    def _check_shape(self) -> None:
-        check_text("variable", self.variable)
+    def __post_init__(self) -> None:
         if self.variable not in _NAMES:
             raise InvalidArgument(f"variable must be one of {tuple(_NAMES)}, got {self.variable!r}: pick one of these.")
+        super().__post_init__()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -54,6 +57,7 @@ class _OneDimensional(Law):
         return matrix, shift
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class PowerLaw(_OneDimensional):
     """L = E + B x^-beta: paper 2, equations 1 and 2.
@@ -90,6 +94,7 @@ class PowerLaw(_OneDimensional):
         return Candidates(grid, {"E": np.ones((1, log_x.shape[-1])), self.coefficient: factor})
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Exponential(_OneDimensional):
     """L = E + B exp(-rate x): the paper's rival of the power law (section 2.1, figure 15), with as many parameters."""
@@ -139,6 +144,7 @@ class Exponential(_OneDimensional):
         return Candidates(grid, {"E": np.ones((1, len(x))), self.coefficient: factor})
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class StretchedExponential(_OneDimensional):
     """L = E + B exp(-(rate x)^stretch): between a power law (stretch -> 0) and an exponential (stretch = 1).
@@ -195,6 +201,7 @@ class StretchedExponential(_OneDimensional):
         return Candidates(grid, {"E": np.ones((1, len(x))), self.coefficient: factor})
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class ShiftedPower(_OneDimensional):
     """L = E + B (x + x0)^-beta: a power law that sets in at x0 (named D0, N0 or C0)."""
@@ -252,6 +259,7 @@ class ShiftedPower(_OneDimensional):
         return Candidates(grid, {"E": np.ones((1, log_x.shape[-1])), self.coefficient: factor})
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class BrokenPower(_OneDimensional):
     """L = E + B x^-beta (1 + (x / x_break)^(1/s))^(-(beta_late - beta) s): exponent beta, then beta_late after a break.
@@ -259,11 +267,7 @@ class BrokenPower(_OneDimensional):
     smoothness: s, the width of the break in factors of e; not fitted (Caballero et al. 2022, arXiv 2210.14891, eq. 1).
     """
 
-    smoothness: float = 0.5
-
-    def _check_shape(self) -> None:
-        super()._check_shape()
-        object.__setattr__(self, "smoothness", check_real("smoothness", self.smoothness, minimum=1e-3, maximum=100))
+    smoothness: Annotated[float, Real(minimum=1e-3, maximum=100)] = 0.5
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from scaling_lib.errors import check_array, check_choice, check_instance, check_mapping, check_real, check_text
 
-__all__ = ["PublishedLaw", "published_law", "published_names"]
+__all__ = ["published_law", "published_names"]
 
 FORMS = ("chinchilla", "kaplan", "frontier")
 
@@ -54,14 +54,14 @@ def _check_numbers(name: str, values: Mapping[str, float]) -> None:
 @cache
 def _laws() -> Mapping[str, PublishedLaw]:
     table = tomllib.loads((resources.files(__package__) / "published_laws.toml").read_text(encoding="utf-8"))
-    matrices = {each["name"]: tuple(map(tuple, each["matrix"])) for each in table["covariance"]}
-    found = {}
+    matrices = {entry["name"]: tuple(map(tuple, entry["matrix"])) for entry in table["covariance"]}
+    by_name = {}
     for entry in table["law"]:
         entry = dict(entry, covariance=matrices[entry["covariance"]] if "covariance" in entry else None)
         entry["parameters"] = MappingProxyType(entry["parameters"])
         entry["flops"] = tuple(entry["flops"]) if "flops" in entry else None
-        found[entry["name"]] = PublishedLaw(**entry)
-    return MappingProxyType(found)
+        by_name[entry["name"]] = PublishedLaw(**entry)
+    return MappingProxyType(by_name)
 
 
 def published_law(name: str) -> PublishedLaw:

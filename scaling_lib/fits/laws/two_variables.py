@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scaling_lib.errors import check_flag
+from scaling_lib.arguments import NonNegative, checked
 from scaling_lib.fits.laws.forms import AffineTerm, Candidates, CurvedTerm, Law
 
 __all__ = ["Chinchilla", "Kaplan"]
@@ -14,6 +14,7 @@ _CONSTANT = np.ones((1, 1))
 _EXPONENT_AXIS = np.geomspace(0.02, 3.0, 24)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Chinchilla(Law):
     """L = E + A N^-alpha + B D^-beta: Hoffmann et al. 2022 (arXiv 2203.15556), equation 2; paper equation 3.
@@ -22,9 +23,6 @@ class Chinchilla(Law):
     """
 
     tied_exponents: bool = False
-
-    def _check_shape(self) -> None:
-        check_flag("tied_exponents", self.tied_exponents)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -71,6 +69,7 @@ class Chinchilla(Law):
         return Candidates(grid, factors, rows)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Kaplan(Law):
     """L = E + [(Nc/N)^(alpha/beta) + Dc/D]^beta: Kaplan et al. 2020 (arXiv 2001.08361), equation 1.5; paper equation 4.
@@ -78,7 +77,7 @@ class Kaplan(Law):
     They have no offset, so it is 0 unless asked for (offset=None fits one). Their alpha_D is our beta.
     """
 
-    offset: float | None = 0.0
+    offset: NonNegative | None = 0.0
 
     @property
     def variables(self) -> tuple[str, ...]:

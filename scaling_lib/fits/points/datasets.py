@@ -10,20 +10,13 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import (
-    InvalidData,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_path,
-    check_real,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import Generator, Integer, Real, Remedy, checked
+from scaling_lib.errors import InvalidData, invalid
 from scaling_lib.fits.points.synthetic import synthetic_chinchilla
 
 __all__ = ["CHINCHILLA_SHA256", "CHINCHILLA_URL", "ChinchillaPoints", "chinchilla_points"]
@@ -37,23 +30,17 @@ _FILE = "svg_extracted_data.csv"
 _COLUMNS = {"Model Size": "N", "Training FLOP": "C", "loss": "loss"}
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class ChinchillaPoints:
     """table: N, D, C, loss. synthetic: drawn from a published law, not data. origin: where it came from, in words; of a
     synthetic table, why. sha256: of the file; "" where synthetic. dropped: largest losses left out."""
 
-    table: pd.DataFrame
+    table: Annotated[pd.DataFrame, Remedy("make it with chinchilla_points")]
     synthetic: bool
     origin: str
-    sha256: str
-    dropped: int
-
-    def __post_init__(self) -> None:
-        check_instance("table", self.table, pd.DataFrame, remedy="make it with chinchilla_points")
-        check_flag("synthetic", self.synthetic)
-        check_text("origin", self.origin)
-        check_instance("sha256", self.sha256, str, remedy="pass '' where there is no file")
-        check_integer("dropped", self.dropped, minimum=0)
+    sha256: Annotated[str, Remedy("pass '' where there is no file")]
+    dropped: Annotated[int, Integer(minimum=0)]
 
     @property
     def label(self) -> str:
@@ -63,14 +50,15 @@ class ChinchillaPoints:
         return f"Chinchilla points, {self.origin}, sha256 {self.sha256[:12]}, {self.dropped} largest losses left out"
 
 
+@checked
 def chinchilla_points(
     path: str | Path | None = None,
     *,
     cache: str | Path | None = None,
     download: bool = True,
-    drop: int = 5,
-    timeout: float = 10.0,
-    generator: np.random.Generator | None = None,
+    drop: Annotated[int, Integer(minimum=0, maximum=200)] = 5,
+    timeout: Annotated[float, Real(above=0, maximum=3600)] = 10.0,
+    generator: Generator | None = None,
 ) -> ChinchillaPoints:
     """The points from `path`; else from the cache folder; else from their origin, checksum verified, into that folder;
     else the synthetic twin, which says so (`synthetic`, `origin`, `label`).
@@ -80,15 +68,9 @@ def chinchilla_points(
     noise; by default always the same twin. Raises InvalidArgument where path is no file, InvalidData where its bytes
     differ.
     """
-    folder = None if cache is None else check_path("cache", cache)
-    download = check_flag("download", download)
-    drop = check_integer("drop", drop, minimum=0, maximum=200)
-    timeout = check_real("timeout", timeout, above=0, maximum=3600)
-    if generator is None:
-        generator = np.random.default_rng(0)
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
+    folder = None if cache is None else Path(cache)
     if path is not None:
-        file = check_path("path", path)
+        file = Path(path)
         if not file.is_file():
             raise invalid("path", "an existing file", str(file), "leave it out to download the points")
         if not _is_original(file):
@@ -107,7 +89,7 @@ def chinchilla_points(
     reason = _fetch(folder, timeout) if download else "download was not asked for"
     if not reason and _is_original(file):
         return _read(file, drop, "downloaded from the repository epoch-research/analyzing-chinchilla")
-    twin = synthetic_chinchilla(generator)
+    twin = synthetic_chinchilla(np.random.default_rng(0) if generator is None else generator)
     return ChinchillaPoints(twin, True, f"the points could not be had: {reason}", "", 0)
 
 

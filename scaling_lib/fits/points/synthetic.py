@@ -51,7 +51,7 @@ def synthetic_runs(
 
     loss = law(x) (1 + curvature log(lr / best)^2) exp(noise z), z standard normal, so that the law is the loss that the
     best learning rate has *on average*. design: the law's variables. noise: relative, one number or one per design
-    point. Columns: the design's, learning_rate, seed, loss. The minimum over runs is `resampling.best_losses`.
+    point. Columns: the design's, learning_rate, seed, loss. `runs_bootstrap` fits the minimum over runs.
     """
     check_instance("law", law, Law, remedy="build one such as Chinchilla()")
     check_kind(design, "design")

@@ -1,9 +1,10 @@
 """Full Newton for many fits at once.
 
-Each fit turns (a Newton step of all its coordinates, kept inside the bounds) and where that does not help goes less
-far along the same step. Where a Hessian is not positive definite its eigenvalues count by their size. Finished fits
-leave the pool and waiting ones take their place. A fit stops on a predicted decrease that is small *relative to f*: f
-is about 1e-3 here, and an absolute tolerance stops early.
+Each fit takes Newton steps of all its coordinates, kept inside the bounds. Where a step does not lower f, a shorter one
+in the same direction is tried. Where a Hessian is not positive definite, its eigenvalues are replaced by their absolute
+values, so that the step goes downhill. Fits are solved in a pool of limited size: one that has finished leaves it, and
+one that waits takes its place. A fit stops when the decrease that the next step promises is small *relative to f*: f is
+about 1e-3 here, and a solver with an absolute tolerance would stop early.
 """
 
 from dataclasses import dataclass
@@ -124,12 +125,19 @@ def minimise(
     return pool.outcome
 
 
-def _rows(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return array if array.ndim == 1 else array[rows]
+def _of_fits(array: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The rows (fits, points) of these fits; an array (points,) that all fits share is returned as it is."""
+    return array if array.ndim == 1 else array[ids]
 
 
 class _Pool:
-    """The fits at work: where each stands, the step it takes (moved) and how much of it (length)."""
+    """The fits that are being solved together.
+
+    The arrays named in `_STATE` have one row for each of them: ids, its number in the whole batch; theta, where it is,
+    with the value, gradient and Hessian of f there; moved, where the full Newton step leads; length, the share of that
+    step which is tried next; damping, added to the Hessian; age, evaluations so far. y, w: data and weights, likewise
+    unless all fits share them.
+    """
 
     ids: np.ndarray
     theta: np.ndarray
@@ -143,7 +151,7 @@ class _Pool:
     y: np.ndarray
     w: np.ndarray | None
 
-    _ROWS = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age")
+    _STATE = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age")
 
     def __init__(
         self,
@@ -170,8 +178,8 @@ class _Pool:
         least = np.exp(y.min(axis=-1)) if rho.logarithmic else y.min(axis=-1)
         self.small = np.broadcast_to(0.03 * least, batch)
         self.outcome = Solution(self.start.copy(), np.full(batch, np.inf), np.zeros(batch, bool), np.zeros(batch, int))
-        for name, rows in zip(self._ROWS, self._new(np.arange(0)), strict=True):
-            setattr(self, name, rows)
+        for name, none in zip(self._STATE, self._new(np.arange(0)), strict=True):
+            setattr(self, name, none)
 
     def _new(self, ids: np.ndarray) -> tuple[np.ndarray, ...]:
         size, parameters = len(ids), self.start.shape[1]
@@ -184,28 +192,28 @@ class _Pool:
         free = min(self.size - len(self.ids), self.batch - self.waiting)
         if free and (free >= self.size // 4 or free == self.batch - self.waiting):
             new = self._new(np.arange(self.waiting, self.waiting + free))
-            for name, rows in zip(self._ROWS, new, strict=True):
-                setattr(self, name, np.concatenate([getattr(self, name), rows]))
+            for name, added in zip(self._STATE, new, strict=True):
+                setattr(self, name, np.concatenate([getattr(self, name), added]))
             self.waiting += free
             self._gather()
         return len(self.ids) > 0
 
     def _gather(self) -> None:
-        self.y = _rows(self.all_y, self.ids)
-        self.w = None if self.all_w is None else _rows(self.all_w, self.ids)
+        self.y = _of_fits(self.all_y, self.ids)
+        self.w = None if self.all_w is None else _of_fits(self.all_w, self.ids)
         self.lower, self.upper = self.all_lower[self.ids], self.all_upper[self.ids]
 
-    def _turn(self, rows: np.ndarray) -> None:
+    def _turn(self, fits: np.ndarray) -> None:
         """New Newton steps. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate would leave,
         it goes to its limit and the others are solved for again."""
-        theta, gradient, hessian = self.theta[rows], self.gradient[rows], self.hessian[rows]
-        lower, upper, damping = self.lower[rows], self.upper[rows], self.damping[rows]
-        metric = self.metric[self.ids[rows]]
+        theta, gradient, hessian = self.theta[fits], self.gradient[fits], self.hessian[fits]
+        lower, upper, damping = self.lower[fits], self.upper[fits], self.damping[fits]
+        metric = self.metric[self.ids[fits]]
         held = (lower == upper) | ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
         step = _newton_steps(hessian, gradient, held, metric, damping)
         # Coefficients approach zero step by step; an offset that is small already may go there at once.
         slow = np.broadcast_to(self.design.linear, theta.shape).copy()
-        slow[:, 0] &= theta[:, 0] > self.small[self.ids[rows]]
+        slow[:, 0] &= theta[:, 0] > self.small[self.ids[fits]]
         lower = np.where(slow, np.maximum(lower, 0.1 * theta), lower) - theta
         upper = upper - theta
         beyond = (step < lower) | (step > upper)
@@ -215,7 +223,7 @@ class _Pool:
             slope = gradient[out] + np.einsum("bpq,bq->bp", hessian[out], limit)
             rest = _newton_steps(hessian[out], slope, held[out] | beyond[out], metric[out], damping[out])
             step[out] = np.where(beyond[out], limit, rest)
-        self.moved[rows] = np.minimum(np.maximum(step, lower), upper)
+        self.moved[fits] = np.minimum(np.maximum(step, lower), upper)
 
     def step(self, tolerance: float, steps: int) -> None:
         """One evaluation of every fit: its start, a Newton step, or a shorter version of the last one."""
@@ -262,6 +270,6 @@ class _Pool:
             ids = self.ids[leaving]
             self.outcome.theta[ids], self.outcome.value[ids] = self.theta[leaving], self.value[leaving]
             self.outcome.converged[ids], self.outcome.evaluations[ids] = done[leaving], self.age[leaving]
-            for name in self._ROWS:
+            for name in self._STATE:
                 setattr(self, name, getattr(self, name)[~leaving])
             self._gather()

@@ -45,7 +45,7 @@ def trust_region(problem: Problem, generator: np.random.Generator, starts: int) 
     for number in range(starts):
         place = np.clip(np.array(_start(loss, log_x, number, starts, generator))[free], lower, upper)
         with np.errstate(over="ignore"):
-            found = optimize.least_squares(
+            solution = optimize.least_squares(
                 residual,
                 place,
                 jacobian,
@@ -59,8 +59,8 @@ def trust_region(problem: Problem, generator: np.random.Generator, starts: int) 
                 gtol=1e-15,
                 max_nfev=1000,
             )
-        if best is None or found.cost < best.cost:
-            best = found
+        if best is None or solution.cost < best.cost:
+            best = solution
     assert best is not None
     offset, height, exponent = whole(best.x)
     beta = float(np.clip(np.exp(exponent), *EXPONENT_RANGE))

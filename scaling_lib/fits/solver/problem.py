@@ -87,8 +87,8 @@ class Problem:
     @cached_property
     def limits(self) -> dict[str, tuple[float, float]]:
         """Where the fit looks for free exponents, rates, shifts and breaks."""
-        found = self.law.limits(self.columns)
-        return {name: ends for name, ends in found.items() if name in self.law.free}
+        of_all = self.law.limits(self.columns)
+        return {name: ends for name, ends in of_all.items() if name in self.law.free}
 
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -137,8 +137,8 @@ class Problem:
     def natural_slope(self, theta: np.ndarray) -> np.ndarray:
         """d parameters / d coordinates, (p, p)."""
         natural = self.natural(theta[None])[0]
-        rows = np.where([name in self.law.exponents for name in self.law.parameters], 1.0, natural)
-        slope = rows[:, None] * self.frame[0] / np.where(self.design.linear, theta, 1.0)
+        factors = np.where([name in self.law.exponents for name in self.law.parameters], 1.0, natural)
+        slope = factors[:, None] * self.frame[0] / np.where(self.design.linear, theta, 1.0)
         slope[0, 0] = 1.0
         return slope
 

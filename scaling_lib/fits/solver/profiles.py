@@ -67,54 +67,56 @@ def profile_ends(
     edge = np.where(side < 0, least, most)
     lower, upper = (np.tile(bound, (2 * batch, 1)) for bound in bare.bounds)
 
-    def root(place: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """sqrt(drop / threshold) at phi = place, for these rows; the constrained optimum is kept as the next start."""
+    def root(place: np.ndarray, going: np.ndarray) -> np.ndarray:
+        """sqrt(drop / threshold) at phi = place, for the ends numbered `going`.
+
+        The constrained optimum is kept as the next start."""
         fixed = np.maximum(place, bare.offset_floor) if parameter == "E" else place
         if not plain:
             fixed = place - bare.frame[1][j]
             fixed = np.exp(fixed) if bare.design.linear[j] else fixed
-        start = theta[rows] + (place - last[rows])[:, None] * ridge[rows]
-        start = np.where(bare.design.linear, np.maximum(start, 0.2 * theta[rows]), start)
-        low, high = lower[rows].copy(), upper[rows].copy()
+        start = theta[going] + (place - last[going])[:, None] * ridge[going]
+        start = np.where(bare.design.linear, np.maximum(start, 0.2 * theta[going]), start)
+        low, high = lower[going].copy(), upper[going].copy()
         start[:, j] = low[:, j] = high[:, j] = fixed
-        solution = bare.solve(start, y=None if data is None else data[rows], bounds=(low, high))
-        theta[rows], last[rows] = solution.theta, place
-        drop = solution.value - minimum[rows]
-        improved[rows] |= drop < -1e-7 * minimum[rows]
-        return np.sqrt(np.maximum(drop, 0.0) / threshold[rows])
+        solution = bare.solve(start, y=None if data is None else data[going], bounds=(low, high))
+        theta[going], last[going] = solution.theta, place
+        drop = solution.value - minimum[going]
+        improved[going] |= drop < -1e-7 * minimum[going]
+        return np.sqrt(np.maximum(drop, 0.0) / threshold[going])
 
     improved = np.zeros(2 * batch, bool)
     inner, inner_root = estimate.copy(), np.zeros(2 * batch)
     outer, outer_root = estimate.copy(), np.zeros(2 * batch)
     stride = np.tile(step, 2)
-    rows = np.arange(2 * batch)
+    going = np.arange(2 * batch)  # numbers of the ends that are still searched: lower ones first
     for _ in range(_WALK):
-        target = outer[rows] + side[rows] * stride[rows]
-        target = np.where(side[rows] < 0, np.maximum(target, edge[rows]), np.minimum(target, edge[rows]))
-        height = root(target, rows)
-        inner[rows], inner_root[rows] = outer[rows], outer_root[rows]
-        outer[rows], outer_root[rows] = target, height
+        target = outer[going] + side[going] * stride[going]
+        target = np.where(side[going] < 0, np.maximum(target, edge[going]), np.minimum(target, edge[going]))
+        height = root(target, going)
+        inner[going], inner_root[going] = outer[going], outer_root[going]
+        outer[going], outer_root[going] = target, height
         # The signed root is nearly linear: aim a little beyond where it should be one.
-        gain = np.maximum(outer_root[rows] - inner_root[rows], 0.05)
-        ahead = 1.1 * (1 - outer_root[rows]) / gain * np.abs(outer[rows] - inner[rows])
-        stride[rows] = np.clip(ahead, 0.1 * stride[rows], 4 * stride[rows])
-        rows = rows[(height < 1) & (target != edge[rows])]
-        if not len(rows):
+        gain = np.maximum(outer_root[going] - inner_root[going], 0.05)
+        ahead = 1.1 * (1 - outer_root[going]) / gain * np.abs(outer[going] - inner[going])
+        stride[going] = np.clip(ahead, 0.1 * stride[going], 4 * stride[going])
+        going = going[(height < 1) & (target != edge[going])]
+        if not len(going):
             break
     open_ends = outer_root < 1
-    rows = np.flatnonzero(~open_ends)
+    going = np.flatnonzero(~open_ends)
     for turn in range(_CLOSE):
-        gap = outer[rows] - inner[rows]
-        share = (1 - inner_root[rows]) / (outer_root[rows] - inner_root[rows])
-        share = np.clip(share, 0.02, 0.98) if turn % 4 < 3 else np.full(len(rows), 0.5)  # never one-sided for ever
-        place = inner[rows] + gap * share
-        height = root(place, rows)
+        gap = outer[going] - inner[going]
+        share = (1 - inner_root[going]) / (outer_root[going] - inner_root[going])
+        share = np.clip(share, 0.02, 0.98) if turn % 4 < 3 else np.full(len(going), 0.5)  # never one-sided for ever
+        place = inner[going] + gap * share
+        height = root(place, going)
         beyond = height >= 1
-        outer[rows[beyond]], outer_root[rows[beyond]] = place[beyond], height[beyond]
-        inner[rows[~beyond]], inner_root[rows[~beyond]] = place[~beyond], height[~beyond]
-        near = (np.abs(height - 1) < 1e-6) | (np.abs(outer[rows] - inner[rows]) < 1e-12 * (1 + np.abs(outer[rows])))
-        rows = rows[~near]
-        if not len(rows):
+        outer[going[beyond]], outer_root[going[beyond]] = place[beyond], height[beyond]
+        inner[going[~beyond]], inner_root[going[~beyond]] = place[~beyond], height[~beyond]
+        near = (np.abs(height - 1) < 1e-6) | (np.abs(outer[going] - inner[going]) < 1e-12 * (1 + np.abs(outer[going])))
+        going = going[~near]
+        if not len(going):
             break
     closer = np.abs(inner_root - 1) < np.abs(outer_root - 1)
     ends = np.where(open_ends, outer, np.where(closer, inner, outer))

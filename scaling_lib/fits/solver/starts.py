@@ -90,20 +90,20 @@ def _products(
     every = np.arange(cells)
     target = (loss if candidates.target is None else candidates.target) * root
     scaled = [candidates.factors[name] * root for name in names]
-    rows = [
+    used = [
         candidates.rows.get(name, every if len(f) == cells else every * 0)
         for name, f in zip(names, scaled, strict=True)
     ]
     gram, moment = np.empty((cells, len(names), len(names))), np.empty((cells, len(names)))
     for k, first in enumerate(scaled):
-        moment[:, k] = np.einsum("cn,cn->c", first, target) if target.ndim == 2 else (first @ target)[rows[k]]
+        moment[:, k] = np.einsum("cn,cn->c", first, target) if target.ndim == 2 else (first @ target)[used[k]]
         for m, second in enumerate(scaled[: k + 1]):
             if len(first) == cells == len(second) > 1:
                 product = np.einsum("cn,cn->c", first, second)
             elif k == m:
-                product = np.einsum("cn,cn->c", first, first)[rows[k]]
+                product = np.einsum("cn,cn->c", first, first)[used[k]]
             else:
-                product = (first @ second.T)[rows[k], rows[m]]
+                product = (first @ second.T)[used[k], used[m]]
             gram[:, k, m] = gram[:, m, k] = product
     return gram, moment, np.broadcast_to((target**2).sum(axis=-1), (cells,))
 

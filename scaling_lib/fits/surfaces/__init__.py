@@ -11,15 +11,14 @@ With u, v = log10 N, log10 D, centred and divided by their standard deviations o
 The kernel objective is convex. The paper's iteration is reweighted least squares, (W K + ridge I) a = W y with W = 1
 inside delta and delta / |r| outside; ten such sweeps here, then Newton steps on the set of points inside delta, which
 end at the optimum itself: ridge a = psi(y - K a). What the paper leaves open (the ridge, the learning rate, the scaling
-of inputs and targets, y or log y, on which points "best" is judged) is a named argument with a documented default;
-`sensitivity` varies them.
+of inputs and targets, y or log y, on which points "best" is judged) is a named argument with a documented default.
 
 Cross-validation is the paper's, 80/20 twenty times, all methods on the same splits. Twenty are few: on the Chinchilla
 points the ratio of two methods moves by a factor of 1.5 from one batch of twenty to the next, so a standard error
 stands beside every mean.
 """
 
-from scaling_lib.fits.surfaces.comparing import cross_validate, resampled_surfaces, sensitivity, validation_summary
+from scaling_lib.fits.surfaces.comparing import cross_validate, resampled_surfaces, validation_summary
 from scaling_lib.fits.surfaces.surface import METHODS, Surface, kernel_ridge, law_surface, neural_regression
 
 __all__ = [
@@ -30,6 +29,5 @@ __all__ = [
     "law_surface",
     "neural_regression",
     "resampled_surfaces",
-    "sensitivity",
     "validation_summary",
 ]

@@ -2,8 +2,8 @@
 
     h = W3 gelu(W2 gelu(W1 u + b1) + b2) + b3,    objective = mean or sum over points of Huber_delta(y - h)
 
-AdamW with decoupled decay (theta <- (1 - lr wd) theta first, then the Adam step), written out so that a network that
-has stopped can leave the batch. Each network has its own seed: it does not depend on its company.
+torch's AdamW acts on every number alone, so that one optimizer trains them all; a network that has stopped leaves the
+batch, and the others keep their moments. Each network has its own seed: it does not depend on its company.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,6 @@ from tqdm import tqdm
 from scaling_lib.errors import MissingDependency
 
 __all__ = ["Networks", "Recipe", "train"]
-
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def train(
         for tensor, fan_in in zip(theta, (2, 2, width, width, width, width), strict=True):
             tensor[member] = (torch.rand(tensor.shape[1:], generator=generator) * 2 - 1) / fan_in**0.5
     theta = [tensor.requires_grad_() for tensor in theta]
-    moments = [(torch.zeros_like(tensor), torch.zeros_like(tensor)) for tensor in theta]
+    optimizer = torch.optim.AdamW(theta, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
     def objective(points: Any, values: Any) -> Any:
         w1, b1, w2, b2, w3, b3 = theta
@@ -94,49 +92,55 @@ def train(
     kept = [tensor.detach().clone() for tensor in theta]
     best = torch.full((members,), float("inf"))
     epochs = np.zeros(members, int)
-    rows = torch.arange(members)
+    running = torch.arange(members)
     reference, since = best.clone(), torch.zeros(members, dtype=torch.long)
     points = x.shape[1]
-    step = 0
     for epoch in tqdm(range(recipe.epochs), desc="networks", disable=not progress, leave=False):
         if recipe.batch is None or recipe.batch >= points:
             portions: list[Any] = [None]
         else:
-            order = torch.stack([torch.randperm(points, generator=generators[int(row)]) for row in rows])
+            order = torch.stack([torch.randperm(points, generator=generators[int(member)]) for member in running])
             portions = list(order.split(recipe.batch, dim=1))
         value = objective(x, y) if portions == [None] else None  # the graph is used again for the gradient
         with torch.no_grad():
             whole = objective(*judged) if judged is not None else objective(x, y) if value is None else value.detach()
-        better = whole < best[rows]
-        best[rows] = torch.minimum(whole, best[rows])
+        better = whole < best[running]
+        best[running] = torch.minimum(whole, best[running])
         for store, tensor in zip(kept, theta, strict=True):
-            store[rows[better]] = tensor.detach()[better]
+            store[running[better]] = tensor.detach()[better]
         improved = whole < reference - recipe.improvement
         reference = torch.where(improved, whole, reference)
         since = torch.where(improved, 0, since + 1)
-        epochs[rows.numpy()] = epoch
+        epochs[running.numpy()] = epoch
         going = (since <= recipe.patience) & torch.isfinite(whole)
         if not going.any():
             break
         if not going.all():
-            rows, reference, since, x, y, unit = (each[going] for each in (rows, reference, since, x, y, unit))
-            judged = None if judged is None else tuple(each[going] for each in judged)
-            theta = [tensor.detach()[going].requires_grad_() for tensor in theta]
-            moments = [(first[going], second[going]) for first, second in moments]
+            running, reference, since, x, y, unit = (part[going] for part in (running, reference, since, x, y, unit))
+            judged = None if judged is None else tuple(part[going] for part in judged)
+            optimizer = _of_some(optimizer, going)
+            theta = optimizer.param_groups[0]["params"]
             portions = [None if portion is None else portion[going] for portion in portions]
             value = None
         for portion in portions:
-            step += 1
             if portion is not None:
                 value = objective(torch.gather(x, 1, portion[..., None].expand(-1, -1, 2)), torch.gather(y, 1, portion))
             elif value is None:
                 value = objective(x, y)
-            slopes = torch.autograd.grad(value.sum(), theta)
-            with torch.no_grad():
-                for tensor, slope, (first, second) in zip(theta, slopes, moments, strict=True):
-                    tensor.mul_(1 - recipe.learning_rate * recipe.weight_decay)
-                    first.lerp_(slope, 1 - _BETA1)
-                    second.mul_(_BETA2).addcmul_(slope, slope, value=1 - _BETA2)
-                    size = (second / (1 - _BETA2**step)).sqrt_().add_(_EPSILON)
-                    tensor.addcdiv_(first, size, value=-recipe.learning_rate / (1 - _BETA1**step))
+            optimizer.zero_grad()
+            value.sum().backward()
+            optimizer.step()
     return Networks(tuple(tensor.numpy() for tensor in kept), epochs, best.numpy().astype(float))
+
+
+def _of_some(optimizer: Any, going: Any) -> Any:
+    """An AdamW with the same settings and moments for the networks (K,) that are `going`."""
+    before = optimizer.param_groups[0]
+    settings = {name: before[name] for name in ("lr", "weight_decay", "betas", "eps")}
+    continued = type(optimizer)([tensor.detach()[going].requires_grad_() for tensor in before["params"]], **settings)
+    for old, new in zip(before["params"], continued.param_groups[0]["params"], strict=True):
+        state = optimizer.state[old]
+        if state:  # there is none before the first step
+            moments = {name: state[name][going] for name in ("exp_avg", "exp_avg_sq")}
+            continued.state[new] = {"step": state["step"], **moments}
+    return continued

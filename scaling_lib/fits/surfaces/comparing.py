@@ -1,29 +1,19 @@
-"""Surfaces beside each other: cross-validation on shared splits, refits to resampled runs, and what options move."""
+"""Surfaces beside each other: cross-validation on shared splits, and refits to resampled runs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_mapping,
-    check_real,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.arguments import Generator, Integer, Remedy, Share, checked
+from scaling_lib.errors import InvalidArgument, check_choice, check_mapping, invalid
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.surfaces.surface import (
     METHODS,
     Surface,
-    checked_generator,
     checked_runs,
     default_options,
     kernel_ridge,
@@ -35,7 +25,7 @@ from scaling_lib.fits.surfaces.surface import (
 )
 from scaling_lib.fits.uncertainty.resampling import bootstrap
 
-__all__ = ["cross_validate", "resampled_surfaces", "sensitivity", "validation_summary"]
+__all__ = ["cross_validate", "resampled_surfaces", "validation_summary"]
 
 
 def _fitted(
@@ -70,14 +60,15 @@ def _options(method: str, options: Any) -> dict[str, Any]:
     return options
 
 
+@checked
 def cross_validate(
     table: Any,
-    generator: np.random.Generator,
+    generator: Generator,
     *,
-    methods: Sequence[str] = METHODS,
-    splits: int = 20,
-    held_out: float = 0.2,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    methods: Annotated[Sequence[str], Remedy("pass ('law', 'kernel')")] = METHODS,
+    splits: Annotated[int, Integer(minimum=1, maximum=10_000)] = 20,
+    held_out: Share = 0.2,
+    options: Annotated[Mapping[str, Mapping[str, Any]] | None, Remedy("pass {'kernel': {'ridge': 1e-3}}")] = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Training and validation MSE of L (nats^2) on random splits: the paper's 80/20, 20 times (appendix B; figure 10).
@@ -85,35 +76,33 @@ def cross_validate(
     methods: which of METHODS, all on the same splits. options: method -> its arguments, {"kernel": {"ridge": 1e-3}}.
     Returns one row a split and method: split, method, training_mse, validation_mse. Raises InvalidArgument.
     """
-    runs, generator = checked_runs(table), checked_generator(generator)
-    methods = check_sequence("methods", methods, str, remedy="pass ('law', 'kernel')")
+    runs = checked_runs(table)
     for method in methods:
         check_choice("methods", method, METHODS)
-    splits = check_integer("splits", splits, minimum=1, maximum=10_000)
-    share = check_real("held_out", held_out, above=0, below=1)
-    progress = check_flag("progress", progress)
-    given = {} if options is None else check_mapping("options", options, remedy="pass {'kernel': {'ridge': 1e-3}}")
+    given = {} if options is None else options
     settings = {method: _options(method, given.get(method, {})) for method in methods}
-    left_out = round(share * len(runs))
+    left_out = round(held_out * len(runs))
     if left_out < 1 or len(runs) - left_out < 5:
         raise invalid("held_out", "a share that leaves 1 run or more outside and 5 inside", held_out, "add runs")
     orders = [generator.permutation(len(runs)) for _ in range(splits)]
     inside = [runs.iloc[order[left_out:]].reset_index(drop=True) for order in orders]
     outside = [runs.iloc[order[:left_out]] for order in orders]
-    rows = []
+    errors = []
     for method in methods:
         surfaces = _fitted(method, inside, generator, settings[method], progress)
         for split, (surface, rest) in enumerate(zip(surfaces, outside, strict=True)):
             error = rest["loss"].to_numpy() - surface.loss(rest["N"].to_numpy(), rest["D"].to_numpy())
-            rows.append((split, method, float(np.mean(surface.residuals**2)), float(np.mean(error**2))))
-    return pd.DataFrame(rows, columns=["split", "method", "training_mse", "validation_mse"])
+            errors.append((split, method, float(np.mean(surface.residuals**2)), float(np.mean(error**2))))
+    return pd.DataFrame(errors, columns=["split", "method", "training_mse", "validation_mse"])
 
 
-def validation_summary(validated: pd.DataFrame) -> pd.DataFrame:
+@checked
+def validation_summary(
+    validated: Annotated[pd.DataFrame, Remedy("make it with cross_validate")],
+) -> pd.DataFrame:
     """One row a method of `cross_validate`: means, median and standard error over splits, and law_ratio, the law's mean
     validation MSE over this one's ("almost 2" in the paper for network and kernel; NaN without the law)."""
     needed = ("split", "method", "training_mse", "validation_mse")
-    check_instance("validated", validated, pd.DataFrame, remedy="make it with cross_validate")
     if any(name not in validated for name in needed) or validated.empty:
         raise invalid("validated", f"a table with the columns {needed}", list(validated), "make it with cross_validate")
     groups = validated.groupby("method", sort=False)
@@ -129,17 +118,18 @@ def validation_summary(validated: pd.DataFrame) -> pd.DataFrame:
     return summary.assign(law_ratio=reference / summary["validation_mse"])
 
 
+@checked
 def resampled_surfaces(
-    surface: Surface, generator: np.random.Generator, *, resamples: int = 200, progress: bool = False
+    surface: Annotated[Surface, Remedy("make one with kernel_ridge")],
+    generator: Generator,
+    *,
+    resamples: Annotated[int, Integer(minimum=2, maximum=100_000)] = 200,
+    progress: bool = False,
 ) -> tuple[Surface, ...]:
     """The same regression on runs drawn with replacement, `resamples` times: what bands of a frontier are made from.
 
     Networks are trained afresh, each with its own initial weights, so that their share of the uncertainty is inside.
     """
-    check_instance("surface", surface, Surface, remedy="make one with kernel_ridge")
-    generator = checked_generator(generator)
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=100_000)
-    progress = check_flag("progress", progress)
     if surface.method == "law":
         fitted = surface.details["fit"]
         draws = bootstrap(fitted, generator, resamples=resamples)
@@ -154,55 +144,3 @@ def resampled_surfaces(
         if chosen["N"].nunique() > 1 and chosen["D"].nunique() > 1:
             tables.append(chosen.reset_index(drop=True))
     return tuple(_fitted(surface.method, tables, generator, surface.options, progress))
-
-
-def sensitivity(
-    table: Any,
-    generator: np.random.Generator,
-    method: str,
-    vary: Mapping[str, Sequence[Any]],
-    *,
-    options: Mapping[str, Any] | None = None,
-    splits: int = 20,
-    measure: Callable[[Surface], Mapping[str, float]] | None = None,
-    progress: bool = False,
-) -> pd.DataFrame:
-    """What a choice that the paper leaves open changes: one row for each value of each argument in `vary`.
-
-    method: "kernel" or "network". vary: argument -> values, one argument changed at a time: {"ridge": [1e-5, 1e-4]}.
-    options: the other arguments. Every row has the same splits. Columns: argument, value, training_mse, validation_mse,
-    law_ratio (as in `validation_summary`) and what `measure` returns for the surface of all runs, for instance
-    `lambda surface: grid_minimum(surface).exponents`. Raises InvalidArgument.
-    """
-    runs, generator = checked_runs(table), checked_generator(generator)
-    check_choice("method", method, ("kernel", "network"))
-    check_mapping("vary", vary, remedy="pass {'ridge': [1e-5, 1e-4]}")
-    for argument, values in vary.items():
-        _options(method, {argument: None})
-        if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
-            raise invalid("vary", f"a list of values for {argument!r}", values, "pass {'ridge': [1e-5, 1e-4]}")
-    base = _options(method, {} if options is None else options)
-    splits = check_integer("splits", splits, minimum=1, maximum=10_000)
-    if measure is not None and not callable(measure):
-        raise invalid("measure", "a function of a Surface", measure, "pass lambda s: grid_minimum(s).exponents")
-    progress = check_flag("progress", progress)
-    seed = int(generator.integers(2**31))
-    law = cross_validate(runs, np.random.default_rng(seed), methods=("law",), splits=splits)["validation_mse"].mean()
-    rows = []
-    for argument, values in vary.items():
-        for value in tqdm(values, desc=argument, disable=not progress, leave=False):
-            chosen = base | {argument: value}
-            found = cross_validate(
-                runs, np.random.default_rng(seed), methods=(method,), splits=splits, options={method: chosen}
-            )
-            row = {
-                "argument": argument,
-                "value": value,
-                "training_mse": float(found["training_mse"].mean()),
-                "validation_mse": float(found["validation_mse"].mean()),
-                "law_ratio": float(law / found["validation_mse"].mean()),
-            }
-            if measure is not None:
-                row |= dict(measure(_fitted(method, [runs], np.random.default_rng(seed), chosen, False)[0]))
-            rows.append(row)
-    return pd.DataFrame(rows)

@@ -3,43 +3,39 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from scaling_lib.arguments import BY_HAND, Choice, Entries, Generator, Positive, Remedy, checked
 from scaling_lib.errors import (
     InvalidArgument,
     check_array,
     check_choice,
     check_flag,
-    check_instance,
     check_integer,
-    check_mapping,
     check_real,
     invalid,
 )
-from scaling_lib.fits.fitting import Fit
+from scaling_lib.fits.fitting import AnyFit, Fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.surfaces import _networks
 from scaling_lib.fits.tables import table_columns
 
-__all__ = [
-    "METHODS",
-    "Surface",
-    "checked_generator",
-    "checked_runs",
-    "kernel_ridge",
-    "law_surface",
-    "neural_regression",
-]
+__all__ = ["METHODS", "Surface", "kernel_ridge", "law_surface", "neural_regression"]
 
 METHODS = ("law", "kernel", "network")
 _SWEEPS, _NEWTON = 10, 200
 _Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+_Options = Annotated[Mapping[str, Any], Remedy("pass a dict")]
+_Amounts = Annotated[Float[np.ndarray, "*#points"] | float, Entries(above=0, least=0)]
+
+
+@checked
 @dataclass(frozen=True, eq=False)
 class Surface:
     """A regressed L(N, D); `law_surface`, `kernel_ridge` and `neural_regression` make one.
@@ -48,29 +44,24 @@ class Surface:
     options: the arguments it was made with. details: how the fit went (objective, sweeps or epochs; the Fit of a law).
     """
 
-    method: str
-    table: pd.DataFrame
-    evaluate: _Evaluate
-    options: Mapping[str, Any] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    method: Annotated[str, Choice(METHODS)]
+    table: Annotated[pd.DataFrame, BY_HAND]
+    evaluate: Annotated[_Evaluate, BY_HAND]
+    options: _Options = field(default_factory=dict)
+    details: _Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_choice("method", self.method, METHODS)
         object.__setattr__(self, "table", checked_runs(self.table))
         if not callable(self.evaluate):
             raise invalid("evaluate", "a function of log10 N and log10 D", self.evaluate, "make it with kernel_ridge")
-        check_mapping("options", self.options, remedy="pass a dict")
-        check_mapping("details", self.details, remedy="pass a dict")
 
-    def loss(
-        self, N: Float[np.ndarray, "*points"] | float, D: Float[np.ndarray, "*points"] | float
-    ) -> Float[np.ndarray, "*points"]:
+    @checked
+    def loss(self, N: _Amounts, D: _Amounts) -> Float[np.ndarray, "*points"]:
         """L^ in nats at N parameters and D tokens, which broadcast. Outside the table's runs it is an extrapolation."""
-        N, D = check_array("N", N, above=0, least=0), check_array("D", D, above=0, least=0)
         try:
             N, D = np.broadcast_arrays(N, D)
         except ValueError:
-            raise invalid("D", f"of the shape of N, {N.shape}, or a number", D, "pass one for each N") from None
+            raise invalid("D", f"of the shape of N, {np.shape(N)}, or a number", D, "pass one for each N") from None
         values = self.evaluate(np.log10(N).ravel(), np.log10(D).ravel())
         return np.asarray(values, float).reshape(N.shape)
 
@@ -86,7 +77,8 @@ def checked_runs(table: Any) -> pd.DataFrame:
     return pd.DataFrame({**columns, "loss": loss})
 
 
-def law_surface(fitted: Fit) -> Surface:
+@checked
+def law_surface(fitted: AnyFit) -> Surface:
     """The surface of a fitted law in N and D, so that it stands beside the others.
 
     >>> import numpy as np
@@ -96,7 +88,6 @@ def law_surface(fitted: Fit) -> Surface:
     >>> round(float(law_surface(fit(Chinchilla(), runs)).loss(1e8, 2e9)), 3)
     3.285
     """
-    check_instance("fitted", fitted, Fit, remedy="make one with fitting.fit")
     if fitted.law.variables != ("N", "D"):
         raise invalid("fitted", "the fit of a law in N and D", fitted.law.formula, "fit Chinchilla() or Kaplan()")
     table = pd.DataFrame({**fitted.problem.columns, "loss": fitted.problem.loss})
@@ -143,13 +134,14 @@ class _Scaling:
         return np.exp(values) if self.logarithmic else values
 
 
+@checked
 def kernel_ridge(
     table: Any,
     *,
-    ridge: float = 1e-4,
-    delta: float = 1e-3,
-    amplitudes: Sequence[float] = (1.0, 1.0, 1.0),
-    lengths: Sequence[float] = (1.0, 1.0, 1.0),
+    ridge: Positive = 1e-4,
+    delta: Positive = 1e-3,
+    amplitudes: Annotated[Sequence[float], BY_HAND] = (1.0, 1.0, 1.0),
+    lengths: Annotated[Sequence[float], BY_HAND] = (1.0, 1.0, 1.0),
     logarithmic: bool = False,
 ) -> Surface:
     """Kernel ridge regression with Huber residuals, as the paper states it (appendix B).
@@ -159,13 +151,10 @@ def kernel_ridge(
     paper's are all 1, in standard deviations of the inputs. logarithmic: regress log L. Raises InvalidArgument.
     """
     runs = checked_runs(table)
-    ridge = check_real("ridge", ridge, above=0)
-    delta = check_real("delta", delta, above=0)
     if ridge < 1e-12:
         raise invalid("ridge", "at least 1e-12", ridge, "the kernel matrix alone cannot be inverted")
     w = check_array("amplitudes", amplitudes, dimensions=1, minimum=0, length=3)
     lengthscale = check_array("lengths", lengths, dimensions=1, above=0, length=3)
-    logarithmic = check_flag("logarithmic", logarithmic)
     scaling = _Scaling.of(runs, logarithmic=logarithmic)
     here = scaling.table_inputs(runs)
 
@@ -226,19 +215,20 @@ def _huber_ridge(kernel: np.ndarray, y: np.ndarray, ridge: float, delta: float) 
     return a, value, solved
 
 
+@checked
 def neural_regression(
     table: Any,
-    generator: np.random.Generator,
+    generator: Generator,
     *,
-    width: int = 512,
-    learning_rate: float = 1e-3,
-    weight_decay: float = 1e-4,
-    epochs: int = 5000,
-    patience: int = 200,
-    improvement: float = 1e-6,
-    delta: float = 1e-3,
-    reduction: str = "mean",
-    batch: int | None = None,
+    width: Annotated[int, BY_HAND] = 512,
+    learning_rate: Annotated[float, BY_HAND] = 1e-3,
+    weight_decay: Annotated[float, BY_HAND] = 1e-4,
+    epochs: Annotated[int, BY_HAND] = 5000,
+    patience: Annotated[int, BY_HAND] = 200,
+    improvement: Annotated[float, BY_HAND] = 1e-6,
+    delta: Annotated[float, BY_HAND] = 1e-3,
+    reduction: Annotated[str, BY_HAND] = "mean",
+    batch: Annotated[int | None, BY_HAND] = None,
     scale_inputs: bool = True,
     scale_targets: bool = True,
     logarithmic: bool = False,
@@ -269,8 +259,7 @@ def neural_regression(
         logarithmic=logarithmic,
     )
     judged = None if held_out is None else _held_out(held_out)
-    progress = check_flag("progress", progress)
-    return networks_of([checked_runs(table)], checked_generator(generator), options, judged, progress)[0]
+    return networks_of([checked_runs(table)], generator, options, judged, progress)[0]
 
 
 def _held_out(table: Any) -> pd.DataFrame:
@@ -278,11 +267,6 @@ def _held_out(table: Any) -> pd.DataFrame:
         return checked_runs(table)
     except InvalidArgument as error:
         raise InvalidArgument(f"held_out cannot be used: {error}") from None
-
-
-def checked_generator(generator: Any) -> np.random.Generator:
-    """`generator` if it is one of numpy's."""
-    return check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
 
 
 def network_options(**given: Any) -> dict[str, Any]:
@@ -306,9 +290,8 @@ def network_options(**given: Any) -> dict[str, Any]:
 
 def default_options(function: Callable[..., Surface]) -> dict[str, Any]:
     """The optional keywords of a regression, held_out and progress apart: they are no options of the method."""
-    kinds = signature(function).parameters.values()
-    found = {each.name: each.default for each in kinds if each.kind is each.KEYWORD_ONLY}
-    return {name: default for name, default in found.items() if name not in ("held_out", "progress")}
+    keywords = [one for one in signature(function).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    return {one.name: one.default for one in keywords if one.name not in ("held_out", "progress")}
 
 
 def networks_of(

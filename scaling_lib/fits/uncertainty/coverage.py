@@ -8,39 +8,34 @@ target is then the exponent that the fit has without noise).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 from tqdm import tqdm
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Count, Generator, Integer, Real, Remedy, Share, checked
+from scaling_lib.errors import InvalidArgument, check_choice, check_integer, invalid
 from scaling_lib.fits.fitting import Fit
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.solver.profiles import profile_ends
 from scaling_lib.fits.tables import table_columns
 from scaling_lib.fits.uncertainty import intervals
-from scaling_lib.fits.uncertainty.resampling import _leaving_out, _refits_of_each, _rows
+from scaling_lib.fits.uncertainty.resampling import _leaving_out, _refits_of_each, _resampler
 
 __all__ = ["DESIGNS", "HARD_DESIGNS", "CoverageDesign", "coverage", "wilson"]
 
 METHODS = ("profile", "wald", "percentile", "stretched", "basic", "bca")
 NOISES = ("gaussian", "best-of-3")
+DataSets = Annotated[int, Integer(minimum=1, maximum=10**6)]
 
 _STARTS = np.array([0, 3, 8, 16, 28, 44])
 _ROWS = 50_000  # resamples that are solved at once
 
 
+@checked
 @dataclass(frozen=True)
 class CoverageDesign:
     """L = 1 + x^-exponent at `points` log-spaced x over `decades`. sigma: standard deviation of the noise, in nats for
@@ -48,22 +43,12 @@ class CoverageDesign:
     power of the same size, which the fitted law does not have."""
 
     name: str
-    points: int
-    decades: float
-    exponent: float
-    sigma: float
-    noise: str = "gaussian"
-    second: float | None = None
-
-    def __post_init__(self) -> None:
-        check_text("name", self.name)
-        check_integer("points", self.points, minimum=4, maximum=10**4)
-        check_real("decades", self.decades, above=0, maximum=20)
-        check_real("exponent", self.exponent, above=0, maximum=5)
-        check_real("sigma", self.sigma, above=0, maximum=0.2)
-        check_choice("noise", self.noise, NOISES)
-        if self.second is not None:
-            check_real("second", self.second, above=0, maximum=5)
+    points: Annotated[int, Integer(minimum=4, maximum=10**4)]
+    decades: Annotated[float, Real(above=0, maximum=20)]
+    exponent: Annotated[float, Real(above=0, maximum=5)]
+    sigma: Annotated[float, Real(above=0, maximum=0.2)]
+    noise: Annotated[str, Choice(NOISES)] = "gaussian"
+    second: Annotated[float | None, Real(above=0, maximum=5)] = None
 
     @property
     def x(self) -> np.ndarray:
@@ -75,10 +60,9 @@ class CoverageDesign:
         """L without noise, (points,)."""
         return 1.0 + self.x**-self.exponent + (0.0 if self.second is None else self.x**-self.second)
 
-    def draw(self, generator: np.random.Generator, datasets: int) -> np.ndarray:
+    @checked
+    def draw(self, generator: Generator, datasets: DataSets) -> np.ndarray:
         """Losses of `datasets` data sets, (datasets, points)."""
-        check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-        datasets = check_integer("datasets", datasets, minimum=1, maximum=10**6)
         if self.noise == "gaussian":
             return self.truth + self.sigma * generator.standard_normal((datasets, self.points))
         factors = np.exp(self.sigma * generator.standard_normal((datasets, 3, self.points)))
@@ -100,28 +84,32 @@ HARD_DESIGNS: tuple[CoverageDesign, ...] = (
 )
 
 
-def wilson(successes: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a proportion."""
-    trials = check_integer("trials", trials, minimum=1)
+@checked
+def wilson(successes: Annotated[int, BY_HAND], trials: Count, *, level: Share = 0.95) -> tuple[float, float]:
+    """The ends of Wilson's score interval for the proportion of which `successes` in `trials` are a sample.
+
+    Raises InvalidArgument where there are more successes than trials.
+
+    >>> low, high = wilson(8, 10)
+    >>> f"{low:.2f} to {high:.2f}"
+    '0.49 to 0.94'
+    """
     successes = check_integer("successes", successes, minimum=0, maximum=trials)
-    level = check_real("level", level, above=0, below=1)
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    share = successes / trials
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    reach = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
-    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
+    ends = stats.binomtest(successes, trials).proportion_ci(confidence_level=level, method="wilson")
+    return float(ends.low), float(ends.high)
 
 
+@checked
 def coverage(
-    design: CoverageDesign,
-    generator: np.random.Generator,
+    design: Annotated[CoverageDesign, Remedy("take one of DESIGNS")],
+    generator: Generator,
     *,
-    datasets: int = 2000,
-    methods: Sequence[str] = ("profile", "wald"),
-    resamples: int = 400,
-    kind: str = "wild",
-    objective: str = "ols",
-    level: float = 0.95,
+    datasets: DataSets = 2000,
+    methods: Annotated[Sequence[str], BY_HAND] = ("profile", "wald"),
+    resamples: Annotated[int, Integer(minimum=20, maximum=10**6)] = 400,
+    kind: Annotated[str, Choice(("pairs", "wild", "inflated"))] = "wild",
+    objective: Annotated[str, Choice(OBJECTIVES)] = "ols",
+    level: Share = 0.95,
     progress: bool = False,
 ) -> pd.DataFrame:
     """How often each interval of `intervals` holds the true exponent of `design`.
@@ -132,14 +120,6 @@ def coverage(
     or that a method cannot treat, count as missed.
     Raises InvalidArgument.
     """
-    check_instance("design", design, CoverageDesign, remedy="take one of DESIGNS")
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    datasets = check_integer("datasets", datasets, minimum=1, maximum=10**6)
-    resamples = check_integer("resamples", resamples, minimum=20, maximum=10**6)
-    check_choice("kind", kind, ("pairs", "wild", "inflated"))
-    check_choice("objective", objective, OBJECTIVES)
-    level = check_real("level", level, above=0, below=1)
-    progress = check_flag("progress", progress)
     if isinstance(methods, str) or not isinstance(methods, Sequence) or not methods:
         raise invalid("methods", f"a list of names among {METHODS}", methods, "pass ('profile', 'wald')")
     for method in methods:
@@ -151,26 +131,30 @@ def coverage(
         target = float(clean.natural(clean.search()[0][None])[0, law.parameters.index("alpha")])
     losses = design.draw(generator, datasets)
     fits = _fit_all(clean, losses)
-    found: dict[str, list[intervals.Interval | None]] = {}
+    by_method: dict[str, list[intervals.Interval | None]] = {}
     if "profile" in methods:
-        found["profile"] = _profiles(clean, fits, level)
+        by_method["profile"] = _profiles(clean, fits, level)
     if "wald" in methods:
-        found["wald"] = [
-            intervals.wald(each, "alpha", level=level) if np.isfinite(each.standard_errors["alpha"]) else None
-            for each in fits
+        by_method["wald"] = [
+            intervals.wald(fitted, "alpha", level=level) if np.isfinite(fitted.standard_errors["alpha"]) else None
+            for fitted in fits
         ]
     drawn = [method for method in METHODS if method in methods and method not in ("profile", "wald")]
     if drawn:
-        found.update(_bootstrapped(fits, drawn, generator, resamples, kind, level, progress))
-    rows = []
+        by_method.update(_bootstrapped(fits, drawn, generator, resamples, kind, level, progress))
+    summary = []
     for method in methods:
-        kept = [each for each in found[method] if each is not None]
-        hits = sum(target in each for each, one in zip(found[method], fits, strict=True) if each and one.converged)
-        widths = [each.high - each.low for each in kept]
-        share_open = float(np.mean([each.open_low or each.open_high for each in kept])) if kept else 0.0
-        rows.append((method, hits / datasets, *wilson(hits, datasets), float(np.median(widths)), share_open, datasets))
+        ends = by_method[method]
+        kept = [interval for interval in ends if interval is not None]
+        hits = sum(
+            target in interval for interval, fitted in zip(ends, fits, strict=True) if interval and fitted.converged
+        )
+        widths = [interval.high - interval.low for interval in kept]
+        share_open = float(np.mean([interval.open_low or interval.open_high for interval in kept])) if kept else 0.0
+        covered = (hits / datasets, *wilson(hits, datasets))
+        summary.append((method, *covered, float(np.median(widths)), share_open, datasets))
     columns = ["method", "coverage", "low", "high", "median_width", "open", "datasets"]
-    return pd.DataFrame(rows, columns=columns).set_index("method")
+    return pd.DataFrame(summary, columns=columns).set_index("method")
 
 
 def _fit_all(clean: Problem, losses: np.ndarray) -> list[Fit]:
@@ -179,8 +163,7 @@ def _fit_all(clean: Problem, losses: np.ndarray) -> list[Fit]:
     if clean.objective == "huber":
         own = [make_problem(clean.law, clean.columns, row, "huber", None, None) for row in losses]
         searched = [problem.search() for problem in own]
-        theta, value = np.array([each[0] for each in searched]), np.array([each[1] for each in searched])
-        converged = np.array([each[2] for each in searched])
+        theta, value, converged = (np.array(part) for part in zip(*searched, strict=True))
     else:
         y = np.log(losses) if clean.logarithmic else losses
         theta, value = np.zeros((len(losses), 3)), np.full(len(losses), np.inf)
@@ -202,13 +185,13 @@ def _fit_all(clean: Problem, losses: np.ndarray) -> list[Fit]:
 
 def _profiles(clean: Problem, fits: list[Fit], level: float) -> list[intervals.Interval | None]:
     quantile = float(stats.t.ppf(0.5 + level / 2, fits[0].degrees_of_freedom))
-    searches = np.array([intervals._profile_search(each, "alpha", quantile) for each in fits])
-    params = np.array([list(each.params.values()) for each in fits])
-    values = np.array([each.objective for each in fits])
-    y = np.array([each.problem.y for each in fits])
-    delta = np.array([each.problem.delta or 0.0 for each in fits])
+    searches = np.array([intervals._profile_search(fitted, "alpha", quantile) for fitted in fits])
+    params = np.array([list(fitted.params.values()) for fitted in fits])
+    values = np.array([fitted.objective for fitted in fits])
+    y = np.array([fitted.problem.y for fitted in fits])
+    delta = np.array([fitted.problem.delta or 0.0 for fitted in fits])
     if np.ptp(delta) > 0:  # the paper's threshold differs from data set to data set
-        return [intervals.profile(each, "alpha", level=level) for each in fits]
+        return [intervals.profile(fitted, "alpha", level=level) for fitted in fits]
     ends = profile_ends(clean, "alpha", params, values, searches[:, 0], searches[:, 1], y=y)
     estimate = params[:, clean.law.parameters.index("alpha")]
     return [
@@ -228,41 +211,40 @@ def _bootstrapped(
     level: float,
     progress: bool,
 ) -> dict[str, list[intervals.Interval | None]]:
-    found: dict[str, list[intervals.Interval | None]] = {method: [] for method in methods}
+    by_method: dict[str, list[intervals.Interval | None]] = {method: [] for method in methods}
     alone = fits[0].problem.objective == "huber"  # the paper's threshold differs from data set to data set
     size = 1 if alone else max(1, _ROWS // resamples)
     for first in tqdm(range(0, len(fits), size), desc="data sets", disable=not progress):
         part = fits[first : first + size]
-        rows = [_rows_or_none(each, generator, resamples, kind) for each in part]
-        drawn = _draws(part, rows)
+        drawn = _draws(part, [_resampled_or_none(fitted, generator, resamples, kind) for fitted in part])
         left_out = drawn
         if "bca" in methods:
             points = len(part[0].problem.loss)
             left_out = _draws(part, [{"weights": _leaving_out(np.ones(points), np.arange(points))}] * len(part))
-        for each, draws, without in zip(part, drawn, left_out, strict=True):
+        for fitted, draws, without in zip(part, drawn, left_out, strict=True):
             enough = min(len(draws), len(without)) >= 2
             for method in methods:
-                found[method].append(_interval(method, each, draws, without, level) if enough else None)
-    return found
+                by_method[method].append(_interval(method, fitted, draws, without, level) if enough else None)
+    return by_method
 
 
-def _rows_or_none(
+def _resampled_or_none(
     fitted: Fit, generator: np.random.Generator, resamples: int, kind: str
 ) -> dict[str, np.ndarray] | None:
     """The resamples of one data set; None where its residuals are as large as its losses."""
     try:
-        return _rows(fitted, generator, kind)(resamples)
+        return _resampler(fitted, generator, kind)(resamples)
     except InvalidArgument:
         return None
 
 
-def _draws(fits: list[Fit], rows: Sequence[dict[str, np.ndarray] | None]) -> list[np.ndarray]:
+def _draws(fits: list[Fit], resampled: Sequence[dict[str, np.ndarray] | None]) -> list[np.ndarray]:
     """The exponents of the resamples of each fit, all solved at once; none where there are no resamples."""
     place = fits[0].law.parameters.index("alpha")
-    some = [(number, each) for number, each in enumerate(rows) if each is not None]
+    some = [(number, resamples) for number, resamples in enumerate(resampled) if resamples is not None]
     draws = [np.empty(0)] * len(fits)
     if some:
-        refits = _refits_of_each([fits[number] for number, _ in some], [each for _, each in some])
+        refits = _refits_of_each([fits[number] for number, _ in some], [resamples for _, resamples in some])
         for (number, _), refit in zip(some, refits, strict=True):
             draws[number] = refit[:, place]
     return draws

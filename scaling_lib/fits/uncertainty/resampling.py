@@ -15,30 +15,21 @@ are biased where the noise, or the number of runs, changes with N or D (`seed_bi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from tqdm import tqdm
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_array,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    invalid,
-)
-from scaling_lib.fits.fitting import Fit, fit
-from scaling_lib.fits.laws.forms import Law
+from scaling_lib.arguments import BY_HAND, Choice, Entries, Generator, Integer, NonNegative, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_integer, invalid
+from scaling_lib.fits.fitting import AnyFit, Fit, fit
+from scaling_lib.fits.laws.forms import AnyLaw, Law
 from scaling_lib.fits.points.synthetic import synthetic_runs
 from scaling_lib.fits.tables import table_columns
 
-__all__ = ["Resamples", "best_losses", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
+__all__ = ["Resamples", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
 
 KINDS = ("pairs", "wild", "inflated", "jackknife", "runs")
 
@@ -46,6 +37,7 @@ KINDS = ("pairs", "wild", "inflated", "jackknife", "runs")
 _BLOCK = 4_000_000
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Resamples:
     """Refits of a fit. kind: one of KINDS. parameters: names of the columns of `draws` (resamples, parameters).
@@ -54,22 +46,17 @@ class Resamples:
     distinct points than parameters.
     """
 
-    fit: Fit
-    kind: str
-    parameters: tuple[str, ...]
-    draws: Float[np.ndarray, "resamples parameters"]
-    objectives: Float[np.ndarray, " resamples"]
-    failed: int
+    fit: AnyFit
+    kind: Annotated[str, Choice(KINDS)]
+    parameters: Annotated[tuple[str, ...], Remedy("pass the names of the columns of draws")]
+    draws: Annotated[Float[np.ndarray, "resamples parameters"], Entries(least=2)]
+    objectives: Annotated[Float[np.ndarray, " resamples"], BY_HAND]
+    failed: Annotated[int, Integer(minimum=0)]
 
     def __post_init__(self) -> None:
-        check_instance("fit", self.fit, Fit, remedy="make one with fitting.fit")
-        check_choice("kind", self.kind, KINDS)
-        check_sequence("parameters", self.parameters, str, remedy="pass the names of the columns of draws")
-        draws = check_array("draws", self.draws, dimensions=2, least=2)
-        if draws.shape[1] != len(self.parameters):
-            raise invalid("draws", f"{len(self.parameters)} columns wide", draws, "pass one column a parameter")
-        check_array("objectives", self.objectives, dimensions=1, length=len(draws))
-        check_integer("failed", self.failed, minimum=0)
+        if self.draws.shape[1] != len(self.parameters):
+            raise invalid("draws", f"{len(self.parameters)} columns wide", self.draws, "pass one column a parameter")
+        check_array("objectives", self.objectives, dimensions=1, length=len(self.draws))
 
     def __getitem__(self, parameter: str) -> Float[np.ndarray, " resamples"]:
         """The draws of one parameter."""
@@ -98,14 +85,14 @@ class Resamples:
 
 
 def _refits(
-    origin: Fit, kind: str, rows: Callable[[int], dict[str, np.ndarray]], count: int, progress: bool
+    origin: Fit, kind: str, draw: Callable[[int], dict[str, np.ndarray]], count: int, progress: bool
 ) -> Resamples:
-    """Solve `count` resamples. rows(size): the weights or the y of the next `size` of them, made block by block."""
+    """Solve `count` resamples. draw(size): the weights or the y of the next `size` of them, made block by block."""
     thetas, values, goods = [], [], []
     size = max(1, _BLOCK // len(origin.problem.loss))
     blocks = range(0, count, min(size, 1000) if progress else size)
     for first in tqdm(blocks, desc=f"{kind} resamples", disable=not progress):
-        block = rows(min(blocks.step, count - first))
+        block = draw(min(blocks.step, count - first))
         number = len(next(iter(block.values())))
         start = np.broadcast_to(origin.theta, (number, len(origin.theta)))
         solution = origin.problem.solve(start, weights=block.get("weights"), y=block.get("y"))
@@ -130,28 +117,25 @@ def _distinct(origin: Fit, weights: np.ndarray | None) -> np.ndarray | float:
     return (np.add.reduceat(weights[:, order], edges, axis=1) > 0).sum(axis=1)
 
 
+@checked
 def bootstrap(
-    fit: Fit,
-    generator: np.random.Generator,
+    fit: AnyFit,
+    generator: Generator,
     *,
-    resamples: int = 4000,
-    kind: str = "pairs",
+    resamples: Annotated[int, Integer(minimum=2, maximum=10**7)] = 4000,
+    kind: Annotated[str, Choice(("pairs", "wild", "inflated"))] = "pairs",
     progress: bool = False,
 ) -> Resamples:
     """`resamples` refits on resampled points ("pairs") or on residuals with random signs ("wild", "inflated").
 
     All at once; thresholds and start are those of the fit. Raises InvalidArgument.
     """
-    check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=10**7)
-    check_choice("kind", kind, ("pairs", "wild", "inflated"))
-    progress = check_flag("progress", progress)
-    return _refits(fit, kind, _rows(fit, generator, kind), resamples, progress)
+    return _refits(fit, kind, _resampler(fit, generator, kind), resamples, progress)
 
 
-def _rows(fit: Fit, generator: np.random.Generator, kind: str) -> Callable[[int], dict[str, np.ndarray]]:
-    """What draws the next resamples of a fit: their weights ("pairs") or their y ("wild", "inflated")."""
+def _resampler(fit: Fit, generator: np.random.Generator, kind: str) -> Callable[[int], dict[str, np.ndarray]]:
+    """A function of a number that draws so many resamples of a fit: their weights ("pairs") or their y ("wild",
+    "inflated"), (number, points)."""
     problem, points = fit.problem, len(fit.problem.loss)
 
     def pairs(size: int) -> dict[str, np.ndarray]:
@@ -171,27 +155,29 @@ def _rows(fit: Fit, generator: np.random.Generator, kind: str) -> Callable[[int]
     return pairs if kind == "pairs" else wild
 
 
-def _refits_of_each(fits: Sequence[Fit], rows: Sequence[dict[str, np.ndarray]]) -> list[np.ndarray]:
+def _refits_of_each(fits: Sequence[Fit], resampled: Sequence[dict[str, np.ndarray]]) -> list[np.ndarray]:
     """Draws (resamples, parameters) of several fits that differ in their losses only: one batch, so that the cost of a
-    step of the solver is shared by all. rows: the resamples of each fit. Refits that fail are left out."""
-    problem, counts = fits[0].problem, [len(next(iter(each.values()))) for each in rows]
-    start = np.repeat(np.array([each.theta for each in fits]), counts, axis=0)
-    own = np.repeat(np.array([each.problem.y for each in fits]), counts, axis=0)
-    y = np.concatenate([each["y"] for each in rows]) if "y" in rows[0] else own
-    weights = np.concatenate([each["weights"] for each in rows]) if "weights" in rows[0] else None
+    step of the solver is shared by all. resampled: the resamples of each fit. Refits that fail are left out."""
+    problem, counts = fits[0].problem, [len(next(iter(resamples.values()))) for resamples in resampled]
+    start = np.repeat(np.array([fitted.theta for fitted in fits]), counts, axis=0)
+    own = np.repeat(np.array([fitted.problem.y for fitted in fits]), counts, axis=0)
+    y = np.concatenate([resamples["y"] for resamples in resampled]) if "y" in resampled[0] else own
+    weights = None
+    if "weights" in resampled[0]:
+        weights = np.concatenate([resamples["weights"] for resamples in resampled])
     solution = problem.solve(start, weights=weights, y=y)
     good = solution.converged & (_distinct(fits[0], weights) >= len(fits[0].law.free))
     draws, ends = problem.natural(solution.theta), np.cumsum(counts)[:-1]
     return [one[kept] for one, kept in zip(np.split(draws, ends), np.split(good, ends), strict=True)]
 
 
-def jackknife(fit: Fit) -> Resamples:
+@checked
+def jackknife(fit: AnyFit) -> Resamples:
     """One refit for each point of positive weight left out.
 
     Not to be trusted for log-lad, nor for log-huber with a threshold below the residuals: a median does not move
     smoothly when one point goes.
     """
-    check_instance("fit", fit, Fit, remedy="make one with fitting.fit")
     weights = np.ones(len(fit.problem.loss)) if fit.problem.weights is None else fit.problem.weights
     left_out = np.flatnonzero(weights > 0)
     if len(left_out) <= len(fit.law.free):
@@ -206,25 +192,15 @@ def jackknife(fit: Fit) -> Resamples:
 
 def _leaving_out(weights: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The weights (places, points) with one place at a time set to zero."""
-    rows = np.tile(weights, (len(places), 1))
-    rows[np.arange(len(places)), places] = 0.0
-    return rows
+    left = np.tile(weights, (len(places), 1))
+    left[np.arange(len(places)), places] = 0.0
+    return left
 
 
-def best_losses(law: Law, runs: pd.DataFrame) -> pd.DataFrame:
-    """L(N, D): for each value of the law's variables the least loss over learning rates and seeds (paper, equation 1).
-
-    runs: columns of the law's variables, learning_rate, seed, loss; with a column status, only rows that are "ok" take
-    part. Returns the variables, loss and trials, the number of runs behind each minimum. Raises InvalidArgument.
-    """
-    frame = _checked_runs(law, runs)
-    groups = frame.groupby(list(law.variables), sort=True)["loss"]
-    return groups.agg(loss="min", trials="size").reset_index()
+AnyRuns = Annotated[pd.DataFrame, Remedy("pass a DataFrame, one row a run")]
 
 
-def _checked_runs(law: Law, runs: Any) -> pd.DataFrame:
-    check_instance("law", law, Law, remedy="build one such as Chinchilla()")
-    check_instance("runs", runs, pd.DataFrame, remedy="pass a DataFrame, one row a run")
+def _checked_runs(law: Law, runs: pd.DataFrame) -> pd.DataFrame:
     needed = (*law.variables, "learning_rate", "seed", "loss")
     absent = [name for name in needed if name not in runs]
     if absent:
@@ -237,29 +213,29 @@ def _checked_runs(law: Law, runs: Any) -> pd.DataFrame:
     return pd.DataFrame({**columns, "learning_rate": rates, "seed": np.asarray(frame["seed"]), "loss": loss})
 
 
+@checked
 def runs_bootstrap(
-    law: Law,
-    runs: pd.DataFrame,
-    generator: np.random.Generator,
+    law: AnyLaw,
+    runs: AnyRuns,
+    generator: Generator,
     *,
-    resamples: int = 1000,
-    seeds: int | None = None,
-    objective: str = "log-huber",
-    delta: float | None = None,
+    resamples: Annotated[int, Integer(minimum=2, maximum=10**6)] = 1000,
+    seeds: Annotated[int | None, Integer(minimum=1, maximum=10**4)] = None,
+    objective: Annotated[str, BY_HAND] = "log-huber",
+    delta: Annotated[float | None, BY_HAND] = None,
 ) -> Resamples:
     """Refits to minima over resampled seeds; `Resamples.fit` is the fit to the minima as they are.
 
-    runs: as for `best_losses`. seeds: how many to draw for each (variables, learning rate), by default as many as there
+    runs: columns of the law's variables, learning_rate, seed, loss; with a column status, only rows that are "ok" take
+    part. The fit is to the least loss over learning rates and seeds at each value of the variables (paper, equation 1).
+    seeds: how many to draw for each (variables, learning rate), by default as many as there
     are; fewer show what fewer seeds would have given. A resampled minimum is never below the observed one, so the bias
     against the fit is that of having fewer distinct seeds; it points the way, and `seed_bias` gives the size.
     Raises InvalidArgument where no group has two seeds.
     """
     frame = _checked_runs(law, runs)
-    check_instance("generator", generator, np.random.Generator, remedy="pass np.random.default_rng(0)")
-    resamples = check_integer("resamples", resamples, minimum=2, maximum=10**6)
-    if seeds is not None:
-        seeds = check_integer("seeds", seeds, minimum=1, maximum=10**4)
-    origin = fit(law, best_losses(law, runs), objective=objective, delta=delta)
+    lowest = frame.groupby(list(law.variables), sort=True)["loss"].min().reset_index()
+    origin = fit(law, lowest, objective=objective, delta=delta)
     order = frame.sort_values([*law.variables, "learning_rate"], kind="stable")
     group = order.groupby([*law.variables, "learning_rate"], sort=True).ngroup().to_numpy()
     cell = order.groupby(list(law.variables), sort=True).ngroup().to_numpy()
@@ -290,32 +266,32 @@ def _given(origin: Fit, losses: np.ndarray) -> Resamples:
     return Resamples(origin, "runs", origin.law.parameters, draws, solution.value[good], int((~good).sum()))
 
 
+@checked
 def seed_bias(
-    law: Law,
-    parameters: Mapping[str, float],
+    law: AnyLaw,
+    parameters: Annotated[Mapping[str, float], BY_HAND],
     design: Any,
-    generator: np.random.Generator,
+    generator: Generator,
     *,
-    seeds: Sequence[int] = (1, 3, 9),
-    datasets: int = 400,
-    noise: float | Sequence[float] | np.ndarray = 0.01,
-    learning_rates: Sequence[float] | np.ndarray = (1e-3, 2e-3, 5e-3),
-    curvature: float = 0.01,
-    objective: str = "log-huber",
-    delta: float | None = None,
+    seeds: Annotated[Sequence[int], Remedy("pass numbers of seeds such as (1, 3, 9)")] = (1, 3, 9),
+    datasets: Annotated[int, Integer(minimum=2, maximum=10**6)] = 400,
+    noise: Annotated[float | Sequence[float] | np.ndarray, BY_HAND] = 0.01,
+    learning_rates: Annotated[Sequence[float] | np.ndarray, BY_HAND] = (1e-3, 2e-3, 5e-3),
+    curvature: NonNegative = 0.01,
+    objective: Annotated[str, BY_HAND] = "log-huber",
+    delta: Annotated[float | None, BY_HAND] = None,
 ) -> pd.DataFrame:
     """What the minimum over learning rates and seeds does to the parameters, on planted truth.
 
-    Draws `datasets` tables of `tables.synthetic_runs` for each number of seeds, takes the minimum at every design
-    point, refits. noise: relative, one number, or one for each design point. Returns one row for each (seeds,
-    parameter): truth, mean, bias, sd (of one data set), and se, the Monte Carlo error of the bias.
+    Draws `datasets` tables of `points.synthetic.synthetic_runs` for each number of seeds, takes the minimum at every
+    design point, refits. law, parameters, design, generator, learning_rates, curvature: as there. seeds: numbers of
+    runs at each learning rate, tried one after the other. noise: relative, one number, or one for each design point.
+    objective, delta: as for `fit`. Returns one row for each (seeds, parameter): truth, mean, bias, sd (of one data
+    set), and se, the Monte Carlo error of the bias. Raises InvalidArgument.
     """
     rates = check_array("learning_rates", learning_rates, dimensions=1, above=0)
-    counts = check_sequence("seeds", seeds, int, remedy="pass numbers of seeds such as (1, 3, 9)")
-    datasets = check_integer("datasets", datasets, minimum=2, maximum=10**6)
-    check_real("curvature", curvature, minimum=0)
-    rows = []
-    for count in counts:
+    summary = []
+    for count in seeds:
         count = check_integer("seeds", count, minimum=1, maximum=10**4)
         # One large table: seeds of all data sets in a row, cut into data sets afterwards.
         runs = synthetic_runs(
@@ -338,6 +314,6 @@ def seed_bias(
         for name in law.free:
             draws, truth = refits[name], float(parameters[name])
             mean, spread = float(draws.mean()), float(draws.std(ddof=1))
-            rows.append((count, name, truth, mean, mean - truth, spread, spread / np.sqrt(len(draws))))
+            summary.append((count, name, truth, mean, mean - truth, spread, spread / np.sqrt(len(draws))))
     columns = ["seeds", "parameter", "truth", "mean", "bias", "sd", "se"]
-    return pd.DataFrame(rows, columns=columns).set_index(["seeds", "parameter"])
+    return pd.DataFrame(summary, columns=columns).set_index(["seeds", "parameter"])

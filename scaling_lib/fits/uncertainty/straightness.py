@@ -10,13 +10,15 @@ the bend is more than the scatter of the replicates: no power law in this window
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from scaling_lib.errors import InvalidArgument, check_array, check_integer, check_real, invalid
+from scaling_lib.arguments import BY_HAND, Count, Entries, Integer, NonNegative, Share, checked
+from scaling_lib.errors import InvalidArgument, check_array, invalid
 
 __all__ = ["Straightness", "lack_of_fit", "local_slopes"]
 
@@ -24,6 +26,12 @@ __all__ = ["Straightness", "lack_of_fit", "local_slopes"]
 EDGE = 1e-6
 
 
+# Positive values, two or more of x; y has as many as x.
+_Abscissae = Annotated[Float[np.ndarray, " points"], Entries(above=0, least=2)]
+_Ordinates = Annotated[Float[np.ndarray, " points"], BY_HAND]
+
+
+@checked
 @dataclass(frozen=True)
 class Straightness:
     """statistic: F on (freedom, error_freedom) degrees. p: chance of a larger F under a power law.
@@ -31,32 +39,26 @@ class Straightness:
     exponent: of the straight line, positive for a falling y.
     """
 
-    statistic: float
-    freedom: int
-    error_freedom: int
-    p: float
+    statistic: NonNegative
+    freedom: Count
+    error_freedom: Count
+    p: NonNegative
     exponent: float
 
-    def __post_init__(self) -> None:
-        for name in ("statistic", "p"):
-            check_real(name, getattr(self, name), minimum=0)
-        check_real("exponent", self.exponent)
-        for name in ("freedom", "error_freedom"):
-            check_integer(name, getattr(self, name), minimum=1)
 
-    def verdict(self, level: float = 0.05) -> str:
+    @checked
+    def verdict(self, level: Share = 0.05) -> str:
         """"bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
         "on the edge": p is the level to one part in a million (`EDGE`), and its last digits must not decide.
         """
-        level = check_real("level", level, above=0, below=1)
         if abs(self.p - level) <= EDGE * level:
             return "on the edge"
         return "bent" if self.p < level else "compatible"
 
 
-def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]) -> Straightness:
+@checked
+def lack_of_fit(x: _Abscissae, y: _Ordinates) -> Straightness:
     """The test above. x, y: positive; equal x are replicates (seeds); three distinct x or more, one repeated."""
-    x = check_array("x", x, dimensions=1, above=0, least=2)
     y = check_array("y", y, dimensions=1, above=0, length=len(x))
     values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < 3 or len(values) == len(x):
@@ -74,12 +76,13 @@ def lack_of_fit(x: Float[np.ndarray, " points"], y: Float[np.ndarray, " points"]
     return Straightness(statistic, freedom, error_freedom, p, -float(slope))
 
 
+@checked
 def local_slopes(
-    x: Float[np.ndarray, " points"],
-    y: Float[np.ndarray, " points"],
+    x: _Abscissae,
+    y: _Ordinates,
     *,
-    window: int = 2,
-    level: float = 0.95,
+    window: Annotated[int, Integer(minimum=2)] = 2,
+    level: Share = 0.95,
 ) -> pd.DataFrame:
     """The local exponent -d log y / d log x in every window of neighbouring distinct x, with intervals.
 
@@ -89,10 +92,7 @@ def local_slopes(
     two points, else NaN.
     Returns x (geometric middle), x_low, x_high, slope (the exponent, positive for a falling y), se, low, high.
     """
-    x = check_array("x", x, dimensions=1, above=0, least=2)
     y = check_array("y", y, dimensions=1, above=0, length=len(x))
-    window = check_integer("window", window, minimum=2)
-    level = check_real("level", level, above=0, below=1)
     values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < window:
         raise InvalidArgument(f"x must have {window} distinct values or more, got {len(values)}: make window smaller.")
@@ -100,7 +100,7 @@ def local_slopes(
     mean = np.bincount(which, log_y) / counts
     pooled = len(x) - len(values)
     scatter = float(((log_y - mean[which]) ** 2).sum())
-    rows = []
+    windows = []
     for first in range(len(values) - window + 1):
         inside = (which >= first) & (which < first + window)
         u, v = log_x[inside] - log_x[inside].mean(), log_y[inside]
@@ -112,5 +112,5 @@ def local_slopes(
         error = float(np.sqrt(variance / (u @ u)))
         reach = float(stats.t.ppf(0.5 + level / 2, freedom)) * error if freedom else np.nan
         low, high = values[first], values[first + window - 1]
-        rows.append((float(np.sqrt(low * high)), low, high, -slope, error, -slope - reach, -slope + reach))
-    return pd.DataFrame(rows, columns=["x", "x_low", "x_high", "slope", "se", "low", "high"])
+        windows.append((float(np.sqrt(low * high)), low, high, -slope, error, -slope - reach, -slope + reach))
+    return pd.DataFrame(windows, columns=["x", "x_low", "x_high", "slope", "se", "low", "high"])

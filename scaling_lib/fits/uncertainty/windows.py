@@ -1,28 +1,34 @@
 """Does the answer depend on what was fitted? Windows, curves at fixed N or D, rival laws judged by unseen runs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_integer, check_real, invalid
+from scaling_lib.arguments import BY_HAND, Choice, Integer, Real, checked
+from scaling_lib.errors import InvalidArgument, check_instance, check_integer, check_real, invalid
 from scaling_lib.fits.fitting import Fit, fit
-from scaling_lib.fits.laws.forms import Law
+from scaling_lib.fits.laws.forms import AnyLaw, Law
 from scaling_lib.fits.solver.problem import make_problem
 from scaling_lib.fits.tables import table_columns
 
 __all__ = ["compare_laws", "fit_each", "window_sensitivity"]
 
+_Column = Annotated[str, Choice(("N", "D", "C"))]
+_Objective = Annotated[str, BY_HAND]  # `fit` checks how the law is fitted
+_Delta = Annotated[float | None, BY_HAND]
 
+
+@checked
 def window_sensitivity(
-    law: Law,
+    law: AnyLaw,
     table: Any,
     *,
-    by: str | None = None,
-    smallest: int | None = None,
-    objective: str = "log-huber",
-    delta: float | None = None,
+    by: _Column | None = None,
+    smallest: Annotated[int | None, Integer(minimum=2)] = None,
+    objective: _Objective = "log-huber",
+    delta: _Delta = None,
 ) -> pd.DataFrame:
     """The law fitted to every window of consecutive distinct values of one variable.
 
@@ -34,15 +40,14 @@ def window_sensitivity(
     """
     columns, loss = table_columns(law, table)
     by = law.variables[-1] if by is None else by
-    check_choice("by", by, ("N", "D", "C"))
     places = columns[by] if by in columns else _other_column(table, by, len(loss))
     values = np.unique(places)
-    smallest = len(law.free) + 2 if smallest is None else check_integer("smallest", smallest, minimum=2)
+    smallest = len(law.free) + 2 if smallest is None else smallest
     if smallest > len(values):
         raise invalid("smallest", f"at most the {len(values)} distinct values of {by}", smallest, "take a smaller one")
     delta = make_problem(law, columns, loss, objective, delta, None).delta
     delta = delta if objective in ("huber", "log-huber") else None
-    rows = []
+    fits = []
     for size in range(len(values), smallest - 1, -1):
         for first in range(len(values) - size + 1):
             low, high = values[first], values[first + size - 1]
@@ -54,21 +59,22 @@ def window_sensitivity(
             row = {"low": low, "high": high, "decades": float(np.log10(high / low)), "points": fitted.n}
             for name in law.free:
                 row |= {name: fitted.params[name], f"{name}_se": fitted.standard_errors[name]}
-            rows.append(row | {"objective": fitted.objective, "converged": fitted.converged})
-    if not rows:
+            fits.append(row | {"objective": fitted.objective, "converged": fitted.converged})
+    if not fits:
         raise invalid("table", "one with a window that can be fitted", table, "lower smallest or add runs")
-    return pd.DataFrame(rows)
+    return pd.DataFrame(fits)
 
 
+@checked
 def fit_each(
-    law: Law,
+    law: AnyLaw,
     table: Any,
     *,
-    by: str = "N",
-    within: float = 0.01,
-    smallest: int = 4,
-    objective: str = "huber",
-    delta: float | None = None,
+    by: _Column = "N",
+    within: Annotated[float, Real(minimum=0, maximum=1)] = 0.01,
+    smallest: Annotated[int, BY_HAND] = 4,
+    objective: _Objective = "huber",
+    delta: _Delta = None,
 ) -> pd.DataFrame:
     """One curve for each size: the law fitted to the runs at (nearly) one value of `by`, as the paper's L(D)_N.
 
@@ -78,13 +84,11 @@ def fit_each(
     Raises InvalidArgument.
     """
     columns, loss = table_columns(law, table)
-    check_choice("by", by, ("N", "D", "C"))
-    within = check_real("within", within, minimum=0, maximum=1)
     smallest = check_integer("smallest", smallest, minimum=len(law.free))
     places = columns[by] if by in columns else _other_column(table, by, len(loss))
     order = np.argsort(places, kind="stable")
     group = np.concatenate([[0], np.cumsum(np.diff(np.log(places[order])) > np.log1p(within))])
-    rows = []
+    fits = []
     for number in range(group[-1] + 1):
         inside = order[group == number]
         if len(inside) < smallest or any(np.ptp(column[inside]) == 0 for column in columns.values()):
@@ -92,11 +96,11 @@ def fit_each(
         part = {name: column[inside] for name, column in columns.items()} | {"loss": loss[inside]}
         fitted = fit(law, part, objective=objective, delta=delta)
         row: dict[str, Any] = {by: float(np.exp(np.log(places[inside]).mean())), "points": len(inside)}
-        rows.append(row | {name: fitted.params[name] for name in law.free})
-        rows[-1] |= {"mse": fitted.mse, "converged": fitted.converged}
-    if not rows:
+        fits.append(row | {name: fitted.params[name] for name in law.free})
+        fits[-1] |= {"mse": fitted.mse, "converged": fitted.converged}
+    if not fits:
         raise invalid("smallest", f"small enough for some group of like {by}", smallest, "lower it or widen within")
-    return pd.DataFrame(rows)
+    return pd.DataFrame(fits)
 
 
 def _other_column(table: Any, name: str, length: int) -> np.ndarray:
@@ -113,14 +117,15 @@ def _other_column(table: Any, name: str, length: int) -> np.ndarray:
     return values.astype(float)
 
 
+@checked
 def compare_laws(
-    laws: Mapping[str, Law] | Sequence[Law],
+    laws: Annotated[Mapping[str, Law] | Sequence[Law], BY_HAND],
     table: Any,
     *,
-    held_out: int | float = 0.2,
-    by: str | None = None,
-    objective: str = "log-huber",
-    delta: float | None = None,
+    held_out: Annotated[int | float, BY_HAND] = 0.2,
+    by: _Column | None = None,
+    objective: _Objective = "log-huber",
+    delta: _Delta = None,
 ) -> pd.DataFrame:
     """Laws fitted to the small runs and judged on the large ones.
 
@@ -134,13 +139,12 @@ def compare_laws(
     first = next(iter(named.values()))
     columns, loss = table_columns(first, table)
     by = first.variables[-1] if by is None else by
-    check_choice("by", by, ("N", "D", "C"))
     places = columns[by] if by in columns else _other_column(table, by, len(loss))
     count = _held_out_count(held_out, len(loss))
     large = places >= np.sort(places)[-count]
     if large.all():
         raise invalid("held_out", "fewer than all runs", held_out, f"{by} is the same in too many rows, or lower it")
-    rows = []
+    fits = []
     for name, law in named.items():
         mine, loss = table_columns(law, table)
         small = {key: column[~large] for key, column in mine.items()} | {"loss": loss[~large]}
@@ -148,7 +152,7 @@ def compare_laws(
         whole: Fit = fit(law, {**mine, "loss": loss}, objective=objective, delta=delta)
         error = loss[large] - law.loss(fitted.params, **{key: column[large] for key, column in mine.items()})
         worst = float(np.abs(error).max())
-        rows.append((name, len(law.free), fitted.mse, float(np.mean(error**2)), float(error.mean()), worst,
+        fits.append((name, len(law.free), fitted.mse, float(np.mean(error**2)), float(error.mean()), worst,
                      fitted.converged, whole.mse))  # fmt: skip
     heads = [
         "law",
@@ -160,7 +164,7 @@ def compare_laws(
         "converged",
         "whole_mse",
     ]
-    return pd.DataFrame(rows, columns=heads).set_index("law").sort_values("held_out_mse")
+    return pd.DataFrame(fits, columns=heads).set_index("law").sort_values("held_out_mse")
 
 
 def _named(laws: Any) -> dict[str, Law]:
@@ -168,7 +172,7 @@ def _named(laws: Any) -> dict[str, Law]:
     if pairs is None:
         if isinstance(laws, str | bytes) or not isinstance(laws, Sequence):
             raise invalid("laws", "a list or dict of laws", laws, "pass [PowerLaw(), Exponential()]")
-        pairs = [(each.formula if isinstance(each, Law) else "", each) for each in laws]
+        pairs = [(law.formula if isinstance(law, Law) else "", law) for law in laws]
     if not pairs:
         raise invalid("laws", "a list or dict of at least one law", laws, "pass [PowerLaw(), Exponential()]")
     for name, law in pairs:

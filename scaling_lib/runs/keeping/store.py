@@ -98,8 +98,9 @@ class Store:
     def missing(self, configurations: Sequence[RunConfiguration]) -> list[RunConfiguration]:
         """Those of `configurations` that the store does not hold yet, each once, in order."""
         wanted = {
-            check_instance(f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)")
-            .identity: c
+            check_instance(
+                f"configurations[{i}]", c, RunConfiguration, remedy="build it with RunConfiguration(...)"
+            ).identity: c
             for i, c in enumerate(_listed("configurations", configurations))
         }
         held = {row[0] for row in self._connection.execute("SELECT identity FROM runs")}

@@ -49,6 +49,7 @@ def fields_of(record):
 
 
 EXAMPLES = [
+    (corrections.chinchilla_parameters, {"parameters": HOFFMANN}),
     (hardware.Hardware, fields_of(H100)),
     (corrections.InferencePlan, fields_of(INFERENCE)),
     (corrections.RepeatedPlan, fields_of(REPEATED)),

@@ -66,17 +66,4 @@ EXAMPLES = [
         surfaces.resampled_surfaces,
         {"surface": SURFACE, "generator": GENERATOR, "resamples": 2, "progress": False},
     ),
-    (
-        surfaces.sensitivity,
-        {
-            "table": RUNS,
-            "generator": GENERATOR,
-            "method": "kernel",
-            "vary": {"ridge": [1e-3]},
-            "options": {"delta": 1e-3},
-            "splits": 1,
-            "measure": lambda surface: {"sweeps": surface.details["sweeps"]},
-            "progress": False,
-        },
-    ),
 ]

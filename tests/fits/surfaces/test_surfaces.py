@@ -15,7 +15,6 @@ from scaling_lib.fits.surfaces import (
     law_surface,
     neural_regression,
     resampled_surfaces,
-    sensitivity,
     validation_summary,
 )
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
@@ -140,21 +139,6 @@ def test_cross_validation_uses_the_same_splits_for_all():
     assert np.isnan(validation_summary(alone).loc["kernel", "law_ratio"])
 
 
-def test_sensitivity_changes_one_thing_at_a_time():
-    table = sensitivity(
-        RUNS,
-        np.random.default_rng(0),
-        "kernel",
-        {"ridge": [1e-4, 1e2], "delta": [1e-3]},
-        splits=3,
-        measure=lambda surface: grid_minimum(surface, budgets=20, grid=30, edges="keep").exponents,
-    )
-    assert table["argument"].tolist() == ["ridge", "ridge", "delta"]
-    assert table["validation_mse"][0] == table["validation_mse"][2]  # the defaults, twice
-    assert table["validation_mse"][1] > 10 * table["validation_mse"][0]
-    assert {"a", "b", "gamma", "law_ratio"} <= set(table)
-
-
 def test_resampled_laws_are_the_bootstrap_of_the_fit():
     surface = law_surface(fit(Chinchilla(), RUNS))
     drawn = resampled_surfaces(surface, np.random.default_rng(0), resamples=50)
@@ -184,7 +168,6 @@ def test_resampled_laws_are_the_bootstrap_of_the_fit():
         (lambda: neural_regression(RUNS, np.random.default_rng(0), held_out=3), "held_out cannot be used"),
         (lambda: Surface("law", RUNS, 3), "evaluate must be a function"),
         (lambda: kernel_ridge(RUNS).loss(np.ones(3), np.ones(2)), "D must be of the shape of N"),
-        (lambda: sensitivity(RUNS, np.random.default_rng(0), "kernel", {"ridge": 1e-4}), "vary must be a list of"),
         (lambda: validation_summary(RUNS), "validated must be a table with the columns"),
     ],
 )

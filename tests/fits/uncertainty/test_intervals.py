@@ -13,7 +13,6 @@ from scaling_lib.fits.uncertainty.intervals import (
     basic,
     bca,
     bias,
-    interval_table,
     percentile,
     placed,
     profile,
@@ -180,14 +179,6 @@ def test_bias_is_judged_against_the_standard_error():
     assert report.worth_correcting
     assert report.corrected == pytest.approx(1.2 - draws.mean())
     assert report.estimate == 0.6
-
-
-def test_all_intervals_side_by_side():
-    found = fitted()
-    table = interval_table(found, "beta", np.random.default_rng(0), resamples=300)
-    assert list(table.index) == ["profile", "wald", "percentile", "stretched", "basic", "bca"]
-    assert (table["width"] > 0).all()
-    assert table.attrs["bias"].estimate == found.params["beta"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from scaling_lib.fits.laws import Chinchilla, PowerLaw
 from scaling_lib.fits.points.synthetic import synthetic_chinchilla, synthetic_runs
 from scaling_lib.fits.uncertainty.resampling import (
     Resamples,
-    best_losses,
     bootstrap,
     jackknife,
     runs_bootstrap,
@@ -149,13 +148,12 @@ def runs(seeds=3, noise=0.01, seed=0):
     return synthetic_runs(PowerLaw(), TRUTH, {"D": D}, generator(seed), seeds=seeds, noise=noise)
 
 
-def test_best_losses_are_the_minima():
+def test_runs_that_failed_take_no_part():
     table = runs()
-    best = best_losses(PowerLaw(), table)
-    assert best["loss"].tolist() == table.groupby("D")["loss"].min().tolist()
-    assert set(best["trials"]) == {9}
     failed = table.assign(status=np.where(np.arange(len(table)) == table["loss"].idxmin(), "diverged", "ok"))
-    assert best_losses(PowerLaw(), failed)["loss"].min() > best["loss"].min()
+    all_runs, without = (runs_bootstrap(PowerLaw(), each, generator(), resamples=2).fit for each in (table, failed))
+    assert all_runs.problem.loss.tolist() == table.groupby("D")["loss"].min().tolist()
+    assert without.problem.loss.min() > all_runs.problem.loss.min()
 
 
 def test_runs_bootstrap_resamples_seeds_within_learning_rates():
@@ -165,8 +163,7 @@ def test_runs_bootstrap_resamples_seeds_within_learning_rates():
     table.loc[lucky, "loss"] *= 0.9
     draws = runs_bootstrap(PowerLaw(offset=2.0), table, generator(1), resamples=2000, objective="log-ols")
     assert draws.kind == "runs"
-    observed = best_losses(PowerLaw(), table)["loss"]
-    assert draws.fit.problem.loss == pytest.approx(observed)
+    assert draws.fit.problem.loss == pytest.approx(table.groupby("D")["loss"].min())
     # With a known offset and one curve, a draw in which every point keeps its lucky seed reproduces the fit exactly.
     same = np.isclose(draws["beta"], draws.fit.params["beta"], rtol=1e-4).mean()
     assert same == pytest.approx((1 - (2 / 3) ** 3) ** 10, abs=0.01)
@@ -242,7 +239,10 @@ def test_seed_bias_of_a_surface():
             lambda f: runs_bootstrap(PowerLaw(), runs().drop(columns="seed"), generator()),
             "runs lacks the column 'seed'",
         ),
-        (lambda f: best_losses(PowerLaw(), runs().assign(learning_rate="big")), "learning_rate"),
+        (
+            lambda f: runs_bootstrap(PowerLaw(), runs().assign(learning_rate="big"), generator()),
+            "learning_rate",
+        ),
         (lambda f: bootstrap(f, generator(), resamples=5)["gamma"], "parameter must be one of"),
         (lambda f: Resamples(f, "pairs", ("E",), np.ones((3, 2)), np.ones(3), 0), "draws must be"),
         (lambda f: seed_bias(PowerLaw(), TRUTH, {"D": D}, generator(), noise=[0.1, 0.2]), "noise must be"),
