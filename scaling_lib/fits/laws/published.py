@@ -45,7 +45,11 @@ def _laws() -> Mapping[str, PublishedLaw]:
 
 
 def published_law(name: str) -> PublishedLaw:
-    """The published law of this name. Raises InvalidArgument, listing the names, where there is none."""
+    """The published law of this name (`published_names`). Raises InvalidArgument, listing the names, if there is none.
+
+    >>> published_law("besiroglu").form
+    'chinchilla'
+    """
     return _laws()[check_choice("name", name, tuple(_laws()))]
 
 
