@@ -58,9 +58,10 @@ def erdos_renyi(
     generator: _Generator,
     giant_component: bool = False,
 ) -> Chain:
-    """The unbiased walk on G(n, M) (`edges`) or G(n, p) (`probability`); exactly one of the two.
+    """The unbiased walk on G(n, M) (`edges` = M) or G(n, p) (`probability` = p); exactly one of the two.
 
-    Raises InvalidArgument where the graph drawn is not connected and giant_component is False.
+    nodes: n. generator: draws the graph. giant_component: take the largest component where there are several; the chain
+    then has fewer nodes. Raises InvalidArgument where the graph drawn is not connected and giant_component is False.
     """
     pairs = nodes * (nodes - 1) // 2
     if (edges is None) == (probability is None):
@@ -182,14 +183,21 @@ def _continuous_weights(share: np.ndarray, kappa: float, kmin: float, kmax: floa
 
 @checked
 def ring(nodes: _ThreeNodes) -> Chain:
-    """A cycle: entropy rate ln 2, l_2 = cos(2 pi / n)."""
+    """A cycle of n = `nodes` (3 or more): entropy rate ln 2 nats, l_2 = cos(2 pi / n). Raises InvalidArgument.
+
+    >>> round(ring(5).entropy_rate / math.log(2), 12)
+    1.0
+    """
     here = np.arange(nodes)
     return _undirected(nodes, here, (here + 1) % nodes)
 
 
 @checked
 def complete(nodes: Annotated[int, Integer(minimum=2, maximum=20_000)]) -> Chain:
-    """Everybody joined to everybody: entropy rate ln(n - 1), l_2 = -1 / (n - 1)."""
+    """Each of n = `nodes` (2 to 20,000) joined to all others: entropy rate ln(n - 1) nats, l_2 = -1 / (n - 1).
+
+    Raises InvalidArgument.
+    """
     return _undirected(nodes, *np.triu_indices(nodes, 1))
 
 
@@ -198,7 +206,12 @@ def regular(nodes: _ThreeNodes, degree: Annotated[int, BY_HAND], *, generator: _
     """A random connected graph in which every node has `degree` neighbours: entropy rate ln(degree).
 
     Half-edges are paired at random; a pair that is a loop or comes twice swaps ends with a random other pair until none
-    is left. Above half of the possible degree, the graph is the complement of such a one.
+    is left. Above half of the possible degree, the graph is the complement of such a one. Raises InvalidArgument where
+    nodes x degree is odd.
+
+    >>> chain = regular(10, 3, generator=np.random.default_rng(0))
+    >>> chain.edges, round(chain.entropy_rate / math.log(3), 12)
+    (15, 1.0)
     """
     degree = check_integer("degree", degree, minimum=2, maximum=nodes - 1)
     if nodes * degree % 2:
@@ -248,7 +261,13 @@ def _pair_half_edges(nodes: int, degree: int, generator: np.random.Generator) ->
 
 @checked
 def tree(branching: _Levels, depth: _Levels) -> Chain:
-    """The complete rooted tree: every inner node has `branching` children, every leaf lies `depth` below the root."""
+    """The complete rooted tree: every inner node has `branching` children, every leaf lies `depth` below the root.
+
+    Bipartite. Raises InvalidArgument where there would be more than 1e7 nodes.
+
+    >>> tree(2, 3).nodes
+    15
+    """
     nodes = sum(branching**level for level in range(depth + 1)) if depth * math.log10(max(branching, 2)) < 8 else 10**9
     if nodes > 10**7:
         raise InvalidArgument(f"depth must keep the tree below 1e7 nodes, got {depth} with branching {branching}: cut.")
@@ -258,14 +277,20 @@ def tree(branching: _Levels, depth: _Levels) -> Chain:
 
 @checked
 def path(nodes: _TwoNodes) -> Chain:
-    """A line: entropy rate (n - 2) / (n - 1) ln 2, l_2 = cos(pi / (n - 1)). Bipartite."""
+    """A line of n = `nodes` (2 or more): entropy rate (n - 2) / (n - 1) ln 2 nats, l_2 = cos(pi / (n - 1)). Bipartite.
+
+    Raises InvalidArgument.
+    """
     here = np.arange(nodes - 1)
     return _undirected(nodes, here, here + 1)
 
 
 @checked
 def star(nodes: _TwoNodes) -> Chain:
-    """Node 0 joined to all others: entropy rate ln(n - 1) / 2, l_2 = 0. Bipartite."""
+    """Node 0 joined to the n - 1 others, n = `nodes`: entropy rate ln(n - 1) / 2 nats, l_2 = 0. Bipartite.
+
+    Raises InvalidArgument.
+    """
     return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes))
 
 

@@ -75,7 +75,7 @@ class Expansion:
 
     @checked
     def at(self, transitions: _Sizes) -> Float[np.ndarray, "size"]:
-        """The two terms together, in nats."""
+        """first / D + second / D^2 in nats, [size], for D = `transitions`, integers >= 1. Raises InvalidArgument."""
         _check_sizes(transitions)
         return self.first / transitions + self.second / transitions**2.0
 
@@ -96,7 +96,14 @@ class Simulation:
 def transition_counts(
     chain: AnyChain, walks: Annotated[Int[np.ndarray, "walk time"], Entries(minimum=0)]
 ) -> Int[np.ndarray, "arc"]:
-    """How often the walks took each arc of the chain. Raises InvalidArgument for a step that is no arc."""
+    """How often the walks took each arc of the chain, [arc].
+
+    walks: [walk, time] of node numbers, as `sample_walks` gives them. Raises InvalidArgument for a step that is no arc.
+
+    >>> from scaling_lib.data.chains import ring
+    >>> transition_counts(ring(3), np.array([[0, 1, 2, 0]])).tolist()
+    [1, 0, 0, 1, 1, 0]
+    """
     if walks.shape[1] < 2 or walks.max() >= chain.nodes:
         raise InvalidArgument(
             f"walks must hold nodes below {chain.nodes}, at least 2 a walk, got shape {walks.shape} with nodes up to "
@@ -168,7 +175,10 @@ def _good_turing(chain: Chain, counts: np.ndarray, totals: np.ndarray) -> np.nda
 
 
 def excess_loss(chain: Chain, counts: Int[np.ndarray, "arc"], counter: str) -> float:
-    """Conditional KL divergence of the counter from the chain, nats per transition, exact for these counts."""
+    """Conditional KL divergence of the counter from the chain, nats per transition, exact for these counts.
+
+    counts, counter: as for `predictions`. Raises InvalidArgument.
+    """
     predicted = predictions(chain, counts, counter)
     # KL of each row is a sum of p ln(p/q) - p + q plus the mass spent outside: no cancellation between terms.
     ratio = predicted / chain.probabilities
@@ -232,7 +242,14 @@ def _mean_logarithm_integral(size: int, probability: np.ndarray, shift: float) -
 
 @checked
 def expansion(chain: AnyChain, counter: _Additive = "support_known") -> Expansion:
-    """A and B of the module docstring: exact to O(D^-3) for independent transitions and an additive counter."""
+    """A and B of the module docstring: exact to O(D^-3) for independent transitions and an additive counter.
+
+    counter: "support_known", "add_half" or "add_inverse_n". Raises InvalidArgument.
+
+    >>> from scaling_lib.data.chains import ring
+    >>> expansion(ring(11)).first == ring(11).counting_coefficient  # (2E - n) / 2, the paper's
+    True
+    """
     a, outcomes = _smoothing(chain, counter)
     k, law = chain.degrees, chain.stationary
     inverse = np.add.reduceat(1 / chain.probabilities, chain.indptr[:-1])

@@ -36,7 +36,14 @@ _Estimator = Annotated[str, Choice(ESTIMATORS)]
 def estimate_entropy(
     counts: Annotated[Int[np.ndarray, "outcome"], Entries(minimum=0)], estimator: _Estimator = "miller_madow"
 ) -> float:
-    """Entropy in nats of the distribution that `counts` were drawn from; outcomes never seen may be left out."""
+    """Entropy in nats of the distribution that `counts` were drawn from.
+
+    counts: draws of each outcome, [outcome], integers >= 0; outcomes never seen may be left out. estimator: "plug_in",
+    "miller_madow" or "chao_wang_jost" (see the module). Raises InvalidArgument.
+
+    >>> f"{estimate_entropy(np.array([50, 50]), 'plug_in'):.4f}"
+    '0.6931'
+    """
     if not counts.any():
         raise InvalidArgument("counts must hold at least one draw, got zeros: pass more.")
     return float(_row_entropies(counts, np.zeros(len(counts), np.int64), estimator)[0])
@@ -46,7 +53,14 @@ def estimate_entropy(
 def estimate_entropy_rate(
     walks: Annotated[Int[np.ndarray, "walk time"], Entries(minimum=0)], estimator: _Estimator = "miller_madow"
 ) -> float:
-    """Entropy rate in nats per token of the first-order chain that emitted `walks` (any non-negative token ids)."""
+    """Entropy rate in nats per token of the first-order chain that emitted `walks`.
+
+    walks: [walk, time], two tokens a walk or more, any ids from 0 to 2^31 - 1. estimator: as in `estimate_entropy`, row
+    by row. Raises InvalidArgument.
+
+    >>> estimate_entropy_rate(np.array([[0, 1, 0, 1, 0, 1]]), "plug_in")
+    0.0
+    """
     if walks.shape[1] < 2:
         raise InvalidArgument(f"walks must hold at least 2 tokens each, got shape {walks.shape}: pass longer ones.")
     base = int(walks.max()) + 1

@@ -22,7 +22,11 @@ __all__ = ["parse_columns", "read_table", "suspicions", "table_columns"]
 
 @checked
 def parse_columns(text: str) -> dict[str, str]:
-    """`"N=params,D=tokens,loss=val_loss"` as {"N": "params", ...}: what `--columns` takes. Raises InvalidArgument."""
+    """`"N=params,D=tokens,loss=val_loss"` as {"N": "params", ...}: what `--columns` takes. Raises InvalidArgument.
+
+    >>> parse_columns("N=params, loss=val_loss")
+    {'N': 'params', 'loss': 'val_loss'}
+    """
     pairs: dict[str, str] = {}
     for part in text.split(","):
         name, equals, column = (piece.strip() for piece in part.partition("="))
@@ -172,7 +176,13 @@ def _refuse_mixed_units(name: str, values: np.ndarray, loss: np.ndarray) -> None
 
 
 def suspicions(table: Any) -> list[str]:
-    """Doubts about units, one sentence each; an empty list where nothing is odd. table: as for `fitting.fit`."""
+    """Doubts about units, one sentence each; an empty list where nothing is odd. table: as for `fitting.fit`.
+
+    Raises InvalidArgument where `table` is neither a DataFrame nor a mapping.
+
+    >>> suspicions({"loss": np.array([30.0, 25.0])})
+    ['Losses reach 30, more than log(vocabulary) in nats can be: these may be perplexities.']
+    """
     check_kind(table)
     columns: dict[str, np.ndarray] = {}
     for name in ("N", "D", "C", "loss"):

@@ -96,6 +96,11 @@ def training_flops(
     """C, the FLOPs of training on `tokens` tokens (D, times the epochs).
 
     convention: "6ND" (N with embeddings, the paper's C), "6ND non-embedding", or "exact" (attention included).
+    Raises InvalidArgument.
+
+    >>> model = Architecture(vocabulary=1000, width=64)
+    >>> training_flops(model, 1e6) == 6 * model.parameters * 1e6
+    True
     """
     if convention == "exact":
         return architecture.flops_per_token * tokens

@@ -45,17 +45,17 @@ class Allocation:
 
     @checked
     def optimal_parameters(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
-        """Optimal parameters at `flops`."""
+        """N_opt, parameters, at budgets of `flops` = C > 0 FLOPs; of their shape. Raises InvalidArgument."""
         return _exponential("flops", self.log_n + self.a * np.log(flops))
 
     @checked
     def optimal_tokens(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
-        """Optimal tokens at `flops`."""
+        """D_opt, tokens, at budgets of `flops` = C > 0 FLOPs; of their shape. Raises InvalidArgument."""
         return _exponential("flops", self.log_d + self.b * np.log(flops))
 
     @checked
     def loss(self, flops: Flops) -> Float[np.ndarray, "*budgets"]:
-        """Lowest loss at `flops`, nats."""
+        """L_opt, nats per token, at budgets of `flops` = C > 0 FLOPs; of their shape. Raises InvalidArgument."""
         return np.asarray(self.E + self.K * _exponential("flops", -self.gamma * np.log(flops)))
 
 

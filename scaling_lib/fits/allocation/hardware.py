@@ -19,7 +19,11 @@ _Amount = Annotated[float, Real(above=0, maximum=1e30)]
 @checked
 @dataclass(frozen=True)
 class Hardware:
-    """An accelerator. peak_flops: dense 16-bit FLOP/s. watts: rated power. price_per_hour: US dollars. dated: when."""
+    """An accelerator.
+
+    name: what a budget calls it. peak_flops: dense 16-bit FLOP/s. watts: rated power. price_per_hour: US dollars, to
+    rent it. dated: when the price was looked up. source: where the numbers come from. Raises InvalidArgument.
+    """
 
     name: str
     peak_flops: _Amount

@@ -101,7 +101,13 @@ def budget_cost(
     overhead: _Overhead = OVERHEAD,
     table: _Machines = None,
 ) -> dict[str, float]:
-    """The inverse of `budget_flops`: gpu_hours, money (US dollars) and energy (kWh) that `flops` take."""
+    """The inverse of `budget_flops`: the gpu_hours, money (US dollars) and energy (kWh) that `flops` take.
+
+    hardware, utilization, overhead, table: as there. Raises InvalidArgument.
+
+    >>> f"{budget_cost(budget_flops(gpu_hours=1000))['gpu_hours']:.0f} hours"
+    '1000 hours'
+    """
     chosen = _chosen(hardware, table)
     hours = flops / (3600 * chosen.peak_flops * utilization)
     return {

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from scaling_lib.errors import check_array, check_choice, check_instance, check_mapping, check_real, check_text
 
-__all__ = ["published_law", "published_names"]
+__all__ = ["PublishedLaw", "published_law", "published_names"]
 
 FORMS = ("chinchilla", "kaplan", "frontier")
 
@@ -65,7 +65,11 @@ def _laws() -> Mapping[str, PublishedLaw]:
 
 
 def published_law(name: str) -> PublishedLaw:
-    """The published law of this name. Raises InvalidArgument, listing the names, where there is none."""
+    """The published law of this name (`published_names`). Raises InvalidArgument, listing the names, if there is none.
+
+    >>> published_law("besiroglu").form
+    'chinchilla'
+    """
     return _laws()[check_choice("name", name, tuple(_laws()))]
 
 

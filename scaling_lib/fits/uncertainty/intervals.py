@@ -89,7 +89,15 @@ class Bias:
 
 @checked
 def bias(estimate: float, draws: Draws) -> Bias:
-    """The bootstrap's estimate of the bias of `estimate`, from its draws."""
+    """The bootstrap's estimate of the bias of `estimate`, from its draws t*: mean(t*) - t.
+
+    estimate: t, of the data as they are. draws: (resamples,), two or more, as `resampling.bootstrap` gives them.
+    Raises InvalidArgument.
+
+    >>> shifted = bias(0.40, np.array([0.41, 0.43, 0.42]))
+    >>> f"{shifted.bias:.2f} with a standard error of {shifted.standard_error:.2f}: {shifted.worth_correcting}"
+    '0.02 with a standard error of 0.01: True'
+    """
     shift, error = float(draws.mean()) - estimate, float(draws.std(ddof=1))
     if not np.isfinite([shift, error]).all():
         raise invalid("draws", "numbers whose spread is finite", draws, "drop what overflows")
@@ -123,14 +131,23 @@ def placed(
 
 @checked
 def percentile(draws: Draws, *, level: Share = 0.95) -> Interval:
-    """Quantiles of the draws."""
+    """The percentile interval: the quantiles (1 - level) / 2 and (1 + level) / 2 of the draws (resamples,).
+
+    Raises InvalidArgument for fewer than two draws.
+
+    >>> percentile(np.linspace(0.3, 0.5, 21), level=0.9)
+    Interval(low=0.31, high=0.49, level=0.9, method='percentile', open_low=False, open_high=False)
+    """
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
     return Interval(float(low), float(high), level, "percentile")
 
 
 @checked
 def basic(estimate: float, draws: Draws, *, level: Share = 0.95) -> Interval:
-    """The percentile interval mirrored at the estimate: [2 t - q_high, 2 t - q_low]."""
+    """The percentile interval mirrored at the estimate t: [2 t - q_high, 2 t - q_low].
+
+    draws: (resamples,), two or more. Not recommended for small samples (see the module). Raises InvalidArgument.
+    """
     mirror = percentile(draws, level=level)
     return Interval(2 * estimate - mirror.high, 2 * estimate - mirror.low, mirror.level, "basic")
 
@@ -166,7 +183,10 @@ def bca(
 
 @checked
 def stretched(estimate: float, draws: Draws, degrees_of_freedom: Count, *, level: Share = 0.95) -> Interval:
-    """The percentile interval stretched about the estimate by t(degrees_of_freedom) / z."""
+    """The percentile interval stretched about the estimate by t_nu / z, the ratio of Student's and the normal quantile.
+
+    draws: (resamples,), two or more. degrees_of_freedom: nu, points less free parameters. Raises InvalidArgument.
+    """
     plain = percentile(draws, level=level)
     q = 0.5 + plain.level / 2
     factor = float(stats.t.ppf(q, degrees_of_freedom) / stats.norm.ppf(q))
@@ -183,7 +203,11 @@ def _check_parameter(fit: Fit, parameter: str) -> None:
 
 @checked
 def wald(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95) -> Interval:
-    """estimate -+ t se, from the covariance of the fit. Raises InvalidArgument for a parameter on its bound."""
+    """estimate -+ t se, from the covariance of the fit and Student's t on its degrees of freedom.
+
+    parameter: one that the fit determines. Raises InvalidArgument for a parameter on its bound, and without degrees of
+    freedom.
+    """
     _check_parameter(fit, parameter)
     estimate, error = fit.params[parameter], fit.standard_errors[parameter]
     if not np.isfinite(error):
@@ -227,7 +251,14 @@ def _profile_search(fit: Fit, parameter: str, quantile: float) -> tuple[float, f
 
 @checked
 def student_mean(values: Annotated[Float[np.ndarray, " values"], Entries(least=2)]) -> tuple[float, float, float]:
-    """The mean of a few independent values and the ends of its 95 % interval by Student's t. Raises InvalidArgument."""
+    """(mean, low, high): the mean of two or more independent values (values,) and its 95 % interval by Student's t.
+
+    Raises InvalidArgument.
+
+    >>> middle, low, high = student_mean(np.array([0.9, 1.0, 1.1]))
+    >>> f"{middle:.2f}, {low:.2f} to {high:.2f}"
+    '1.00, 0.75 to 1.25'
+    """
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     middle = float(values.mean())
     return middle, middle - half, middle + half

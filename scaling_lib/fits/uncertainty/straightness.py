@@ -58,7 +58,16 @@ class Straightness:
 
 @checked
 def lack_of_fit(x: _Abscissae, y: _Ordinates) -> Straightness:
-    """The test above. x, y: positive; equal x are replicates (seeds); three distinct x or more, one repeated."""
+    """Fisher's test of the module's docstring: do the replicates of y scatter as much as their means leave a power law?
+
+    x, y: (points,), positive; equal x are replicates (seeds). Raises InvalidArgument unless x has three distinct values
+    or more, one of them repeated, and replicates scatter.
+
+    >>> x = np.repeat([1.0, 10.0, 100.0], 2)
+    >>> straight = lack_of_fit(x, x**-0.5 * np.tile([0.99, 1.01], 3))
+    >>> f"exponent {straight.exponent:.2f}, p = {straight.p:.2f}"
+    'exponent 0.50, p = 1.00'
+    """
     y = check_array("y", y, dimensions=1, above=0, length=len(x))
     values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < 3 or len(values) == len(x):
