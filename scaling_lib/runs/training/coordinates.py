@@ -114,14 +114,13 @@ def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
         raise invalid("sizes", "a table of activation_sizes of two widths or more", sorted(lacking), "make it so")
     if not ((sizes["size"] > 0) & np.isfinite(sizes["size"])).all():
         raise invalid("sizes", "of positive finite sizes", "others", "lower the learning rate")
-    rows = []
+    growth = []
     for (step, activation), group in sizes.groupby(["step", "activation"], sort=False):
-        slopes = [
-            float(np.polyfit(np.log(each["width"]), np.log(each["size"]), 1)[0]) for _, each in group.groupby("seed")
-        ]
+        by_seed = [own for _, own in group.groupby("seed")]
+        slopes = [float(np.polyfit(np.log(own["width"]), np.log(own["size"]), 1)[0]) for own in by_seed]
         error = float(np.std(slopes, ddof=1) / len(slopes) ** 0.5) if len(slopes) > 1 else 0.0
-        rows.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
-    return pd.DataFrame(rows)
+        growth.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
+    return pd.DataFrame(growth)
 
 
 def layer_outputs(growth: "pd.DataFrame") -> "pd.DataFrame":
