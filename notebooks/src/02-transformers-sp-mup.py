@@ -529,7 +529,7 @@ if bend.p is not None:
 straight = {
     "one seed": """With one seed for each point a bend cannot be told from
 scatter, and the question stays open.""",
-    "rejected": f"{p} **no single power law in this window**.",
+    "bent": f"{p} **no single power law in this window**.",
     "compatible": f"{p} one power law is compatible with this window.",
     "on the edge": f"{p} whether one power law will do is on the edge.",
 }[bend.verdict]

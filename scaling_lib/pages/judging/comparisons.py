@@ -76,7 +76,7 @@ def has_no_end(value: Measured) -> bool:
 
 @dataclass(frozen=True)
 class Bend:
-    """p: of the lack-of-fit test, None without replicates. verdict: "rejected" (p < .05), "compatible", "on the edge",
+    """p: of the lack-of-fit test, None without replicates. verdict: "bent" (p < .05), "compatible", "on the edge",
     or "one seed"."""
 
     p: float | None
@@ -85,7 +85,7 @@ class Bend:
     def __post_init__(self) -> None:
         if self.p is not None:
             check_real("p", self.p, minimum=0, maximum=1)
-        check_choice("verdict", self.verdict, ("rejected", "compatible", "on the edge", "one seed"))
+        check_choice("verdict", self.verdict, ("bent", "compatible", "on the edge", "one seed"))
 
 
 def one_power_law(replicates: pd.DataFrame, *, variable: str) -> Bend:
@@ -98,4 +98,4 @@ def one_power_law(replicates: pd.DataFrame, *, variable: str) -> Bend:
     if replicates["seed"].nunique() < 2:
         return Bend(None, "one seed")
     p = lack_of_fit(replicates[variable].to_numpy(float), replicates["excess_loss"].to_numpy(np.float64)).p
-    return Bend(p, {"below": "rejected", "above": "compatible"}.get(side(p, SIGNIFICANT), "on the edge"))
+    return Bend(p, {"below": "bent", "above": "compatible"}.get(side(p, SIGNIFICANT), "on the edge"))

@@ -99,30 +99,6 @@ def activation_sizes(
     return pd.DataFrame(rows)
 
 
-def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
-    """The exponent s of size ~ width^s for each step and activation: least squares on logarithms, all seeds.
-
-    sizes: as `activation_sizes` returns it, of at least two widths. Columns: step, activation, slope, slope_se (the
-    standard error of the mean over seeds of each seed's own slope; 0 for one seed).
-    Raises InvalidArgument where a column is missing or a size is not positive.
-    """
-    import pandas as pd
-
-    check_instance("sizes", sizes, pd.DataFrame, remedy="make it with activation_sizes")
-    lacking = {"width", "seed", "step", "activation", "size"} - set(sizes.columns)
-    if lacking or sizes["width"].nunique() < 2:
-        raise invalid("sizes", "a table of activation_sizes of two widths or more", sorted(lacking), "make it so")
-    if not ((sizes["size"] > 0) & np.isfinite(sizes["size"])).all():
-        raise invalid("sizes", "of positive finite sizes", "others", "lower the learning rate")
-    growth = []
-    for (step, activation), group in sizes.groupby(["step", "activation"], sort=False):
-        by_seed = [own for _, own in group.groupby("seed")]
-        slopes = [float(np.polyfit(np.log(own["width"]), np.log(own["size"]), 1)[0]) for own in by_seed]
-        error = float(np.std(slopes, ddof=1) / len(slopes) ** 0.5) if len(slopes) > 1 else 0.0
-        growth.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
-    return pd.DataFrame(growth)
-
-
 def layer_outputs(growth: "pd.DataFrame") -> "pd.DataFrame":
     """The rows of `growth` that the check judges: outputs of attention and MLP in every layer, after one step or more.
 
@@ -146,3 +122,27 @@ def check_verdict(growth: "pd.DataFrame", *, bound: float = BOUND) -> str:
     if not np.isfinite(largest):
         raise invalid("growth", "a table with a layer output after one step or more", largest, "take more steps")
     return {"above": "fails", "below": "passes"}.get(side(largest, bound), "on the edge")
+
+
+def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":
+    """The exponent s of size ~ width^s for each step and activation: least squares on logarithms, all seeds.
+
+    sizes: as `activation_sizes` returns it, of at least two widths. Columns: step, activation, slope, slope_se (the
+    standard error of the mean over seeds of each seed's own slope; 0 for one seed).
+    Raises InvalidArgument where a column is missing or a size is not positive.
+    """
+    import pandas as pd
+
+    check_instance("sizes", sizes, pd.DataFrame, remedy="make it with activation_sizes")
+    lacking = {"width", "seed", "step", "activation", "size"} - set(sizes.columns)
+    if lacking or sizes["width"].nunique() < 2:
+        raise invalid("sizes", "a table of activation_sizes of two widths or more", sorted(lacking), "make it so")
+    if not ((sizes["size"] > 0) & np.isfinite(sizes["size"])).all():
+        raise invalid("sizes", "of positive finite sizes", "others", "lower the learning rate")
+    growth = []
+    for (step, activation), group in sizes.groupby(["step", "activation"], sort=False):
+        by_seed = [own for _, own in group.groupby("seed")]
+        slopes = [float(np.polyfit(np.log(own["width"]), np.log(own["size"]), 1)[0]) for own in by_seed]
+        error = float(np.std(slopes, ddof=1) / len(slopes) ** 0.5) if len(slopes) > 1 else 0.0
+        growth.append({"step": step, "activation": activation, "slope": float(np.mean(slopes)), "slope_se": error})
+    return pd.DataFrame(growth)
