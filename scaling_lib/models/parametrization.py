@@ -27,7 +27,7 @@ In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon do
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from scaling_lib.arguments import BY_HAND, Choice, NonNegative, Positive, Remedy, checked
@@ -37,7 +37,15 @@ from scaling_lib.models.accounting import AnyArchitecture
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Multipliers", "Parametrization", "TensorRule", "multipliers", "table", "tensor_rules"]
+__all__ = [
+    "Multipliers",
+    "Parametrization",
+    "TensorRule",
+    "multipliers",
+    "table",
+    "tensor_rules",
+    "width_powers",
+]
 
 KINDS = ("sp", "mup", "mup-base")
 DECAY_MODES = ("coupled", "independent")
@@ -202,3 +210,22 @@ def table(architecture: AnyArchitecture, parametrization: AnyParametrization) ->
     by_kind["readout"]["multiplier"] = factors.readout
     by_kind["attention"] = {"tensor": "attention_logits", "count": 0, "shape": (), "multiplier": factors.attention}
     return pd.DataFrame(list(by_kind.values())).drop(columns="name")
+
+
+@checked
+def width_powers(architecture: AnyArchitecture, parametrization: AnyParametrization) -> "pd.DataFrame":
+    """The power of the width n with which each entry of the table goes on, read off the rules at n and at 4 n.
+
+    Returns one row for each row of `table`: tensor, initial_std, learning_rate_factor, multiplier; 0 for what does not
+    depend on the width, NaN for what is not defined or zero. Rounded to six decimals, so that a constant has power 0.
+    The heads are those of `architecture` at both widths.
+    """
+    import numpy as np
+
+    narrow = table(architecture, parametrization).set_index("tensor")
+    wide = table(replace(architecture, width=4 * architecture.width), parametrization).set_index("tensor")
+    powers = narrow[[]].copy()
+    for column in ("initial_std", "learning_rate_factor", "multiplier"):
+        ratio = wide[column] / narrow[column].where(narrow[column] > 0)
+        powers[column] = (np.log(ratio) / math.log(4)).round(6) + 0.0  # -0.0 + 0.0 is 0.0
+    return powers.reset_index()

@@ -34,6 +34,7 @@ EXAMPLES = [
         tails.PowerLawVerdict,
         {"verdict": "undecided", "exponent": 2.0, "minimum": 1, "comparisons": (COMPARISON,)},
     ),
+    (tails.PowerLawVerdict("undecided", 2.0, 1, (COMPARISON,)).ratio, {"alternative": "poisson"}),
     (tails.judge_power_law, {"values": VALUES, "maximum": 20, "counts": COUNTS, "share": 0.5, "level": 0.05}),
     (
         tails.draw_ranks,

@@ -15,4 +15,5 @@ EXAMPLES = [
     (parametrization.multipliers, PAIR),
     (parametrization.tensor_rules, PAIR),
     (parametrization.table, PAIR),
+    (parametrization.width_powers, PAIR),
 ]

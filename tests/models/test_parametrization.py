@@ -6,7 +6,7 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization, multipliers, table, tensor_rules
+from scaling_lib.models.parametrization import Parametrization, multipliers, table, tensor_rules, width_powers
 
 MATRICES = ("query_key_value", "attention_out", "mlp_up", "mlp_down")
 RESIDUAL = ("attention_out", "mlp_down")
@@ -130,3 +130,22 @@ def test_refusals():
         Parametrization("sp", base_width=32)
     with pytest.raises(InvalidArgument, match="base_width must be an integer"):
         Parametrization("mup-base")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        # columns: start, rate and multiplier of the embedding, of a matrix; multiplier of the attention logits
+        ("sp", {}, ((0, 0, 0), (0, 0, 0), -0.5)),
+        ("mup", {}, ((-0.5, -0.5, 0.5), (-0.5, -1, 0), -1)),
+        ("mup-base", {"base_width": 32}, ((0, 0, 0), (-0.5, -1, 0), -1)),
+    ],
+)
+def test_powers_of_the_width(kind, options, expected):
+    powers = width_powers(Architecture(100, 64), Parametrization(kind, **options)).set_index("tensor")
+    assert tuple(powers.loc["embedding"]) == expected[0]  # exact: no 1e-17 in place of zero
+    for name in MATRICES:
+        assert tuple(powers.loc[name]) == expected[1]
+    assert powers.loc["attention_logits", "multiplier"] == expected[2]
+    assert math.isnan(powers.loc["final_norm", "initial_std"])
+    assert powers.loc["final_norm", "learning_rate_factor"] == 0

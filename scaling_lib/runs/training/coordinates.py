@@ -20,13 +20,16 @@ from scaling_lib.data.walks import WalkStream
 from scaling_lib.errors import check_flag, check_instance, check_integer, check_real, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.keeping.summaries import side
 from scaling_lib.runs.records import Optimizer
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-__all__ = ["activation_growth", "activation_sizes"]
+__all__ = ["BOUND", "activation_growth", "activation_sizes", "check_verdict", "layer_outputs"]
+
+BOUND = 0.3  # the largest |slope| that muP is allowed, fixed before the check was run
 
 
 def activation_sizes(
@@ -96,6 +99,31 @@ def activation_sizes(
             bar.update()
     bar.close()
     return pd.DataFrame(sizes_seen)
+
+
+def layer_outputs(growth: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of `growth` that the check judges: outputs of attention and MLP in every layer, after one step or more.
+
+    growth: as `activation_growth` returns it. The start is left out, and so are the logits, which are excused there.
+    """
+    import pandas as pd
+
+    check_instance("growth", growth, pd.DataFrame, remedy="make it with activation_growth")
+    if not {"step", "activation", "slope"} <= set(growth.columns):
+        raise invalid("growth", "a table of activation_growth", list(growth.columns), "make it so")
+    return growth[growth["activation"].str.contains("_out") & (growth["step"] > 0)]
+
+
+def check_verdict(growth: "pd.DataFrame", *, bound: float = BOUND) -> str:
+    """"passes" where no layer output has a slope further from zero than `bound`, "fails" where one has.
+
+    "on the edge" where the largest is the bound up to a millionth. growth: as `activation_growth` returns it.
+    """
+    largest = float(layer_outputs(growth)["slope"].abs().max())
+    bound = check_real("bound", bound, above=0)
+    if not np.isfinite(largest):
+        raise invalid("growth", "a table with a layer output after one step or more", largest, "take more steps")
+    return {"above": "fails", "below": "passes"}.get(side(largest, bound), "on the edge")
 
 
 def activation_growth(sizes: "pd.DataFrame") -> "pd.DataFrame":

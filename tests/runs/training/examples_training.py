@@ -20,7 +20,11 @@ SIZES = coordinates.activation_sizes(
     CHAIN, Parametrization(), learning_rate=0.1, widths=(8, 16), seeds=1, steps=0, batch=2, context=5
 )
 
+GROWTH = coordinates.activation_growth(SIZES).replace({"step": {0: 1}})
+
 EXAMPLES = [
+    (coordinates.layer_outputs, {"growth": GROWTH}),
+    (coordinates.check_verdict, {"growth": GROWTH, "bound": 0.3}),
     (
         training.train_ensemble,
         {"chain": CHAIN, "configurations": PAIR[:1], "device": "cpu", "members_at_once": 1, "progress": False},

@@ -1,0 +1,49 @@
+"""One line for each group of a table: what most figures of the book consist of."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scaling_lib.errors import check_choice, check_instance, check_sequence, check_text
+from scaling_lib.pages.drawing.figures import COLOURS, MARKERS
+from scaling_lib.pages.drawing.numbers import number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["lines_by"]
+
+
+def lines_by(
+    axes: "Axes",
+    table: pd.DataFrame,
+    *,
+    by: str,
+    x: str,
+    y: str,
+    label: str = "{}",
+    line: str = "-",
+    colours: Sequence[str] = tuple(COLOURS),
+    **look: Any,
+) -> None:
+    """Draw column `y` of `table` against column `x`, one line for each value of column `by`, in the table's order.
+
+    label: the text of the legend, {} for the value, which `number` writes; "_" for no entry. line: matplotlib's line
+    style, "" for marks only. colours: names of `COLOURS`, taken in turn, and so are `MARKERS`. look: whatever else
+    `Axes.plot` takes. Points without a value are left out. Raises InvalidArgument.
+    """
+    from matplotlib.axes import Axes
+
+    check_instance("axes", axes, Axes, remedy="make them with matplotlib.pyplot.subplots()")
+    check_instance("table", table, pd.DataFrame, remedy="pass the numbers that are drawn")
+    for name, column in (("by", by), ("x", x), ("y", y)):
+        check_choice(name, check_text(name, column), tuple(table.columns))
+    check_text("label", label)
+    check_choice("line", line, ("-", "--", "-.", ":", ""))
+    listed = check_sequence("colours", colours, str, remedy=f"pass some of {', '.join(COLOURS)}")
+    names = [check_choice("colours", name, tuple(COLOURS)) for name in listed]
+    for i, (value, part) in enumerate(table.dropna(subset=[x, y]).groupby(by, sort=False)):
+        written = value if isinstance(value, str) else number(value)
+        style = {"color": COLOURS[names[i % len(names)]], "marker": MARKERS[i % len(MARKERS)], "linestyle": line}
+        axes.plot(part[x], part[y], **(style | {"label": label.replace("{}", written)} | look))

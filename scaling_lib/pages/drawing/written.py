@@ -1,0 +1,84 @@
+"""Results of the library as a page writes them: numbers with a sign, rates without idle zeros, changes, rules.
+
+Built on `numbers.number`, the one formatter.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from scaling_lib.errors import check_instance, check_text, invalid
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization, table, width_powers
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.comparisons import has_no_end
+from scaling_lib.pages.judging.measured import Measured
+
+__all__ = ["interval", "short", "signed", "written_change", "written_rules"]
+
+
+def short(value: Any, digits: int = 3) -> str:
+    """`number` without zeros at the end of its decimals: how a learning rate or a factor of a grid is written.
+
+    >>> short(2.0), short(0.25), short(0.015625), short(100.0)
+    ('2', '0.25', '0.0156', '100')
+    """
+    mantissa, times, power = number(value, digits).partition(" × ")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + times + power
+
+
+def signed(value: Any, *, decimals: int = 2) -> str:
+    """`value` with its sign, a plus where it is not negative.
+
+    >>> signed(0.3661), signed(-0.5), signed(-0.001)
+    ('+0.37', '-0.50', '+0.00')
+    """
+    text = number(value, decimals=decimals)
+    return text if text.startswith("-") else f"+{text}"
+
+
+def interval(value: Measured, *, decimals: int = 2) -> str:
+    """A measured value with its interval: 0.72 (0.52 to 0.92)."""
+    check_instance("value", value, Measured, remedy="build it with Measured(value, low, high)")
+    middle, low, high = (number(part, decimals=decimals) for part in (value.value, value.low, value.high))
+    return f"{middle} ({low} to {high})"
+
+
+def written_change(row: Row, *, decimals: int = 2) -> str:
+    """A change in an exponent as the ledger has it: +1.09 (+0.33 to +1.53; *differs*).
+
+    Where the interval has no end within the search no number is given. Raises InvalidArgument for a row that was not
+    measured.
+    """
+    check_instance("row", row, Row, remedy="take it from evaluate()")
+    if row.measured is None:
+        raise invalid("row", "a row that was measured", row.claim.id, "train its runs first")
+    if has_no_end(row.measured):
+        return f"an amount not known (its interval has no end within the search; *{row.verdict}*)"
+    middle, low, high = (
+        signed(part, decimals=decimals) for part in (row.measured.value, row.measured.low, row.measured.high)
+    )
+    return f"{middle} ({low} to {high}; *{row.verdict}*)"
+
+
+def written_rules(architecture: Architecture, parametrization: Parametrization) -> pd.DataFrame:
+    """Start, rate and multiplier of each tensor as text: the value at this width, in brackets the power of the width n.
+
+    Indexed by the tensor's name in words. A dash stands for what is not defined or zero.
+    """
+    values = table(architecture, parametrization).set_index("tensor")
+    powers = width_powers(architecture, parametrization).set_index("tensor")
+    heads = {"initial_std": "start (std)", "learning_rate_factor": "rate ÷ λ", "multiplier": "output ×"}
+    text = {
+        words: [_entry(value, power) for value, power in zip(values[column], powers[column], strict=True)]
+        for column, words in heads.items()
+    }
+    names = [check_text("tensor", name).replace("_", " ") for name in values.index]
+    return pd.DataFrame(text, index=names)
+
+
+def _entry(value: float, power: float) -> str:
+    if not value > 0:  # NaN too
+        return "–"
+    return short(value) if power == 0 else f"{short(value)}  (n^{'+' if power > 0 else ''}{short(power, 2)})"

@@ -1,0 +1,55 @@
+"""Numbers with a sign, rates without idle zeros, changes with their verdict, tables of rules as text."""
+
+import numpy as np
+import pytest
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.measured import Measured
+from tests.pages.planted import CLAIM
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2.0, "2"), (0.25, "0.25"), (2**-6, "0.0156"), (100.0, "100"), (1200, "1,200"), (0.0, "0"), (-0.5, "-0.5"),
+        (5e-9, "5 × 10⁻⁹"), (np.float64(1), "1"), (0.1 + 0.2, "0.3"),
+    ],
+)
+def test_no_zeros_at_the_end(value, text):
+    assert short(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.366, "+0.37"), (-1.463, "-1.46"), (-1e-9, "+0.00"), (0.0, "+0.00")])
+def test_signs(value, text):
+    assert signed(value) == text
+
+
+def test_an_interval_stands_in_brackets():
+    assert interval(Measured(0.7196, 0.517, 0.9222)) == "0.72 (0.52 to 0.92)"
+
+
+def test_a_change_is_written_with_its_verdict():
+    row = Row(CLAIM, Measured(1.094, 0.331, 1.529), "differs", False)
+    assert written_change(row) == "+1.09 (+0.33 to +1.53; *differs*)"
+
+
+def test_a_change_whose_interval_has_no_end_prints_no_number():
+    text = written_change(Row(CLAIM, Measured(0.5, -200.0, 3.0), "not testable", False))
+    assert text == "an amount not known (its interval has no end within the search; *not testable*)"
+
+
+def test_a_change_that_was_not_measured_is_refused():
+    with pytest.raises(InvalidArgument, match="row must be a row that was measured"):
+        written_change(Row(CLAIM, None, "not run", False))
+
+
+def test_the_rules_of_mup_at_width_64_as_text():
+    text = written_rules(Architecture(200, 64), Parametrization("mup"))
+    assert text.loc["embedding"].tolist() == ["0.125  (n^-0.5)", "0.125  (n^-0.5)", "8  (n^+0.5)"]
+    assert text.loc["mlp up"].tolist() == ["0.125  (n^-0.5)", "0.0156  (n^-1)", "1"]
+    assert text.loc["final norm"].tolist() == ["–", "1", "1"]
+    assert text.loc["attention logits"].tolist() == ["–", "–", "0.0625  (n^-1)"]
