@@ -32,9 +32,9 @@ def _draw(generator: np.random.Generator) -> dict[str, int]:
 
 EXERCISES = (
     Exercise(
-        key="price-of-a-grammar",
+        key="tokens-to-the-floor",
         function="counting_excess",
-        title="The price of a grammar",
+        title="How many tokens to the floor",
         objective="say what learning by counting costs, and how the cost falls with the data",
         draw=_draw,
         answer=_excess,

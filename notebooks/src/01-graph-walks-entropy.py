@@ -48,6 +48,7 @@ import pandas as pd
 from numpy.random import default_rng
 from scipy.stats import poisson
 
+from scaling_lib.coursework import check
 from scaling_lib.data import chains, counting, dice, tails
 from scaling_lib.data.entropies import estimate_entropy_rate
 from scaling_lib.data.walks import sample_walks
@@ -1036,6 +1037,19 @@ $100$. Random regular graph: {number(tangle[10], 2)} at $t = 10$,
 # *★★ · 10 minutes.* How many *tokens*, in walks of 50, does each of the three additive counters need on the paper's
 # graph of 8192 nodes to come within 0.01 nats of the floor? Guess the ratios first. (`counting.expected_excess_loss`
 # gives the excess for any $D$; search for the right one.)
+#
+# Begin with the counter that is told the edges. Write `counting_excess(nodes, edges, tokens, context)`: its excess loss in
+# nats, to first order, after `tokens` tokens in walks of `context`. The cell below your function says whether it is right,
+# and if it is not, asks you about the likely mistake.
+
+# %% tags=["stub", "key:tokens-to-the-floor"]
+def counting_excess(nodes, edges, tokens, context):
+    """Excess loss in nats, to first order, when the edges are known."""
+    ...
+
+
+# %% tags=["check", "key:tokens-to-the-floor"]
+check("tokens-to-the-floor", counting_excess)
 
 # %% [markdown] tags=["solution", "key:tokens-to-the-floor"]
 # <details><summary><b>Solution</b></summary>
@@ -1043,7 +1057,7 @@ $100$. Random regular graph: {number(tangle[10], 2)} at $t = 10$,
 # To first order it takes $A/0.01$ transitions, with $A = (2E-n)/2$ if the edges are known. A counter that adds $a$ to
 # all $n$ nodes also wastes $a (n - d_u)$ counts in row $u$, so that $A = (2E-n)/2 + a \sum_u (n - d_u)$. With
 # $a = 1/n$ that is $n$ more, hardly noticeable; with $a = ½$ it is about $n^2/2$, hundreds of times the rest. Then the
-# factor 50/49 for tokens.
+# factor 50/49 for tokens. The function returns `(2 * edges - nodes) / 2 / (tokens * (context - 1) / context)`.
 #
 # </details>
 

@@ -46,6 +46,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
+# %% tags=["nbval-ignore-output"]
+from scaling_lib.coursework import check
 from scaling_lib.data import chains, counting
 from scaling_lib.fits.uncertainty.straightness import local_slopes
 from scaling_lib.models.accounting import Architecture
@@ -81,8 +83,6 @@ from scaling_lib.runs.keeping import summaries
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.runs.training import coordinates
-
-# %% tags=["nbval-ignore-output"]
 from scaling_lib.session import begin
 
 lab = begin(profile)
@@ -216,10 +216,10 @@ CHECKS = {
     "SP, λ = 0.01": (Parametrization("sp"), 0.01),
     "muP, λ = 0.32": (Parametrization("mup"), 0.32),
 }
-check = lab.recorded("coordinate-check")
-if check.empty:  # smoke with nothing recorded: a smaller check, run here
+measured_sizes = lab.recorded("coordinate-check")
+if measured_sizes.empty:  # smoke, nothing recorded: a smaller check, run here
     scales = {"widths": (32, 64, 128), "seeds": 2}
-    check = pd.concat(
+    measured_sizes = pd.concat(
         coordinates.activation_sizes(
             chain, rule, learning_rate=rate, **scales
         ).assign(parametrization=name, learning_rate=rate)
@@ -227,7 +227,7 @@ if check.empty:  # smoke with nothing recorded: a smaller check, run here
     )
 growth = pd.concat(
     coordinates.activation_growth(part).assign(parametrization=name)
-    for name, part in check.groupby("parametrization", sort=False)
+    for name, part in measured_sizes.groupby("parametrization", sort=False)
 )
 outputs = coordinates.layer_outputs(growth)
 
@@ -292,10 +292,10 @@ verdict = {
     "on the edge": "it is **on the edge** of the bound",
 }[coordinates.check_verdict(of_mup)]
 say(rf"""
-Widths {check["width"].min()} to {check["width"].max()},
-{check["seed"].nunique()} seeds, the outputs of attention and MLP in both
+Widths {measured_sizes["width"].min()} to {measured_sizes["width"].max()},
+{measured_sizes["seed"].nunique()} seeds, the outputs of attention and MLP in both
 layers. **SP**: each of them reaches a slope of at least {number(sp_reaches)}
-within {check["step"].max()} steps. **muP** at $\lambda = 0.32$, where at width
+within {measured_sizes["step"].max()} steps. **muP** at $\lambda = 0.32$, where at width
 32 its matrices move exactly as SP's: none strays further than
 {number(mup_strays, 2)} from zero, so {verdict}.""")
 
@@ -304,8 +304,8 @@ larger = outputs[outputs["parametrization"] == "muP, λ = 0.5"]
 if len(larger):
     late = larger.sort_values("slope").iloc[-1]
     keys = ["parametrization", "activation", "step"]
-    at_worst = (check[keys] == late[keys]).all(axis=1)
-    means = check[at_worst].groupby("width")["size"].mean()
+    at_worst = (measured_sizes[keys] == late[keys]).all(axis=1)
+    means = measured_sizes[at_worst].groupby("width")["size"].mean()
     sizes = ", ".join(number(size, decimals=2) for size in means)
     kind = "MLP" if "mlp" in late["activation"] else "attention"
     layer = int(late["activation"].split(".")[1]) + 1
@@ -1276,6 +1276,18 @@ else:
 #
 # *★ · 5 minutes.* At which width does the embedding hold half of all parameters of a two-layer model, for our graph of 200
 # nodes and for a vocabulary of 50,257? What does that mean for an $\alpha$ measured on language models of width 64 to 512?
+#
+# Begin by counting. Write `parameters(V, n, L)`: all parameters of our model with a vocabulary of `V`, width `n` and `L`
+# layers. The cell below your function says whether it is right, and if it is not, asks you about the likely mistake.
+
+# %% tags=["stub", "key:where-the-parameters-are"]
+def parameters(V, n, L):
+    """All parameters, the embedding and the gains of the norms included."""
+    ...
+
+
+# %% tags=["check", "key:where-the-parameters-are"]
+check("where-the-parameters-are", parameters)
 
 # %% [markdown] tags=["solution", "key:where-the-parameters-are"]
 # <details><summary><b>Solution</b></summary>
@@ -1283,6 +1295,8 @@ else:
 # Half means $Vn = 24 n^2 + 5n$, so $n \approx V/24$: 8 for the graph, 2094 for the vocabulary of a language model. There
 # almost all of $N$ is embedding, $N$ grows as $n$ rather than $n^2$, and the same losses have nearly twice the $\alpha$
 # that they have in non-embedding parameters.
+#
+# The function returns `L * (12 * n**2 + 2 * n) + n + V * n`.
 #
 # </details>
 

@@ -50,6 +50,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
+from scaling_lib.coursework import check
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import (
     BrokenPower,
@@ -1285,6 +1286,18 @@ division of compute is the business of chapter 4.
 #
 # *★ · 5 minutes.* A table gives losses in bits per token instead of nats, and $D$ in millions of tokens. Which of $E$, $B$ and $\beta$ change,
 # and by what factors?
+#
+# Write `in_nats_and_tokens(E, B, beta)`: the same law for losses in nats and $D$ in tokens, as a list of the new $E$, $B$
+# and $\beta$. The cell below your function says whether it is right, and if it is not, asks you about the likely mistake.
+
+# %% tags=["stub", "key:units"]
+def in_nats_and_tokens(E, B, beta):
+    """[E, B, beta] for nats and tokens, from bits and millions of tokens."""
+    ...
+
+
+# %% tags=["check", "key:units"]
+check("units", in_nats_and_tokens)
 
 # %% [markdown] tags=["solution", "key:units"]
 # <details><summary><b>Solution</b></summary>
@@ -1292,6 +1305,8 @@ division of compute is the business of chapter 4.
 # Bits are nats over $\ln 2$: $E$ and $B$ grow by $1/\ln 2$. With $D = 10^6 D'$, $B D^{-\beta} = B\, 10^{-6\beta} D'^{-\beta}$: $B$ is also
 # multiplied by $10^{-6\beta}$. The exponent has no units and stays. This is also why $B$ is so uncertain: it is the excess
 # loss at $D = 1$, extrapolated over many decades with an uncertain slope.
+#
+# The function returns `[E * np.log(2), B * np.log(2) * 10 ** (6 * beta), beta]`.
 #
 # </details>
 

@@ -34,7 +34,7 @@ def expected_excess_loss(probabilities: Float[np.ndarray, "face"], rolls: int) -
     for probability in probabilities:
         law = binom.pmf(seen, rolls, probability)
         excess -= probability * float(law @ np.log(seen / (rolls * probability))) / float(law.sum())
-    return excess
+    return float(excess)
 
 
 def second_order(probabilities: Float[np.ndarray, "face"]) -> float:
