@@ -3,9 +3,10 @@
 #
 # **The question.** You may spend so many FLOPs on one training run. How large a model, on how many tokens?
 #
-# Every published answer is a pair of exponents, $N_\text{opt} \propto C^a$ and $D_\text{opt} \propto C^b$, read off a table of runs
-# by one of four routes. The routes do not agree on the same table, and the tables do not agree either. This chapter puts the
-# routes first on a surface whose answer is known, then on published runs, and asks which of their answers can be relied on.
+# Every published answer is a pair of exponents, $N_\text{opt} \propto C^a$ and $D_\text{opt} \propto C^b$, read off a
+# table of runs by one of four routes. The routes do not agree on the same table, and the tables do not agree either.
+# This chapter puts the routes first on a surface whose answer is known, then on published runs, and asks which of their
+# answers can be relied on.
 #
 # You will see
 #
@@ -15,8 +16,9 @@
 # - how counting embeddings or not turns $a = 0.5$ into 0.7 and more,
 # - where "20 tokens per parameter" comes from, and when not to use it.
 #
-# *You need* chapter 3's idea of a fitted law, and a derivative. *Time:* under half a minute in every profile, since nothing is
-# trained here; an hour with the exercises. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ that in $D$.
+# *You need* chapter 3's idea of a fitted law, and a derivative. *Time:* under half a minute in every profile, since
+# nothing is trained here; an hour with the exercises. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ that in
+# $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -59,7 +61,10 @@ from scaling_lib.fits.points.datasets import chinchilla_points
 from scaling_lib.fits.points.public_tables import mlfoundations_runs
 from scaling_lib.fits.surfaces import kernel_ridge
 from scaling_lib.fits.uncertainty import intervals
-from scaling_lib.fits.uncertainty.comparisons import compared
+from scaling_lib.fits.uncertainty.comparisons import (
+    compared,
+    typically_within,
+)
 
 # %% tags=["nbval-ignore-output"]
 from scaling_lib.pages.drawing.budgets import budget_marks
@@ -93,15 +98,17 @@ lab = begin(profile)
 # %% [markdown]
 # ## A budget
 #
-# Training a model of $N$ parameters on $D$ tokens takes about $C = 6ND$ floating-point operations: two for each parameter and
-# token on the way forward, four on the way back. At a fixed $C$, every parameter is paid for in tokens. With Chinchilla's law
+# Training a model of $N$ parameters on $D$ tokens takes about $C = 6ND$ floating-point operations: two for each
+# parameter and token on the way forward, four on the way back. At a fixed $C$, every parameter is paid for in tokens.
+# With Chinchilla's law
 #
 # $$
 # L(N, D) = E + A N^{-\alpha} + B D^{-\beta},
 # $$
 #
-# a very small model gains little from its many tokens, and a very large one sees too few of them. In between lies a minimum.
-# There one more per cent of $N$ gains what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, which gives
+# a very small model gains little from its many tokens, and a very large one sees too few of them. In between lies a
+# minimum. There one more per cent of $N$ gains what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B
+# D^{-\beta}$, which gives
 #
 # $$
 # \begin{aligned}
@@ -111,9 +118,9 @@ lab = begin(profile)
 # \end{aligned}
 # $$
 #
-# with $G = (\alpha A/\beta B)^{1/(\alpha+\beta)}$. The faster loss falls with tokens (large $\beta$), the *larger* the model should be.
-# A few more tokens are then enough to lower their part of the loss, and most of the additional compute goes into the model,
-# whose part falls slowly.
+# with $G = (\alpha A/\beta B)^{1/(\alpha+\beta)}$. The faster loss falls with tokens (large $\beta$), the *larger* the
+# model should be. A few more tokens are then enough to lower their part of the loss, and most of the additional compute
+# goes into the model, whose part falls slowly.
 #
 # Below is a surface that we made up, so that its answer is known. Its exponents are further apart than those of language
 # models, which makes every effect of this chapter large enough to see.
@@ -164,19 +171,23 @@ show(
 # %% [markdown]
 # ## Four routes
 #
-# 1. **Envelope** (Hoffmann's approach 1). Draw all learning curves against compute; at each $C$ note which model is lowest.
-# 2. **Iso-FLOP** (approach 2). Train several sizes at each budget, put a parabola in $\log N$ through them, take its vertex.
+# 1. **Envelope** (Hoffmann's approach 1). Draw all learning curves against compute; at each $C$ note which model is
+#    lowest.
+# 2. **Iso-FLOP** (approach 2). Train several sizes at each budget, put a parabola in $\log N$ through them, take its
+#    vertex.
 # 3. **Parametric** (approach 3). Fit the law to all runs, use the closed form above.
-# 4. **Grid minimum** (the paper's, appendix B). Regress $L(N, D)$ without a formula, by a small network or by kernel ridge, and
-#    look for the minimum at each $C$ on a grid. Since $N$ and $D$ are searched separately, $a + b$ need not be 1.
+# 4. **Grid minimum** (the paper's, appendix B). Regress $L(N, D)$ without a formula, by a small network or by kernel
+#    ridge, and look for the minimum at each $C$ on a grid. Since $N$ and $D$ are searched separately, $a + b$ need not
+#    be 1.
 #
-# All are given the same noise-free surface. Routes 2 to 4 get the runs of the figure (seven budgets, each with sizes up to a
-# factor of 8 either way), and route 1 gets learning curves of 24 sizes. So whatever errors they make are errors of the method.
+# All are given the same noise-free surface. Routes 2 to 4 get the runs of the figure (seven budgets, each with sizes up
+# to a factor of 8 either way), and route 1 gets learning curves of 24 sizes. So whatever errors they make are errors of
+# the method.
 #
-# Route 1 appears twice: once with the curves that a *constant* learning rate might give, equal to $L(N, D)$ all along, and once
-# with those of a *cosine*, which are too high until they end. (We add $0.05\,(1 - t)$ nats at the fraction $t$ of a run. That
-# number is our invention; it shows the direction of the error, not its size.) Route 4 is by kernel ridge with the paper's
-# kernel; its network is slow to train and comes in below, on published points.
+# Route 1 appears twice: once with the curves that a *constant* learning rate might give, equal to $L(N, D)$ all along,
+# and once with those of a *cosine*, which are too high until they end. (We add $0.05\,(1 - t)$ nats at the fraction $t$
+# of a run. That number is our invention; it shows the direction of the error, not its size.) Route 4 is by kernel ridge
+# with the paper's kernel; its network is slow to train and comes in below, on published points.
 
 # %% tags=["hide-input"]
 sizes = np.geomspace(3e7, 2e9, 24)
@@ -205,7 +216,8 @@ answers.loc["truth"] = [
     float(truth.loss(FAR)),
 ]
 sizes_in_words = {name: answers[name].map(number) for name in ("N", "D")}
-answers.assign(**sizes_in_words).round(4).rename_axis(None)
+digits = {"a": 4, "b": 4, "gamma": 5, "loss": 4}
+answers.assign(**sizes_in_words).round(digits).rename_axis(None)
 
 # %% tags=["hide-input"]
 both = ["N", "D"]
@@ -256,26 +268,24 @@ with cosine curves. Of iso-FLOP the library says so itself:
 """)
 
 # %% [markdown]
-# The cosine envelope fails worst. How badly depends on the size of the lift, which nobody knows before measuring it. Hoffmann
-# et al. knew this, and so trained each size with several lengths of schedule.
+# The cosine envelope fails worst. How badly depends on the size of the lift, which nobody knows before measuring it.
+# Hoffmann et al. knew this, and so trained each size with several lengths of schedule.
 #
-# Route 3 wins here for one reason: the surface *is* its formula. Where the law is wrong it has no such advantage. The kernel
-# assumes no formula; in return, it is less accurate at the edges of the data. Use two routes, and take the difference between
-# them as the least uncertainty of the answer.
+# Route 3 wins here for one reason: the surface *is* its formula. Where the law is wrong it has no such advantage. The
+# kernel assumes no formula; in return, it is less accurate at the edges of the data. Use two routes, and take the
+# difference between them as the least uncertainty of the answer.
 #
 # ## A parabola is not the curve
 #
-# Along a budget the law is a sum of two exponentials in $\log N$, steeper to the left than to the right (or the other way
-# round). A least-squares parabola is symmetric. So its vertex shifts towards the flat side, by a factor that depends on $\alpha$,
-# $\beta$ and the width of the grid but *not* on $C$. That is why the exponent comes out right and the intercept wrong, and why no
-# goodness of fit at one budget reveals it (arXiv 2603.22339). If the grid's centre drifts as budgets grow, the exponent is wrong
-# as well.
+# Along a budget the law is a sum of two exponentials in $\log N$, steeper to the left than to the right (or the other
+# way round). A least-squares parabola is symmetric. So its vertex shifts towards the flat side, by a factor that
+# depends on $\alpha$, $\beta$ and the width of the grid but *not* on $C$. That is why the exponent comes out right and
+# the intercept wrong, and why no goodness of fit at one budget reveals it (arXiv 2603.22339). If the grid's centre
+# drifts as budgets grow, the exponent is wrong as well.
 
 # %% tags=["hide-input"]
-LAWS = {
-    "exponents of Hoffmann et al.": published_law("hoffmann-rounded").parameters,
-    "planted": PLANTED,
-}
+rounded = published_law("hoffmann-rounded").parameters
+LAWS = {"exponents of Hoffmann et al.": rounded, "planted": PLANTED}
 widths = [1.5, 2, 3, 4, 6, 8, 12, 16]
 bias = pd.DataFrame(
     {
@@ -329,20 +339,20 @@ ones.
 # %% [markdown]
 # ## Random walks: allocation where the floor is known
 #
-# On walks $E$ is the entropy rate, known exactly, so a fit of $L(N, D)$ has one parameter less to get wrong: it is the *excess*
-# loss that is a sum of two powers,
+# On walks $E$ is the entropy rate, known exactly, so a fit of $L(N, D)$ has one parameter less to get wrong: it is the
+# *excess* loss that is a sum of two powers,
 #
 # $$
 # L(N, D) - H = A N^{-\alpha} + B D^{-\beta}.
 # $$
 #
-# One needs a grid of $N$ *and* $D$. Runs that vary only one of the two at a time make a cross, and a cross does not determine the
-# sum: any constant can be moved from one term to the other and every loss on it stays as it is. So here are five sizes times
-# five values of $D$ on the paper's smallest graph (1,000 nodes, 5,000 edges), each cell the best of five learning rates and
-# three seeds.
+# One needs a grid of $N$ *and* $D$. Runs that vary only one of the two at a time make a cross, and a cross does not
+# determine the sum: any constant can be moved from one term to the other and every loss on it stays as it is. So here
+# are five sizes times five values of $D$ on the paper's smallest graph (1,000 nodes, 5,000 edges), each cell the best
+# of five learning rates and three seeds.
 #
-# Before you look: which is scarcer at these sizes, parameters or tokens? And will an $N_\text{opt}$ from these runs say anything
-# about the paper's, which are a hundred times larger?
+# Before you look: which is scarcer at these sizes, parameters or tokens? And will an $N_\text{opt}$ from these runs say
+# anything about the paper's, which are a hundred times larger?
 
 # %% tags=["remove-stderr"]
 grid_runs = lab.recorded("er-1k-small")
@@ -394,8 +404,6 @@ if len(best):
     )
 
 # %% tags=["remove-input"]
-# A sum of two powers describes runs that it typically misses by less than this.
-TYPICAL = 0.05
 if len(best):
     miss = np.abs(excess.residuals)
     typical, worst = float(np.median(miss)), float(miss.max())
@@ -405,12 +413,12 @@ if len(best):
     )
     gamma = walk_frontier.allocation.gamma
     verdict = {
-        "less than": "a sum of two powers describes these runs.",
-        "as much as": "whether a sum of two powers describes these runs is "
-        "just on the edge.",
-        "more than": "a sum of two powers only summarises these runs. It is "
-        "not their law, for their curves bend where its curves cannot.",
-    }[compared(typical, TYPICAL)]
+        "within": "a sum of two powers describes these runs.",
+        "on the edge": "whether a sum of two powers describes these runs lies "
+        "on the edge.",
+        "beyond": "a sum of two powers only summarises these runs. It is not "
+        "their law, for their curves bend where its curves cannot.",
+    }[typically_within(excess.residuals)]
     say(rf"""
 With $H$ known: $\alpha$ = {number(excess.params["alpha"], decimals=2)},
 $\beta$ = {number(excess.params["beta"], decimals=2)}, hence $a$ = {value}
@@ -420,9 +428,9 @@ is off by {percent(typical, decimals=0)}, the worst by
 """)
 
 # %% [markdown]
-# The same 25 points with a model's size counted in three ways: all parameters (the paper's $N$), those without embeddings
-# (Kaplan's), and the width. Here the floor is fitted, as it would have to be on other data; *growth* is how fast $N$ grows with
-# that size over the grid, and $a$ is the exponent of *that* size in $C = 6ND$.
+# The same 25 points with a model's size counted in three ways: all parameters (the paper's $N$), those without
+# embeddings (Kaplan's), and the width. Here the floor is fitted, as it would have to be on other data; *growth* is how
+# fast $N$ grows with that size over the grid, and $a$ is the exponent of *that* size in $C = 6ND$.
 
 # %%
 if len(best):
@@ -431,9 +439,10 @@ if len(best):
     display(by_size[columns].round(2))
 
 # %% [markdown]
-# Now the routes again, this time on runs, where nobody knows the right answer: the law with the floor known, the law with the
-# floor fitted, as everybody else must, and the paper's grid on a kernel surface. (Approach 2 would need its own design, several
-# sizes at equal $C$. Approach 1 would need learning curves with a constant learning rate, and ours are cosines.)
+# Now the routes again, this time on runs, where nobody knows the right answer: the law with the floor known, the law
+# with the floor fitted, as everybody else must, and the paper's grid on a kernel surface. (Approach 2 would need its
+# own design, several sizes at equal $C$. Approach 1 would need learning curves with a constant learning rate, and ours
+# are cosines.)
 
 # %% tags=["hide-input"]
 if len(best):
@@ -471,19 +480,21 @@ of ours, so this is a comparison of numbers and no test.
 """)
 
 # %% [markdown]
-# **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at the
-# figure again before you believe any of them: the two narrowest widths hardly gain from more tokens, and the narrowest even
-# loses by some. They are too narrow to be trained in so few steps (chapter 2). A sum of two powers has no such drop. Whoever
-# fits it across one gets a large $\alpha$, which describes the drop and says nothing about wider models. What it does *not* mean:
-# that these exponents hold for the paper's models, which are all wider than those at the drop.
+# **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at
+# the figure again before you believe any of them: the two narrowest widths hardly gain from more tokens, and the
+# narrowest even loses by some. They are too narrow to be trained in so few steps (chapter 2). A sum of two powers has
+# no such drop. Whoever fits it across one gets a large $\alpha$, which describes the drop and says nothing about wider
+# models. What it does *not* mean: that these exponents hold for the paper's models, which are all wider than those at
+# the drop.
 
 # %% [markdown]
 # ### Wider models
 #
-# So we trained a second grid on the same graph: only wider models, and tokens closer together. *Before you look:* will a sum of
-# two powers fit now? The figure has one more line, what a table of counts reaches once it knows which edges there are (chapter
-# 1): its exponent in $D$ is 1. It is no lower bound (a learner that guessed that all neighbours are alike would need no counts),
-# but it is the rate of whoever estimates the transitions one by one. Which slope do you expect of the models?
+# So we trained a second grid on the same graph: only wider models, and tokens closer together. *Before you look:* will
+# a sum of two powers fit now? The figure has one more line, what a table of counts reaches once it knows which edges
+# there are (chapter 1): its exponent in $D$ is 1. It is no lower bound (a learner that guessed that all neighbours are
+# alike would need no counts), but it is the rate of whoever estimates the transitions one by one. Which slope do you
+# expect of the models?
 
 # %% tags=["hide-input", "remove-stderr"]
 wide_runs = lab.recorded("er-1k-wide")
@@ -543,8 +554,9 @@ if len(wide):
 # %% tags=["remove-input"]
 if len(wide):
     widest = wide[wide["width"] == wide["width"].max()].sort_values("D")
-    steps = np.diff(np.log(widest[["excess_loss", "D"]].to_numpy(float)), axis=0)
-    slopes = [number(-fall / step, decimals=2) for fall, step in steps]
+    logs = np.log(widest[["excess_loss", "D"]].to_numpy(float))
+    differences = np.diff(logs, axis=0)
+    slopes = [number(-fall / rise, decimals=2) for fall, rise in differences]
     factors = widest["excess_loss"] * widest["D"] / counting
     factors = [number(factor, decimals=1) for factor in factors]
     wide_excess = excess_surface(wide_runs)
@@ -591,20 +603,20 @@ in the band too.
 """)
 
 # %% [markdown]
-# **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten towards a
-# floor of their own, and these run side by side. So read the local exponents, not the surface's $\beta$, which lies above all of
-# them. Where they come down to about 1 and the factor over counting stops falling, the widest model learns *at the rate of
-# counting*, from a worse start: each of its tokens is worth a fixed share of one that is counted. What it does *not* show: that
-# this lasts beyond the window. The paper's exponent in $D$ for this graph, below 1, belongs to models with more compute, whose
-# numbers of tokens are not stated.
+# **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten
+# towards a floor of their own, and these run side by side. So read the local exponents, not the surface's $\beta$,
+# which lies above all of them. Where they come down to about 1 and the factor over counting stops falling, the widest
+# model learns *at the rate of counting*, from a worse start: each of its tokens is worth a fixed share of one that is
+# counted. What it does *not* show: that this lasts beyond the window. The paper's exponent in $D$ for this graph, below
+# 1, belongs to models with more compute, whose numbers of tokens are not stated.
 
 # %% [markdown]
 # ## The Chinchilla points
 #
-# The most-read table of the field is a scatter plot: Besiroglu et al. (2024) read 245 points off a figure of Hoffmann et al.
-# (2022) and refitted them without the five largest losses. The points may not be shipped with a book. Where you have them
-# (`chinchilla_points(download=True)` fetches them, or pass a path) they are used here; where not, a synthetic twin stands in,
-# drawn from the published law, and says so.
+# The most-read table of the field is a scatter plot: Besiroglu et al. (2024) read 245 points off a figure of Hoffmann
+# et al. (2022) and refitted them without the five largest losses. The points may not be shipped with a book. Where you
+# have them (`chinchilla_points(download=True)` fetches them, or pass a path) they are used here; where not, a synthetic
+# twin stands in, drawn from the published law, and says so.
 
 # %% tags=["nbval-ignore-output"]
 # With download=True the real ones are fetched.
@@ -617,16 +629,16 @@ frontier.summary().loc[["E", "gamma", "a", "b"]].round(3)
 # %% [markdown] tags=["exercise", "key:assumed-floor"]
 # ### Exercise 1: a forecast, before you read on
 #
-# *★★ · 5 minutes.* Nobody knows $E$ for text. Suppose it were not fitted but pinned, at values from 1.70 to 1.90. On the real
-# points the fitted value is 1.817. Write down three guesses: from the lowest to the highest $E$, by how much does $\alpha$ change?
-# $\beta$? And $a = \beta/(\alpha+\beta)$?
+# *★★ · 5 minutes.* Nobody knows $E$ for text. Suppose it were not fitted but pinned, at values from 1.70 to 1.90. On
+# the real points the fitted value is 1.817. Write down three guesses: from the lowest to the highest $E$, by how much
+# does $\alpha$ change? $\beta$? And $a = \beta/(\alpha+\beta)$?
 
 # %% [markdown] tags=["solution", "key:assumed-floor"]
 # <details><summary><b>Solution</b></summary>
 #
-# Both exponents rise: with a higher floor less is left to fall, and what is left falls faster on logarithmic axes. $\alpha$ and
-# $\beta$ rise *together*, each by several of its standard errors, and their ratio hardly moves; the numbers stand under the
-# figure below. Allocation needs only the ratio.
+# Both exponents rise: with a higher floor less is left to fall, and what is left falls faster on logarithmic axes.
+# $\alpha$ and $\beta$ rise *together*, each by several of its standard errors, and their ratio hardly moves; the
+# numbers stand under the figure below. Allocation needs only the ratio.
 #
 # </details>
 
@@ -676,8 +688,8 @@ and $a$ by {change["a"]}.
 """)
 
 # %% [markdown]
-# The same can be read off without the points: the library keeps the covariance of the bootstrapped fit to the real ones (by the
-# input's sha256). Draw from it, and ask how well each exponent is known.
+# The same can be read off without the points: the library keeps the covariance of the bootstrapped fit to the real ones
+# (by the input's sha256). Draw from it, and ask how well each exponent is known.
 
 # %%
 real = literature.published("besiroglu-huber", default_rng(0))
@@ -743,8 +755,9 @@ if ours is not None:
         confronted[f"{source}, low"] = ends["low"]
         confronted[f"{source}, high"] = ends["high"]
     for window in ("all", "inner"):
-        values = ours.loc[[f"kernel-{window}.{name}" for name in PAPER], "value"]
-        confronted[f"kernel, {window} budgets"] = values.to_numpy()
+        names = [f"kernel-{window}.{name}" for name in PAPER]
+        values = ours.loc[names, "value"].to_numpy()
+        confronted[f"kernel, {window} budgets"] = values
 confronted.transpose().round(3)
 
 # %% tags=["remove-input"]
@@ -774,8 +787,8 @@ if ours is not None:
     further = {name: compared(moved[name], differs[name]) for name in PAPER}
     conclusion = ""
     if further["gamma"] == further["a"] == "more than":
-        conclusion = """These digits depend more on the choice of the surface
-and of the window than on who computed them from the points."""
+        conclusion = """So it is the choice of the surface and of the window
+that decides these digits, and not the points."""
     said = {
         name: f"by {number(moved[name], decimals=3)}, **{further[name]}** the "
         f"paper differs from our network ({number(differs[name], decimals=3)})"
@@ -847,14 +860,16 @@ of $C$ that was, as the paper says, clipped by hand.
 
 # %% tags=["remove-input"]
 of_kaplan = published_number("kaplan.a")
+of_hoffmann = number(published_number("hoffmann.1.a"), decimals=2)
+omega = int(reconciliation.OMEGA)
 say(rf"""
-Kaplan et al. (2020) found $N_\text{{opt}} \propto C^{{{of_kaplan}}}$, Hoffmann et
-al. (2022) $C^{{{published_number("hoffmann.1.a")}}}$. Pearce and Song (2024)
+Kaplan et al. (2020) found $N_\text{{opt}} \propto C^{{{of_kaplan}}}$,
+Hoffmann et al. (2022) $C^{{{of_hoffmann}}}$. Pearce and Song (2024)
 noticed that much of the difference lies in what is counted. Kaplan et al. left
 out the parameters of the embedding, and its FLOPs. Let the truth be
 Chinchilla's law in all parameters $N$, and count only $N_E$, with
 $N = N_E + \omega N_E^{{1/3}}$ (their fit to the Chinchilla models has
-$\omega = {reconciliation.OMEGA:.0f}$). In a small model most of $N$ is
+$\omega = {omega}$). In a small model most of $N$ is
 embedding, and then $N_E$ grows much faster than $N$. So it looks as if the part
 of the model that is counted should take nearly all of the budget.
 """)
@@ -888,9 +903,9 @@ show(
     "non-embedding size in non-embedding compute, if Chinchilla's law "
     "(Besiroglu et al.'s parameters) holds in all parameters.",
     alt="Local exponent against non-embedding parameters from 100 to 1e12. The "
-    f"curve starts above {number(0.75)}, rises to a peak near one inside the "
-    "shaded range of Kaplan's models, then falls towards the dashed line near "
-    f"{number(true_a, decimals=2)}.",
+    f"curve starts at {number(seen['exponent'].iloc[0], decimals=2)}, rises to "
+    "a peak near one inside the shaded range of Kaplan's models, then falls "
+    f"towards the dashed line at {number(true_a, decimals=2)}.",
     table=seen[columns].iloc[::10],
     runs=[],
 )
@@ -1004,8 +1019,8 @@ $C = 6ND$.)
 # %% [markdown]
 # ## A budget slider
 #
-# Move the budget. On the left is the loss of every model that it could train, with the optimum and the 95 % band of where it
-# lies; on the right, the tokens per parameter. Watch how flat the curve is inside the band.
+# Move the budget. On the left is the loss of every model that it could train, with the optimum and the 95 % band of
+# where it lies; on the right, the tokens per parameter. Watch how flat the curve is inside the band.
 
 # %% tags=["hide-input"]
 powers = np.arange(18, 26.1, 0.5)
@@ -1064,8 +1079,9 @@ show_live(
 # %% [markdown]
 # ## The planner, and its limits
 #
-# `planner.allocate`, or `scaling-lab allocate --flops 1e21` in a terminal, takes a budget and a law, or a table of your own. A
-# budget may also be GPU-hours, money or energy; prices and hardware are a small dated table that you should replace.
+# `planner.allocate`, or `scaling-lab allocate --flops 1e21` in a terminal, takes a budget and a law, or a table of your
+# own. A budget may also be GPU-hours, money or energy; prices and hardware are a small dated table that you should
+# replace.
 
 # %%
 chosen = planner.allocate(1e21, default_rng(0))
@@ -1085,12 +1101,12 @@ table and {energy} kWh. They buy {number(chosen["N"], 2)} parameters on
 # %% [markdown]
 # Three things that $C = 6ND$ leaves out:
 #
-# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise $6ND + 2 N D_\text{inf}$ at a given
-#   loss, train a smaller model for longer (Sardana et al. 2023).
-# - **Data.** $D_\text{opt}$ may be more than there is. Repeated tokens lose value: $U$ distinct ones read $1 + R$ times are worth
-#   $U + U R^* (1 - e^{-R/R^*})$, with $R^* \approx 15$ (Muennighoff et al. 2023).
-# - **Energy.** It is proportional to $C$ at fixed hardware, so it moves no optimum and only limits the budget. But since $\gamma$ is
-#   small, every further step in loss takes many times the energy.
+# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise $6ND + 2 N
+#   D_\text{inf}$ at a given loss, train a smaller model for longer (Sardana et al. 2023).
+# - **Data.** $D_\text{opt}$ may be more than there is. Repeated tokens lose value: $U$ distinct ones read $1 + R$ times
+#   are worth $U + U R^* (1 - e^{-R/R^*})$, with $R^* \approx 15$ (Muennighoff et al. 2023).
+# - **Energy.** It is proportional to $C$ at fixed hardware, so it moves no optimum and only limits the budget. But
+#   since $\gamma$ is small, every further step in loss takes many times the energy.
 
 # %%
 sizes, chinchilla_tokens = 1.3e10, 2.6e11
@@ -1135,8 +1151,8 @@ al.'s.
 # ## What this does not show
 #
 # - No allocation for walks at the paper's sizes: ours are a hundredth of them, and partly limited by steps.
-# - All bands are sampling errors. The choice of law, of window, of what counts as $N$, and every extrapolation come on top, and
-#   are larger.
+# - All bands are sampling errors. The choice of law, of window, of what counts as $N$, and every extrapolation come on
+#   top, and are larger.
 # - The network was not trained here but once, on the real points (`tools/record_chinchilla.py`): ten minutes.
 #
 # ## If you remember one thing
@@ -1152,9 +1168,9 @@ al.'s.
 # %% [markdown] tags=["exercise", "key:balance-at-the-optimum"]
 # ### Exercise 2: the balance at the optimum
 #
-# *★ · 5 minutes.* At the optimum, which share of the reducible loss $L_\text{opt} - E$ is due to the size of the model and which to
-# the tokens? Does it depend on $C$? Write the model's share as a function `model_share(alpha, beta)`; the cell after it says
-# whether it is right.
+# *★ · 5 minutes.* At the optimum, which share of the reducible loss $L_\text{opt} - E$ is due to the size of the model
+# and which to the tokens? Does it depend on $C$? Write the model's share as a function `model_share(alpha, beta)`; the
+# cell after it says whether it is right.
 
 # %% tags=["stub", "key:balance-at-the-optimum"]
 def model_share(alpha, beta):
@@ -1168,8 +1184,9 @@ check("balance-at-the-optimum", model_share)
 # %% [markdown] tags=["solution", "key:balance-at-the-optimum"]
 # <details><summary><b>Solution</b></summary>
 #
-# From $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, the parts are as $\beta : \alpha$. The model's share is $\beta/(\alpha+\beta) = a$, at every
-# budget. So $a$ has a second meaning: it is the share of the reducible loss that is due to the finite size of the model.
+# From $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, the parts are as $\beta : \alpha$. The model's share is
+# $\beta/(\alpha+\beta) = a$, at every budget. So $a$ has a second meaning: it is the share of the reducible loss that
+# is due to the finite size of the model.
 #
 # </details>
 
@@ -1187,16 +1204,16 @@ At {number(C, 1)} FLOPs the model's share is {number(share, decimals=4)}; $a$ is
 # %% [markdown] tags=["exercise", "key:wrong-size"]
 # ### Exercise 3: what does a wrong size cost?
 #
-# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too large. How
-# much more compute would the best allocation have saved?
+# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
+# large. How much more compute would the best allocation have saved?
 
 # %% [markdown] tags=["solution", "key:wrong-size"]
 # <details><summary><b>Solution</b></summary>
 #
-# The bowl is flat: a factor of 2 either way costs a hundredth of a nat. Measured in compute it is less harmless: a factor of 2
-# wastes about a sixth of the budget, and a factor of 4 half of it. Because the bowl is flat, practice can choose a smaller model
-# for cheap inference. For the same reason approach 2 cannot find the minimum precisely: near it, the differences in loss are
-# smaller than the noise.
+# The bowl is flat: a factor of 2 either way costs a hundredth of a nat. Measured in compute it is less harmless: a
+# factor of 2 wastes about a sixth of the budget, and a factor of 4 half of it. Because the bowl is flat, practice can
+# choose a smaller model for cheap inference. For the same reason approach 2 cannot find the minimum precisely: near it,
+# the differences in loss are smaller than the noise.
 #
 # </details>
 
@@ -1220,15 +1237,16 @@ pd.DataFrame(
 # %% [markdown] tags=["exercise", "key:two-digits"]
 # ### Exercise 4: two digits
 #
-# *★★ · 10 minutes.* Rounding Hoffmann's $\alpha$ and $\beta$ to two digits moves the optimum at Chinchilla's budget, as the sentence
-# above the budget slider says. Which of the two roundings does it?
+# *★★ · 10 minutes.* Rounding Hoffmann's $\alpha$ and $\beta$ to two digits moves the optimum at Chinchilla's budget, as
+# the sentence above the budget slider says. Which of the two roundings does it?
 
 # %% [markdown] tags=["solution", "key:two-digits"]
 # <details><summary><b>Solution</b></summary>
 #
-# It is the rounding of $\beta$. $D_\text{opt}$ lies at about $10^{12}$, so a change of $\beta$ by $\delta$ changes $D^{-\beta}$ by the factor
-# $10^{12\,\delta}$, and the ratio by a power of that. The constants $A$ and $B$ are losses at $N = D = 1$, extrapolated over ten
-# decades to where they are used. It is better to quote losses at the centre of the data.
+# It is the rounding of $\beta$. $D_\text{opt}$ lies at about $10^{12}$, so a change of $\beta$ by $\delta$ changes
+# $D^{-\beta}$ by the factor $10^{12\,\delta}$, and the ratio by a power of that. The constants $A$ and $B$ are losses
+# at $N = D = 1$, extrapolated over ten decades to where they are used. It is better to quote losses at the centre of
+# the data.
 #
 # </details>
 
@@ -1261,14 +1279,14 @@ pd.DataFrame({"tokens per parameter": ratio_of}).rename_axis("rounded").round(1)
 # %% [markdown] tags=["exercise", "key:noisy-routes"]
 # ### Exercise 5: noise on the planted table
 #
-# *★★ · 10 minutes.* Add 0.3 % of noise to the planted losses. Which route has the wider interval for $D_\text{opt}$ at $10^{23}$ FLOPs,
-# and which intervals contain the truth?
+# *★★ · 10 minutes.* Add 0.3 % of noise to the planted losses. Which route has the wider interval for $D_\text{opt}$ at
+# $10^{23}$ FLOPs, and which intervals contain the truth?
 
 # %% [markdown] tags=["solution", "key:noisy-routes"]
 # <details><summary><b>Solution</b></summary>
 #
-# Iso-FLOP uses three numbers a budget and no common law, so its band is wider. And yet it misses the truth here, for its centre
-# is off by its bias, which no resampling of residuals can see. An interval is about noise, not about method.
+# Iso-FLOP uses three numbers a budget and no common law, so its band is wider. And yet it misses the truth here, for
+# its centre is off by its bias, which no resampling of residuals can see. An interval is about noise, not about method.
 #
 # </details>
 
@@ -1290,15 +1308,15 @@ bands.rename_axis(None)
 # %% [markdown] tags=["exercise", "key:own-table"]
 # ### Exercise 6: a table of your own
 #
-# *★★ · 10 minutes.* The library ships the runs of Gadre et al. on C4 (`mlfoundations_runs()`). Allocate $10^{21}$ FLOPs with them.
-# Then leave out the smallest models. What happens to $a$?
+# *★★ · 10 minutes.* The library ships the runs of Gadre et al. on C4 (`mlfoundations_runs()`). Allocate $10^{21}$ FLOPs
+# with them. Then leave out the smallest models. What happens to $a$?
 
 # %% [markdown] tags=["solution", "key:own-table"]
 # <details><summary><b>Solution</b></summary>
 #
-# $a$ rises a little, well inside both intervals. The second interval is so wide that it holds Kaplan et al.'s exponent and also
-# exponents far below one half. So a table of a few sizes cannot decide $a$. The tokens per parameter that it asks for are fewer
-# than by any law above (other data, other tokenizer, its own training recipe).
+# $a$ rises a little, well inside both intervals. The second interval is so wide that it holds Kaplan et al.'s exponent
+# and also exponents far below one half. So a table of a few sizes cannot decide $a$. The tokens per parameter that it
+# asks for are fewer than by any law above (other data, other tokenizer, its own training recipe).
 #
 # </details>
 
@@ -1327,17 +1345,17 @@ pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 # %% [markdown] tags=["exercise", "key:embeddings-of-walks"]
 # ### Exercise 7: embeddings at the small end
 #
-# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With
-# $N = N_E + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if $\alpha$ and
-# $\beta$ were those of Besiroglu et al.?
+# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With $N = N_E
+# + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
+# $\alpha$ and $\beta$ were those of Besiroglu et al.?
 
 # %% [markdown] tags=["solution", "key:embeddings-of-walks"]
 # <details><summary><b>Solution</b></summary>
 #
-# $N_E \approx 12 \ell n^2$, so $n = \sqrt{N_E/24}$ and $Vn = (V/\sqrt{24})\,N_E^{1/2}$: $\omega \approx 41$. At width 16 the visible exponent
-# is a tenth too high, at 128 two hundredths. With a vocabulary of 50,257 the same widths have $\omega \approx 10^4$: nearly everything
-# is embedding, and the exponent is close to its limit $1/(1 + \frac12\alpha/\beta) = 0.68$. That alone would account for most of the gap
-# between Kaplan and Chinchilla.
+# $N_E \approx 12 \ell n^2$, so $n = \sqrt{N_E/24}$ and $Vn = (V/\sqrt{24})\,N_E^{1/2}$: $\omega \approx 41$. At width
+# 16 the visible exponent is a tenth too high, at 128 two hundredths. With a vocabulary of 50,257 the same widths have
+# $\omega \approx 10^4$: nearly everything is embedding, and the exponent is close to its limit $1/(1 +
+# \frac12\alpha/\beta) = 0.68$. That alone would account for most of the gap between Kaplan and Chinchilla.
 #
 # </details>
 

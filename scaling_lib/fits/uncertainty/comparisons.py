@@ -1,12 +1,17 @@
-"""Whether one size exceeds another by more than rounding can decide."""
+"""Whether one size exceeds another by more than rounding can decide, and whether a law typically meets its runs."""
 
-from scaling_lib.errors import check_real
+import numpy as np
+from jaxtyping import Float
 
-__all__ = ["compared"]
+from scaling_lib.errors import check_array, check_real
+
+__all__ = ["compared", "typically_within"]
 
 # Two sizes that differ by less than this share of the larger one are taken for equal: the last digits of a fit depend
 # on the processor, and no sentence may.
 MARGIN = 0.01
+# A law describes its runs where it typically misses them by less than this share of what was fitted.
+TYPICAL = 0.05
 
 
 def compared(size: float, reference: float, *, margin: float = MARGIN) -> str:
@@ -23,3 +28,20 @@ def compared(size: float, reference: float, *, margin: float = MARGIN) -> str:
     if abs(one - other) <= margin * max(one, other):
         return "as much as"
     return "more than" if one > other else "less than"
+
+
+def typically_within(
+    residuals: Float[np.ndarray, " runs"], *, tolerance: float = TYPICAL, margin: float = MARGIN
+) -> str:
+    """Whether the median absolute residual is "within" the tolerance, "beyond" it, or "on the edge".
+
+    residuals: of a fit, such as `Fit.residuals`; of a fit on logarithms they are shares. margin: how near to the
+    tolerance the edge is, as for `compared`. Raises InvalidArgument.
+
+    >>> typically_within(np.array([0.01, -0.02, 0.3]))
+    'within'
+    """
+    residuals = check_array("residuals", residuals, dimensions=1, least=1)
+    tolerance = check_real("tolerance", tolerance, above=0)
+    verdict = compared(float(np.median(np.abs(residuals))), tolerance, margin=margin)
+    return {"less than": "within", "as much as": "on the edge", "more than": "beyond"}[verdict]
