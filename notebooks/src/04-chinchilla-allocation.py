@@ -3,20 +3,22 @@
 #
 # **The question.** You may spend so many FLOPs on one training run. How large a model, on how many tokens?
 #
-# Every published answer is a pair of exponents, $N_\text{opt} \propto C^a$ and $D_\text{opt} \propto C^b$, read off a table of runs by one
-# of four routes. The routes do not agree on the same table, and the tables do not agree either. This chapter puts the routes on a surface
-# whose answer is known, then on published runs, and asks what survives.
+# Every published answer is a pair of exponents, $N_\text{opt} \propto C^a$ and $D_\text{opt} \propto C^b$, read off a
+# table of runs by one of four routes. The routes do not agree on the same table, and the tables do not agree either.
+# This chapter puts the routes first on a surface whose answer is known, then on published runs, and asks which of their
+# answers can be relied on.
 #
 # You will see
 #
-# - why an optimum exists and what decides it: two exponents, nothing else,
+# - why there is an optimum, and how its growth with compute follows from two exponents,
 # - four routes from runs to $N_\text{opt}$, and a bias that one of them has without any noise,
 # - why $a$ can be known well when neither $\alpha$ nor $\beta$ is,
 # - how counting embeddings or not turns $a = 0.5$ into 0.7 and more,
 # - where "20 tokens per parameter" comes from, and when not to use it.
 #
-# *You need* chapter 3's idea of a fitted law, and a derivative. *Time:* under half a minute in every profile, since nothing is trained
-# here; an hour with the exercises. $\alpha$ is the exponent in $N$ and $\beta$ that in $D$, throughout.
+# *You need* chapter 3's idea of a fitted law, and a derivative. *Time:* under half a minute in every profile, since
+# nothing is trained here; an hour with the exercises. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ that in
+# $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -34,7 +36,8 @@ if importlib.util.find_spec("scaling_lib") is None:
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", pins.name, source], check=True)
 
 # %% tags=["parameters"]
-profile = ""  # "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+# "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
+profile = ""
 
 # %% tags=["nbval-ignore-output"]
 import matplotlib.pyplot as plt
@@ -42,19 +45,49 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
+from scaling_lib.coursework import check
 from scaling_lib.fits import allocation
-from scaling_lib.fits.allocation import corrections, literature, planner, reconciliation
+from scaling_lib.fits.allocation import (
+    corrections,
+    literature,
+    planner,
+    reconciliation,
+)
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
+from scaling_lib.fits.laws.published import published_law
+from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.points.datasets import chinchilla_points
 from scaling_lib.fits.points.public_tables import mlfoundations_runs
 from scaling_lib.fits.surfaces import kernel_ridge
-from scaling_lib.fits.uncertainty.intervals import profile as profile_interval
-from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, Withheld, logarithmic, show, style
-from scaling_lib.pages.drawing.live import Mark, Panel, curve_panel, show_live
+from scaling_lib.fits.uncertainty import intervals
+from scaling_lib.fits.uncertainty.comparisons import (
+    compared,
+    typically_within,
+)
+
+# %% tags=["nbval-ignore-output"]
+from scaling_lib.pages.drawing.budgets import budget_marks
+from scaling_lib.pages.drawing.figures import (
+    COLOURS,
+    MARKERS,
+    Withheld,
+    logarithmic,
+    show,
+    style,
+)
+from scaling_lib.pages.drawing.live import (
+    Panel,
+    curve_panel,
+    plot_axes,
+    show_live,
+)
+from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.captions import published_exponents
+from scaling_lib.pages.judging.exact_quantities import CHINCHILLA_FLOPS
+from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.quantities import excess_surface
 from scaling_lib.runs.keeping.tables import lowest_losses, recorded_or_none
 from scaling_lib.runs.sweeping.experiments import experiment
@@ -65,15 +98,17 @@ lab = begin(profile)
 # %% [markdown]
 # ## A budget
 #
-# Training a model of $N$ parameters on $D$ tokens takes about $C = 6ND$ floating-point operations: two for each parameter and token on the way
-# forward, four on the way back. At a fixed $C$, every parameter is paid for in tokens. With Chinchilla's law
+# Training a model of $N$ parameters on $D$ tokens takes about $C = 6ND$ floating-point operations: two for each
+# parameter and token on the way forward, four on the way back. At a fixed $C$, every parameter is paid for in tokens.
+# With Chinchilla's law
 #
 # $$
 # L(N, D) = E + A N^{-\alpha} + B D^{-\beta},
 # $$
 #
-# a small model wastes tokens, a large one never sees enough of them, and in between lies a minimum. There one more per cent of $N$ gains
-# what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, which gives
+# a very small model gains little from its many tokens, and a very large one sees too few of them. In between lies a
+# minimum. There one more per cent of $N$ gains what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B
+# D^{-\beta}$, which gives
 #
 # $$
 # \begin{aligned}
@@ -83,671 +118,928 @@ lab = begin(profile)
 # \end{aligned}
 # $$
 #
-# with $G = (\alpha A/\beta B)^{1/(\alpha+\beta)}$. The faster loss falls with tokens (large $\beta$), the *larger* the model should be: tokens then do
-# their work quickly, and the money goes to what is still slow.
+# with $G = (\alpha A/\beta B)^{1/(\alpha+\beta)}$. The faster loss falls with tokens (large $\beta$), the *larger* the
+# model should be. A few more tokens are then enough to lower their part of the loss, and most of the additional compute
+# goes into the model, whose part falls slowly.
 #
-# Below is a surface that we made up, so that its answer is known. Its exponents are further apart than those of language models, which
-# makes every effect of this chapter large enough to see.
+# Below is a surface that we made up, so that its answer is known. Its exponents are further apart than those of language
+# models, which makes every effect of this chapter large enough to see.
 
 # %%
 PLANTED = {"E": 1.7, "A": 2000.0, "B": 26.0, "alpha": 0.465, "beta": 0.155}
 truth = allocation.closed_form(PLANTED)
-say(
-    "The planted truth: $a$ = {a:.3f}, $b$ = {b:.3f}, $\\gamma$ = {gamma:.3f}. At $10^{{20}}$ FLOPs {N:.2g} parameters and {D:.2g} tokens are best.",
-    a=truth.a,
-    b=truth.b,
-    gamma=truth.gamma,
-    N=float(truth.optimal_parameters(1e20)),
-    D=float(truth.optimal_tokens(1e20)),
-)
-
+best_size = number(float(truth.optimal_parameters(1e20)), 2)
+best_tokens = number(float(truth.optimal_tokens(1e20)), 2)
+say(rf"""
+The planted truth: $a$ = {number(truth.a, decimals=3)}, $b$ =
+{number(truth.b, decimals=3)}, $\gamma$ = {number(truth.gamma, decimals=3)}. At
+$10^{{20}}$ FLOPs {best_size} parameters and {best_tokens} tokens are best.
+""")
 
 # %% tags=["hide-input"]
-def losses(N: np.ndarray, C: np.ndarray | float, law: dict = PLANTED) -> np.ndarray:
-    """Loss of N parameters trained with C FLOPs."""
-    return Chinchilla().loss(law, N=N, D=C / 6 / N)
-
-
-def isoflop_runs(law: dict, budgets: np.ndarray, width: float, sizes: int = 11) -> pd.DataFrame:
-    """Noise-free runs: at each budget sizes from the optimum / width to the optimum x width."""
-    best = allocation.closed_form(law).optimal_parameters(budgets)
-    N = best[:, None] * np.geomspace(1 / width, width, sizes)
-    C = np.broadcast_to(budgets[:, None], N.shape)
-    table = pd.DataFrame({"C": C.ravel(), "N": N.ravel(), "D": (C / 6 / N).ravel()})
-    return table.assign(loss=losses(table["N"].to_numpy(), table["C"].to_numpy(), law))
-
-
 BUDGETS = np.geomspace(1e18, 1e21, 7)
-table = isoflop_runs(PLANTED, BUDGETS, width=8)
+optima = truth.optimal_parameters(BUDGETS)
+table = synthetic.planted_isoflops(PLANTED, BUDGETS, optima, width=8)
 with style():
     figure, axes = plt.subplots()
-    for C, marker, colour in zip(BUDGETS[::2], MARKERS, COLOURS.values(), strict=False):
-        part = table[table["C"] == C]
-        axes.plot(part["N"], part["loss"], marker + "-", color=colour, markersize=4, label=f"C = {C:.0e}")
-    path = table.groupby("C")[["loss"]].min().assign(N=truth.optimal_parameters(BUDGETS))
-    axes.plot(path["N"], path["loss"], "--", marker="", color=COLOURS["grey"], label="optimum")
+    looks = zip(BUDGETS[::2], MARKERS, COLOURS.values(), strict=False)
+    for C, marker, colour in looks:
+        cut = table[table["C"] == C]
+        label = f"C = {number(C, 1)}"
+        look = {"color": colour, "markersize": 4, "label": label}
+        axes.plot(cut["N"], cut["loss"], marker + "-", **look)
+    look = {"marker": "", "color": COLOURS["grey"], "label": "optimum"}
+    axes.plot(optima, truth.loss(BUDGETS), "--", **look)
     axes.set(xlabel="parameters N", ylabel="loss (nats)")
     logarithmic(axes, "x")
     axes.legend()
 show(
     figure,
     name="fig-budget",
-    caption="The planted surface, cut at four budgets. Each curve is one budget, spent on models of different size; the dashed line joins the lowest "
-    "points. The curves are flat at the bottom and steeper on the side of the small models.",
-    alt="Loss against parameters on a logarithmic axis, four bowl-shaped curves. Larger budgets lie lower and further right; each bowl rises faster to "
-    "the left of its minimum. A dashed line through the minima falls to the right.",
-    table=table.round({"loss": 4}).assign(N=table["N"].map("{:.3g}".format), D=table["D"].map("{:.3g}".format))[["C", "N", "D", "loss"]][::2],
+    caption="The planted surface, cut at four budgets. Each curve is one "
+    "budget, spent on models of different size; the dashed line joins the "
+    "lowest points. The curves are flat at the bottom and steeper on the side "
+    "of the small models.",
+    alt="Loss against parameters on a logarithmic axis, four bowl-shaped "
+    "curves. Larger budgets lie lower and further right; each bowl rises "
+    "faster to the left of its minimum. A dashed line through the minima falls "
+    "to the right.",
+    table=table[["C", "N", "D", "loss"]][::2],
     runs=[],
 )
 
 # %% [markdown]
 # ## Four routes
 #
-# 1. **Envelope** (Hoffmann's approach 1). Draw all learning curves against compute; at each $C$ note which model is lowest.
-# 2. **Iso-FLOP** (approach 2). Train several sizes at each budget, put a parabola in $\log N$ through them, take its vertex.
+# 1. **Envelope** (Hoffmann's approach 1). Draw all learning curves against compute; at each $C$ note which model is
+#    lowest.
+# 2. **Iso-FLOP** (approach 2). Train several sizes at each budget, put a parabola in $\log N$ through them, take its
+#    vertex.
 # 3. **Parametric** (approach 3). Fit the law to all runs, use the closed form above.
-# 4. **Grid minimum** (the paper's, appendix B). Regress $L(N, D)$ without a formula, by a small network or by kernel ridge, and look for the minimum
-#    at each $C$ on a grid. Searching over $N$ and over $D$ separately, $a + b$ need not be 1.
+# 4. **Grid minimum** (the paper's, appendix B). Regress $L(N, D)$ without a formula, by a small network or by kernel
+#    ridge, and look for the minimum at each $C$ on a grid. Since $N$ and $D$ are searched separately, $a + b$ need not
+#    be 1.
 #
-# All are given the same noise-free surface: routes 2 to 4 the runs of the figure (seven budgets, each with sizes up to a factor of 8 either way), route 1
-# learning curves of 24 sizes. What separates them now is the method alone. Route 1 appears twice: once with the curves a *constant* learning rate might
-# give, equal to $L(N, D)$ all along, and once with those of a *cosine*, which are too high until they end. (We add $0.05\,(1 - t)$ nats at the
-# fraction $t$ of a run: our invention, to show the direction.) Route 4 is by kernel ridge with the paper's kernel; its network is
-# slow to train and comes in below, on published points.
-
+# All are given the same noise-free surface. Routes 2 to 4 get the runs of the figure (seven budgets, each with sizes up
+# to a factor of 8 either way), and route 1 gets learning curves of 24 sizes. So whatever errors they make are errors of
+# the method.
+#
+# Route 1 appears twice: once with the curves that a *constant* learning rate might give, equal to $L(N, D)$ all along,
+# and once with those of a *cosine*, which are too high until they end. (We add $0.05\,(1 - t)$ nats at the fraction $t$
+# of a run. That number is our invention; it shows the direction of the error, not its size.) Route 4 is by kernel ridge
+# with the paper's kernel; its network is slow to train and comes in below, on published points.
 
 # %% tags=["hide-input"]
-def curves(law: dict, lift: float) -> pd.DataFrame:
-    """Learning curves of 24 sizes, too high by `lift` nats at their start and by nothing at their end."""
-    parts = []
-    for run, N in enumerate(np.geomspace(3e7, 2e9, 24)):
-        seen = np.geomspace(0.01, 1, 60)
-        D = seen * 60 * N
-        loss = Chinchilla().loss(law, N=np.full(60, N), D=D) + lift * (1 - seen)
-        parts.append(pd.DataFrame({"run": f"{run}", "N": N, "D": D, "loss": loss}))
-    return pd.concat(parts)
-
-
+sizes = np.geomspace(3e7, 2e9, 24)
+tokens = 60 * sizes[:, None] * np.geomspace(0.01, 1, 60)
+constant, cosine = (
+    synthetic.planted_curves(PLANTED, sizes, tokens, lift=lift)
+    for lift in (0.0, 0.05)
+)
 routes = {
-    "1 envelope, constant": allocation.envelope(curves(PLANTED, 0.0), schedule="constant"),
-    "1 envelope, cosine": allocation.envelope(curves(PLANTED, 0.05)),
+    "1 envelope, constant": allocation.envelope(constant, schedule="constant"),
+    "1 envelope, cosine": allocation.envelope(cosine),
     "2 iso-FLOP": allocation.isoflop(table),
     "3 parametric": allocation.parametric(fit(Chinchilla(), table)),
     "4 grid, kernel ridge": allocation.grid_minimum(kernel_ridge(table)),
 }
 FAR = 1e23
-found = allocation.comparison(routes, FAR)[["a", "b", "gamma", "N", "D", "loss"]]
-answer = [truth.a, truth.b, truth.gamma, *(float(f(FAR)) for f in (truth.optimal_parameters, truth.optimal_tokens, truth.loss))]
-found.loc["truth"] = answer
-found.assign(N=found["N"].map("{:.3g}".format), D=found["D"].map("{:.3g}".format)).round(4).rename_axis(None)
+quantities = ["a", "b", "gamma", "N", "D", "loss"]
+answers = allocation.comparison(routes, FAR)[quantities]
+true_tokens = float(truth.optimal_tokens(FAR))
+answers.loc["truth"] = [
+    truth.a,
+    truth.b,
+    truth.gamma,
+    float(truth.optimal_parameters(FAR)),
+    true_tokens,
+    float(truth.loss(FAR)),
+]
+sizes_in_words = {name: answers[name].map(number) for name in ("N", "D")}
+digits = {"a": 4, "b": 4, "gamma": 5, "loss": 4}
+answers.assign(**sizes_in_words).round(digits).rename_axis(None)
 
 # %% tags=["hide-input"]
-ratios = (found.drop(index="truth")[["N", "D"]] / found.loc["truth", ["N", "D"]] - 1).astype(float)
+both = ["N", "D"]
+away = answers.drop(index="truth")[both] / answers.loc["truth", both] - 1
+away = away.astype(float)
 with style():
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    rows = np.arange(len(ratios))[::-1]
-    for column, marker, colour, shift in (("N", "o", "blue", 0.12), ("D", "s", "vermillion", -0.12)):
-        axes.plot(100 * ratios[column], rows + shift, marker, color=COLOURS[colour], label=f"{column}, optimal")
+    heights = np.arange(len(away))[::-1]
+    for column, marker, colour, shift in (
+        ("N", "o", "blue", 0.12),
+        ("D", "s", "vermillion", -0.12),
+    ):
+        look = {"color": COLOURS[colour], "label": f"{column}, optimal"}
+        axes.plot(100 * away[column], heights + shift, marker, **look)
     axes.axvline(0, linestyle="--", color=COLOURS["grey"])
-    axes.set_yticks(rows, ratios.index)
-    axes.set(xlabel=f"error when extrapolated to {FAR:.0e} FLOPs (%)")
+    axes.set_yticks(heights, away.index)
+    axes.set(xlabel=f"error when extrapolated to {number(FAR, 1)} FLOPs (%)")
     axes.legend(loc="best")
+errors = (100 * away).round(2) + 0.0  # no minus before a zero
 show(
     figure,
     name="fig-routes",
-    caption="What each route says about a budget a hundred times larger than any of its runs, against the planted truth. There is no noise: these are errors of method.",
-    alt="Dot plot, one row a route. Parametric lies on zero for N and D; kernel ridge and the constant-rate envelope near it or off by their grids; "
-    "iso-FLOP overstates N and understates D by more than ten per cent; with cosine curves the envelope halves N and doubles D.",
-    table=(100 * ratios).round(2).rename(columns="error of {} (%)".format).rename_axis("route").reset_index(),
+    caption="What each route says about a budget a hundred times larger than "
+    "any of its runs, against the planted truth. There is no noise: these are "
+    "errors of method.",
+    alt="Dot plot, one row a route. Parametric lies on zero for N and D; "
+    "kernel ridge and the constant-rate envelope near it or off by their "
+    "grids; iso-FLOP overstates N and understates D by more than ten per cent; "
+    "with cosine curves the envelope halves N and doubles D.",
+    table=errors.rename(columns="error of {} (%)".format)
+    .rename_axis("route")
+    .reset_index(),
     runs=[],
 )
 
 # %% tags=["remove-input"]
-said = {name: " ".join(each.warnings) for name, each in routes.items()}
-say(
-    "On this table, with no noise, the parametric route is right to {exact:.0e} in $D$; iso-FLOP is off by {parabola:+.1%} though its exponent is right to {slope:.0e}, the "
-    "kernel's grid by {kernel:+.1%}, the envelope by {constant:+.1%} with constant and {cosine:+.1%} with cosine curves. The library says so itself, of "
-    "iso-FLOP: *{warning}*",
-    exact=max(abs(ratios.loc["3 parametric", "D"]), 1e-9),
-    parabola=ratios.loc["2 iso-FLOP", "D"],
-    slope=max(abs(found.loc["2 iso-FLOP", "a"] - truth.a), 1e-9),
-    kernel=ratios.loc["4 grid, kernel ridge", "D"],
-    constant=ratios.loc["1 envelope, constant", "D"],
-    cosine=ratios.loc["1 envelope, cosine", "D"],
-    warning=said["2 iso-FLOP"],
-)
+off = {route: percent(share, decimals=1) for route, share in away["D"].items()}
+# Closer than nine digits nothing is claimed: there it is rounding that speaks.
+exact = number(max(abs(away.loc["3 parametric", "D"]), 1e-9), 1)
+slope = number(max(abs(answers.loc["2 iso-FLOP", "a"] - truth.a), 1e-9), 1)
+say(rf"""
+On this table, with no noise, the parametric route is right to {exact} in $D$.
+Iso-FLOP is off by {off["2 iso-FLOP"]}, though its exponent is right to {slope};
+the kernel's grid is off by {off["4 grid, kernel ridge"]}, the envelope by
+{off["1 envelope, constant"]} with constant and by {off["1 envelope, cosine"]}
+with cosine curves. Of iso-FLOP the library says so itself:
+*{" ".join(routes["2 iso-FLOP"].warnings)}*
+""")
 
 # %% [markdown]
-# The cosine envelope fails worst, and its failure hangs on the size of the lift, which nobody knows before measuring it. Hoffmann et al. knew, and trained each size with several
-# lengths of schedule.
+# The cosine envelope fails worst. How badly depends on the size of the lift, which nobody knows before measuring it.
+# Hoffmann et al. knew this, and so trained each size with several lengths of schedule.
 #
-# Route 3 wins here for one reason: the surface *is* its formula. Where the law is wrong it has no such privilege, and the kernel, which assumes no formula,
-# pays for that freedom at the edges of the data. Use two routes, and distrust the answer by as much as they differ.
+# Route 3 wins here for one reason: the surface *is* its formula. Where the law is wrong it has no such advantage. The
+# kernel assumes no formula; in return, it is less accurate at the edges of the data. Use two routes, and take the
+# difference between them as the least uncertainty of the answer.
 #
 # ## A parabola is not the curve
 #
-# Along a budget the law is a sum of two exponentials in $\log N$, steeper to the left than to the right (or the other way round). A least-squares parabola
-# is symmetric, so its vertex shifts towards the flat side, by a factor that depends on $\alpha$, $\beta$ and the width of the grid but *not* on $C$. That is why the exponent comes out
-# right and the intercept wrong, and why no goodness of fit at one budget reveals it (arXiv 2603.22339). If the grid's centre drifts as budgets grow, the exponent
-# goes, too.
+# Along a budget the law is a sum of two exponentials in $\log N$, steeper to the left than to the right (or the other
+# way round). A least-squares parabola is symmetric. So its vertex shifts towards the flat side, by a factor that
+# depends on $\alpha$, $\beta$ and the width of the grid but *not* on $C$. That is why the exponent comes out right and
+# the intercept wrong, and why no goodness of fit at one budget reveals it (arXiv 2603.22339). If the grid's centre
+# drifts as budgets grow, the exponent is wrong as well.
 
 # %% tags=["hide-input"]
-LAWS = {"exponents of Hoffmann et al.": dict(literature.published("hoffmann-rounded").parameters), "planted": PLANTED}
+rounded = published_law("hoffmann-rounded").parameters
+LAWS = {"exponents of Hoffmann et al.": rounded, "planted": PLANTED}
 widths = [1.5, 2, 3, 4, 6, 8, 12, 16]
-bias = pd.DataFrame({label: [allocation.isoflop_bias(law, width=w)["D"] for w in widths] for label, law in LAWS.items()}, index=widths)
+bias = pd.DataFrame(
+    {
+        label: [allocation.isoflop_bias(given, width=w)["D"] for w in widths]
+        for label, given in LAWS.items()
+    },
+    index=widths,
+)
 with style():
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
-    for (label, column), marker, colour in zip(bias.items(), "os", ("blue", "vermillion"), strict=True):
-        axes.plot(bias.index, 100 * column, marker + "-", color=COLOURS[colour], label=label)
+    looks = zip(bias.items(), "os", ("blue", "vermillion"), strict=True)
+    for (label, column), marker, colour in looks:
+        look = {"color": COLOURS[colour], "label": label}
+        axes.plot(widths, 100 * column, marker + "-", **look)
     axes.axhline(0, linestyle="--", color=COLOURS["grey"])
-    axes.set(xlabel="the grid reaches from optimum ÷ w to optimum × w", ylabel="error of D at 1e24 FLOPs (%)")
+    axes.set_xlabel("the grid reaches from optimum ÷ w to optimum × w")
+    axes.set_ylabel("error of D at 1e24 FLOPs (%)")
     logarithmic(axes, "x")
     axes.legend()
 show(
     figure,
     name="fig-parabola",
-    caption="The error that approach 2 makes on noise-free runs, 15 sizes a budget and centred on the true optimum, against the width of its grid.",
-    alt="Error of the extrapolated optimal tokens against grid width from 1.5 to 16. Both curves start near zero and fall; with Hoffmann's exponents to about "
-    "minus five per cent, on the planted surface to more than minus twenty.",
+    caption="The error that approach 2 makes on noise-free runs, 15 sizes a "
+    "budget and centred on the true optimum, against the width of its grid.",
+    alt="Error of the extrapolated optimal tokens against grid width from 1.5 "
+    "to 16. Both curves start near zero and fall; with Hoffmann's exponents to "
+    "about minus five per cent, on the planted surface to more than minus "
+    "twenty.",
     table=(100 * bias).round(2).rename_axis("w").reset_index(),
     runs=[],
 )
 
 # %% tags=["remove-input"]
-drifting = {label: allocation.isoflop_bias(each, width=4, drift=10.0) for label, each in LAWS.items()}
-say(
-    "With Hoffmann's exponents: {two:.1%} at a factor of 2, {eight:.1%} at 8, {sixteen:.1%} at 16. On the planted ones {wide:.0%} at 16. If the centre of a grid of width 4 "
-    "drifts upwards by a factor of 10 over these four decades of budget, $a$ is off by {drift:+.3f} with Hoffmann's exponents and by {far:+.3f} with the planted ones.",
-    two=bias.iloc[1, 0],
-    eight=bias.loc[8].iloc[0],
-    sixteen=bias.loc[16].iloc[0],
-    wide=bias.loc[16].iloc[1],
-    drift=drifting["exponents of Hoffmann et al."]["a"],
-    far=drifting["planted"]["a"],
+of_hoffmann, of_planted = (bias[label] for label in LAWS)
+two, eight, sixteen = (
+    percent(of_hoffmann[width], decimals=1) for width in (2, 8, 16)
 )
+drifted = [
+    number(allocation.isoflop_bias(given, width=4, drift=10.0)["a"], decimals=3)
+    for given in LAWS.values()
+]
+say(rf"""
+With Hoffmann's exponents the error is {two} at a factor of 2, {eight} at 8 and
+{sixteen} at 16. With the planted ones it is
+{percent(of_planted[16], decimals=0)} at 16. If the centre of a grid of width 4
+drifts upwards by a factor of 10 over these four decades of budget, $a$ is off
+by {drifted[0]} with Hoffmann's exponents and by {drifted[1]} with the planted
+ones.
+""")
 
 # %% [markdown]
 # ## Random walks: allocation where the floor is known
 #
-# On walks $E$ is the entropy rate, known exactly, so a fit of $L(N, D)$ has one parameter less to get wrong: it is the *excess* loss that is a sum of two powers,
+# On walks $E$ is the entropy rate, known exactly, so a fit of $L(N, D)$ has one parameter less to get wrong: it is the
+# *excess* loss that is a sum of two powers,
 #
 # $$
 # L(N, D) - H = A N^{-\alpha} + B D^{-\beta}.
 # $$
 #
-# One needs a grid of $N$ *and* $D$. Runs that vary only one of the two at a time make a cross, and a cross does not determine the sum: any constant can be moved
-# from one term to the other and every loss on it stays as it is. So here are five sizes times five values of $D$ on the paper's smallest graph (1,000 nodes, 5,000 edges), each cell the
-# best of five learning rates and three seeds.
+# One needs a grid of $N$ *and* $D$. Runs that vary only one of the two at a time make a cross, and a cross does not
+# determine the sum: any constant can be moved from one term to the other and every loss on it stays as it is. So here
+# are five sizes times five values of $D$ on the paper's smallest graph (1,000 nodes, 5,000 edges), each cell the best
+# of five learning rates and three seeds.
 #
-# Before you look: which is scarcer at these sizes, parameters or tokens? And will an $N_\text{opt}$ from these runs say anything about the paper's, which are a hundred times larger?
+# Before you look: which is scarcer at these sizes, parameters or tokens? And will an $N_\text{opt}$ from these runs say
+# anything about the paper's, which are a hundred times larger?
 
 # %% tags=["remove-stderr"]
 grid_runs = lab.recorded("er-1k-small")
-best = lowest_losses(grid_runs) if len(grid_runs) else pd.DataFrame(columns=["N", "D", "width", "loss", "excess_loss"])
-if len(best):
-    display(best.pivot(index="width", columns="D", values="excess_loss").astype(float).round(3))
+columns = ["N", "D", "width", "loss", "excess_loss"]
+best = pd.DataFrame(columns=columns)
+if len(grid_runs):
+    best = lowest_losses(grid_runs)
+    excesses = best.pivot(index="width", columns="D", values="excess_loss")
+    display(excesses.astype(float).round(3))
 else:
-    say("This profile has no grid of $N$ and $D$ on walks: the recorded one is left out here, and the section below is empty.")
+    say("""
+This profile has no grid of $N$ and $D$ on walks: the recorded one is left out
+here, and the section below is empty.
+""")
 
 # %% tags=["hide-input"]
 if len(best):
+    best = best.astype({"loss": float, "excess_loss": float})
     excess = excess_surface(grid_runs)
-    walk_law = {**excess.params, "E": float(best["entropy_rate"].iloc[0])}
-    walk_frontier = allocation.parametric(excess, default_rng(0), resamples=400)
+    walk_frontier = allocation.parametric(
+        excess, default_rng(0), resamples=400
+    )
     with style():
         figure, axes = plt.subplots()
-        for (D, part), marker, colour in zip(best.groupby("D"), MARKERS, COLOURS.values(), strict=False):
-            axes.plot(part["N"], part["excess_loss"], marker, color=colour, markersize=5, label=f"D = {D:,}")
+        looks = zip(best.groupby("D"), MARKERS, COLOURS.values(), strict=False)
+        for (D, part), marker, colour in looks:
+            look = {"color": colour, "markersize": 5, "label": f"D = {D:,}"}
+            axes.plot(part["N"], part["excess_loss"], marker, **look)
             N = np.geomspace(part["N"].min(), part["N"].max(), 40)
-            axes.plot(N, Chinchilla().loss({**walk_law, "E": 0.0}, N=N, D=np.full(40, float(D))), "-", marker="", color=colour)
+            curve = excess.law.loss(excess.params, N=N, D=np.full(40, float(D)))
+            axes.plot(N, curve, "-", marker="", color=colour)
         axes.set(xlabel="parameters N", ylabel="excess loss (nats)")
         logarithmic(axes, "both")
         axes.legend()
     show(
         figure,
         name="fig-walk-grid",
-        caption="Excess loss on ER 1000/5000 over five sizes and five values of D. Points: the best of five learning rates and three seeds. Lines: A N^-α + B D^-β, one fit to all 25 "
-        "points by least squares on logarithms.",
-        alt="Excess loss against parameters on double logarithmic axes, five falling rows of points, one for each number of tokens, with a fitted curve through each. "
-        "Rows of more tokens lie lower.",
-        table=best[["N", "D", "excess_loss", "learning_rate"]].astype({"excess_loss": float}).round({"excess_loss": 4}),
+        caption="Excess loss on ER 1000/5000 over five sizes and five values "
+        "of D. Points: the best of five learning rates and three seeds. Lines: "
+        "A N^-α + B D^-β, one fit to all 25 points by least squares on "
+        "logarithms.",
+        alt="Excess loss against parameters on double logarithmic axes, five "
+        "falling rows of points, one for each number of tokens, with a fitted "
+        "curve through each. Rows of more tokens lie lower.",
+        table=best[["N", "D", "excess_loss", "learning_rate"]].round(
+            {"excess_loss": 4}
+        ),
         runs=list(best["identity"]),
     )
 
 # %% tags=["remove-input"]
 if len(best):
-    off = np.abs(excess.residuals)
-    ends = walk_frontier.summary()
-    where = {name: (ends.loc[name, "low"], ends.loc[name, "high"]) for name in ("a", "b", "gamma")}
-    ratio_of = np.log(best["excess_loss"].astype(float)).to_numpy()
-    say(
-        "With $H$ known: $\\alpha$ = {alpha:.2f}, $\\beta$ = {beta:.2f}, hence $a$ = {a:.2f} ({a_low:.2f} to {a_high:.2f}) and $\\gamma$ = {gamma:.2f}. The typical point is off by {typical:.0%}, the worst by {worst:.0%}: "
-        "{verdict}",
-        alpha=excess.params["alpha"],
-        beta=excess.params["beta"],
-        a=ends.loc["a", "value"],
-        a_low=where["a"][0],
-        a_high=where["a"][1],
-        gamma=ends.loc["gamma", "value"],
-        typical=float(np.median(off)),
-        worst=float(off.max()),
-        verdict="a sum of two powers describes these runs."
-        if np.median(off) < 0.05
-        else "a sum of two powers is a summary of these runs, not their law; the curves bend where it cannot.",
+    miss = np.abs(excess.residuals)
+    typical, worst = float(np.median(miss)), float(miss.max())
+    ends = walk_frontier.summary().loc["a"]
+    value, low, high = (
+        number(ends[name], decimals=2) for name in ("value", "low", "high")
     )
+    gamma = walk_frontier.allocation.gamma
+    verdict = {
+        "within": "a sum of two powers describes these runs.",
+        "on the edge": "whether a sum of two powers describes these runs lies "
+        "on the edge.",
+        "beyond": "a sum of two powers only summarises these runs. It is not "
+        "their law, for their curves bend where its curves cannot.",
+    }[typically_within(excess.residuals)]
+    say(rf"""
+With $H$ known: $\alpha$ = {number(excess.params["alpha"], decimals=2)},
+$\beta$ = {number(excess.params["beta"], decimals=2)}, hence $a$ = {value}
+({low} to {high}) and $\gamma$ = {number(gamma, decimals=2)}. The typical point
+is off by {percent(typical, decimals=0)}, the worst by
+{percent(worst, decimals=0)}: {verdict}
+""")
 
 # %% [markdown]
-# The same 25 points with a model's size counted in three ways: all parameters (the paper's $N$), those without embeddings (Kaplan's), and the width. Here the floor is fitted, as it would have to be
-# on other data; *growth* is how fast $N$ grows with that size over the grid, and $a$ is the exponent of *that* size in $C = 6ND$.
+# The same 25 points with a model's size counted in three ways: all parameters (the paper's $N$), those without
+# embeddings (Kaplan's), and the width. Here the floor is fitted, as it would have to be on other data; *growth* is how
+# fast $N$ grows with that size over the grid, and $a$ is the exponent of *that* size in $C = 6ND$.
 
 # %%
 if len(best):
-    by_size = reconciliation.exponents_by_size(best.assign(loss=best["loss"].astype(float)), objective="log-ols")
-    display(by_size[["alpha", "alpha_se", "beta", "beta_se", "growth", "a", "b"]].round(2))
+    by_size = reconciliation.exponents_by_size(best, objective="log-ols")
+    columns = ["alpha", "alpha_se", "beta", "beta_se", "growth", "a", "b"]
+    display(by_size[columns].round(2))
 
 # %% [markdown]
-# Now the routes again, on runs this time, with nobody to say which is right: the law with the floor known, the law with the floor fitted, as everybody else must, and the paper's grid on a
-# kernel surface. (Approach 2 would need its own design, several sizes at equal $C$; approach 1 learning curves whose schedule does not end, and ours are cosines.)
+# Now the routes again, this time on runs, where nobody knows the right answer: the law with the floor known, the law
+# with the floor fitted, as everybody else must, and the paper's grid on a kernel surface. (Approach 2 would need its
+# own design, several sizes at equal $C$. Approach 1 would need learning curves with a constant learning rate, and ours
+# are cosines.)
 
 # %% tags=["hide-input"]
 if len(best):
-    table_of = best[["N", "D"]].assign(loss=best["excess_loss"].astype(float))
+    surface = kernel_ridge(best[["N", "D"]].assign(loss=best["excess_loss"]))
+    fitted_floor = fit(Chinchilla(), best)
     by_route = {
         "3 parametric, H known": walk_frontier,
-        "3 parametric, E fitted": allocation.parametric(fit(Chinchilla(), best.assign(loss=best["loss"].astype(float))), default_rng(0), resamples=400),
-        "4 grid, kernel ridge": allocation.grid_minimum(kernel_ridge(table_of)),
+        "3 parametric, E fitted": allocation.parametric(
+            fitted_floor, default_rng(0), resamples=400
+        ),
+        "4 grid, kernel ridge": allocation.grid_minimum(surface),
     }
-    FLOPS = 6 * float(best["N"].median()) * float(best["D"].median())
-    compared = allocation.comparison(by_route, FLOPS)[["a", "b", "gamma", "N", "D"]]
-    display(compared.assign(N=compared["N"].map("{:.3g}".format), D=compared["D"].map("{:.3g}".format)).round(3).rename_axis(None))
+    middle_flops = 6 * float(best["N"].median()) * float(best["D"].median())
+    routes_agree = allocation.comparison(by_route, middle_flops)
+    routes_agree = routes_agree[["a", "b", "gamma", "N", "D"]]
+    in_words = {name: routes_agree[name].map(number) for name in ("N", "D")}
+    display(routes_agree.assign(**in_words).round(3).rename_axis(None))
 
 # %% tags=["remove-input"]
 if len(best):
-    tokens_each = compared["D"].astype(float) / compared["N"].astype(float)
-    say(
-        "In the middle of the grid, at {flops:.1e} FLOPs, the routes ask for {low:.2g} to {high:.2g} tokens per parameter, and their $a$ differs by {spread:.2f}. "
-        "On the walks the paper's own mean exponents for this graph (0.665 and 0.684, figure 5) would give $a$ = {paper:.2f}; its runs take more compute than any of ours, so this is a "
-        "comparison of numbers and no test. {warning}",
-        flops=FLOPS,
-        low=tokens_each.min(),
-        high=tokens_each.max(),
-        spread=compared["a"].max() - compared["a"].min(),
-        paper=0.684 / (0.665 + 0.684),
-        warning=" ".join(by_route["4 grid, kernel ridge"].warnings),
+    ratios = routes_agree["D"].astype(float) / routes_agree["N"].astype(float)
+    spread = routes_agree["a"].max() - routes_agree["a"].min()
+    in_size, in_tokens = (
+        published_number(f"er-1k-k0.{name}") for name in ("alpha", "beta")
     )
+    of_paper = in_tokens / (in_size + in_tokens)
+    say(rf"""
+In the middle of the grid, at {number(middle_flops, 2)} FLOPs, the routes ask
+for {number(ratios.min(), 2)} to {number(ratios.max(), 2)} tokens per parameter,
+and their $a$ differs by {number(spread, decimals=2)}. On the walks the paper's
+own mean exponents for this graph ({in_size} and {in_tokens}, figure 5) would
+give $a$ = {number(of_paper, decimals=2)}. Its runs take more compute than any
+of ours, so this is a comparison of numbers and no test.
+{" ".join(by_route["4 grid, kernel ridge"].warnings)}
+""")
 
 # %% [markdown]
-# **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at the figure again before you believe any of them: the two narrowest widths
-# hardly gain from more tokens, and the narrowest even loses by some. They are too narrow to be trained in so few
-# steps (chapter 2). A sum of two powers has no such drop. Whoever fits it across one gets an $\alpha$ that is large because of the drop and says nothing about wider models. What it does *not* mean: that
-# these exponents hold for the paper's models, which all lie to the right of it.
+# **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at
+# the figure again before you believe any of them: the two narrowest widths hardly gain from more tokens, and the
+# narrowest even loses by some. They are too narrow to be trained in so few steps (chapter 2). A sum of two powers has
+# no such drop. Whoever fits it across one gets a large $\alpha$, which describes the drop and says nothing about wider
+# models. What it does *not* mean: that these exponents hold for the paper's models, which are all wider than those at
+# the drop.
 
 # %% [markdown]
 # ### Wider models
 #
-# So we trained a second grid on the same graph: only wider models, and tokens closer together. *Before you look:* will a sum of two powers fit now? The figure has one more line, what a
-# table of counts reaches once it knows which edges there are (chapter 1): its exponent in $D$ is 1. It is no lower bound (a learner that guessed that all neighbours are alike would need no counts), but it is the rate
-# of whoever estimates the transitions one by one. Which slope do you expect of the models?
+# So we trained a second grid on the same graph: only wider models, and tokens closer together. *Before you look:* will
+# a sum of two powers fit now? The figure has one more line, what a table of counts reaches once it knows which edges
+# there are (chapter 1): its exponent in $D$ is 1. It is no lower bound (a learner that guessed that all neighbours are
+# alike would need no counts), but it is the rate of whoever estimates the transitions one by one. Which slope do you
+# expect of the models?
 
 # %% tags=["hide-input", "remove-stderr"]
 wide_runs = lab.recorded("er-1k-wide")
 wide = lowest_losses(wide_runs) if len(wide_runs) else wide_runs
 if len(wide):
-    graph = experiment("er-1k-wide").chain()
+    wide = wide.astype({"excess_loss": float})
+    counting = experiment("er-1k-wide").chain().counting_coefficient
     with style():
         figure, axes = plt.subplots()
-        for (width, part), marker, colour in zip(wide.groupby("width"), MARKERS, COLOURS.values(), strict=False):
-            axes.plot(part["D"], part["excess_loss"], f"{marker}-", color=colour, markersize=5, label=f"width {width}")
+        groups = wide.groupby("width")
+        looks = zip(groups, MARKERS, COLOURS.values(), strict=False)
+        for (width, part), marker, colour in looks:
+            look = {"color": colour, "label": f"width {width}"}
+            look["markersize"] = 5
+            axes.plot(part["D"], part["excess_loss"], f"{marker}-", **look)
         ends = np.array([wide["D"].min(), wide["D"].max()], float)
-        axes.plot(ends, graph.counting_coefficient / ends, "--", marker="", color="0.4", label="counting")
+        look = {"marker": "", "color": "0.4", "label": "counting"}
+        axes.plot(ends, counting / ends, "--", **look)
         axes.set(xlabel="training tokens D", ylabel="excess loss (nats)")
         logarithmic(axes, "both")
         axes.legend()
+    columns = ["width", "N", "D", "excess_loss", "learning_rate"]
     show(
         figure,
         name="fig-walk-grid-wide",
-        caption="Excess loss on ER 1000/5000 against tokens, at four wider widths: the best of the learning rates and of three seeds. Dashed: (2E − n)/2D, counting when the edges are known.",
-        alt="Excess loss against tokens on double logarithmic axes. The curves of all widths fall together, steeply at first and then in parallel to the dashed line of counting, which lies several "
-        "times lower. The narrowest lies clearly above the other three, which lie close together.",
-        table=wide[["width", "N", "D", "excess_loss", "learning_rate"]].astype({"excess_loss": float}).round({"excess_loss": 4}),
+        caption="Excess loss on ER 1000/5000 against tokens, at four wider "
+        "widths: the best of the learning rates and of three seeds. Dashed: "
+        "(2E − n)/2D, counting when the edges are known.",
+        alt="Excess loss against tokens on double logarithmic axes. The curves "
+        "of all widths fall together, steeply at first and then in parallel to "
+        "the dashed line of counting, which lies several times lower. The "
+        "narrowest lies clearly above the other three, which lie close "
+        "together.",
+        table=wide[columns].round({"excess_loss": 4}),
         runs=list(wide["identity"]),
     )
 
 # %% tags=["remove-input"]
 if len(wide):
+    asked = (
+        "walks.counting_rate.wide",
+        "size.nonembedding",
+        "size.width",
+        "forecast.er-1k-wide",
+    )
+    verdicts = claims.evaluate(recorded_or_none, only=asked)
+    judged = {row.claim.id: row for row in verdicts}
+    in_words = {}
+    for name, row in judged.items():
+        if row.measured:
+            value, low, high = (
+                number(getattr(row.measured, part), decimals=2)
+                for part in ("value", "low", "high")
+            )
+            in_words[name] = f"{value} ({low} to {high}; *{row.verdict}*)"
+
+# %% tags=["remove-input"]
+if len(wide):
     widest = wide[wide["width"] == wide["width"].max()].sort_values("D")
-    slopes = -np.diff(np.log(widest["excess_loss"].astype(float))) / np.diff(np.log(widest["D"]))
+    logs = np.log(widest[["excess_loss", "D"]].to_numpy(float))
+    differences = np.diff(logs, axis=0)
+    slopes = [number(-fall / rise, decimals=2) for fall, rise in differences]
+    factors = widest["excess_loss"] * widest["D"] / counting
+    factors = [number(factor, decimals=1) for factor in factors]
     wide_excess = excess_surface(wide_runs)
-    misses = np.abs(wide_excess.residuals)
-    asked = ("walks.counting_rate.wide", "size.nonembedding", "size.width", "forecast.er-1k-wide")
-    rows = {row.claim.id: row for row in claims.evaluate(recorded_or_none, only=asked)}
-    told = {name: f"{row.measured.value:+.2f} ({row.measured.low:+.2f} to {row.measured.high:+.2f}; *{row.verdict}*)" for name, row in rows.items() if row.measured}
-    sides = wide.pivot(index="D", columns="width", values="excess_loss").astype(float)
+    alpha, beta = (
+        number(wide_excess.params[name], decimals=2)
+        for name in ("alpha", "beta")
+    )
+    least = intervals.profile(wide_excess, "alpha").low
+    miss = np.abs(wide_excess.residuals)
+    sides = wide.pivot(index="D", columns="width", values="excess_loss")
     sides = sides.iloc[:, 0] / sides.iloc[:, -1]
-    alpha = profile_interval(wide_excess, "alpha")
-    forecast = rows["forecast.er-1k-wide"]
-    above = widest["excess_loss"].astype(float) * widest["D"] / graph.counting_coefficient
-    say(
-        "From one $D$ to the next, the widest model's exponent is {slopes}, and its loss lies above that of counting by a factor of {above}. One surface through all {points} points has $\\alpha$ = {alpha:.2f} (from {alpha_low:.2f}, without an upper end in the search) and $\\beta$ = {beta:.2f}; the typical point is off by {typical:.0%}, the worst by {worst:.0%}. The narrowest model's loss is "
-        "{sides} times the widest's, from the least $D$ to the greatest. "
-        "Its $\\beta$ against counting's 1: {counting}.",
-        slopes=", ".join(f"{slope:.2f}" for slope in slopes),
-        above=", ".join(f"{each:.1f}" for each in above),
-        points=len(wide),
-        sides=", ".join(f"{each:.2f}" for each in sides),
-        alpha_low=alpha.low,
-        alpha=wide_excess.params["alpha"],
-        beta=wide_excess.params["beta"],
-        typical=float(np.median(misses)),
-        worst=float(misses.max()),
-        counting=told["walks.counting_rate.wide"].replace("+", ""),
-    )
-    say(
-        "And the count of parameters. $N$ without embeddings is proportional to the square of the width; with them it grows more slowly, so the same curve has a smaller exponent in $N$ without them: $\\alpha$ changes by {without}. "
-        "The exponent in the width, less twice the $\\alpha$ with embeddings, is the same question asked twice as large: {width}.\n\nBefore width 192 was trained, its loss at $D$ = {tokens:,} was forecast from the other three: between {low:.3f} and {high:.3f} nats. It is {ours:.3f} (*{verdict}*). "
-        "A forecast of no change from width 128 on, {same:.3f}, would have been in the band too.",
-        tokens=widest["D"].max(),
-        low=forecast.claim.published - forecast.claim.margin,
-        high=forecast.claim.published + forecast.claim.margin,
-        ours=forecast.measured.value,
-        verdict=forecast.verdict,
-        same=float(wide[(wide["width"] == 128) & (wide["D"] == wide["D"].max())]["excess_loss"].iloc[0]),
-        without=told["size.nonembedding"],
-        width=told["size.width"],
-    )
+    sides = [number(ratio, decimals=2) for ratio in sides]
+    say(rf"""
+From one $D$ to the next, the widest model's exponent is {", ".join(slopes)},
+and its loss lies above that of counting by a factor of {", ".join(factors)}.
+One surface through all {len(wide)} points has $\alpha$ = {alpha} (from
+{number(least, decimals=2)}, without an upper end in the search) and $\beta$ =
+{beta}; the typical point is off by {percent(np.median(miss), decimals=0)}, the
+worst by {percent(miss.max(), decimals=0)}. The narrowest model's loss is
+{", ".join(sides)} times the widest's, from the least $D$ to the greatest. Its
+$\beta$ against counting's 1: {in_words["walks.counting_rate.wide"]}.
+""")
+
+# %% tags=["remove-input"]
+if len(wide):
+    forecast = judged["forecast.er-1k-wide"]
+    most = wide["D"].max()
+    at_128 = wide[(wide["width"] == 128) & (wide["D"] == most)]
+    unchanged = float(at_128["excess_loss"].iloc[0])
+    low, high = (number(end, decimals=3) for end in forecast.claim.band)
+    say(rf"""
+And the count of parameters. $N$ without embeddings is proportional to the
+square of the width. With embeddings it grows more slowly, so the same curve has
+a smaller exponent in $N$ without them: $\alpha$ changes by
+{in_words["size.nonembedding"]}. The exponent in the width, less twice the
+$\alpha$ with embeddings, is the same question asked twice as large:
+{in_words["size.width"]}.
+
+Before width 192 was trained, its loss at $D$ = {number(most)} was forecast from
+the other three: between {low} and {high} nats. It is
+{number(forecast.measured.value, decimals=3)} (*{forecast.verdict}*). A forecast
+of no change from width 128 on, {number(unchanged, decimals=3)}, would have been
+in the band too.
+""")
 
 # %% [markdown]
-# **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten towards a floor of their own, and these run side by side. So read the local exponents, not the surface's
-# $\beta$, which lies above all of them. Where they come down to about 1 and the factor over counting stops falling, the widest model learns *at the rate of counting*, from a worse start: each of its tokens is worth
-# a fixed share of one that is counted. What it does *not* show: that this lasts beyond the window. The paper's exponent in $D$ for this graph, below 1, belongs to models with more compute, whose numbers of tokens are
-# not stated.
+# **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten
+# towards a floor of their own, and these run side by side. So read the local exponents, not the surface's $\beta$,
+# which lies above all of them. Where they come down to about 1 and the factor over counting stops falling, the widest
+# model learns *at the rate of counting*, from a worse start: each of its tokens is worth a fixed share of one that is
+# counted. What it does *not* show: that this lasts beyond the window. The paper's exponent in $D$ for this graph, below
+# 1, belongs to models with more compute, whose numbers of tokens are not stated.
 
 # %% [markdown]
 # ## The Chinchilla points
 #
-# The most-read table of the field is a scatter plot: Besiroglu et al. (2024) read 245 points off a figure of Hoffmann et al. (2022) and refitted them without the five
-# largest losses. The points may not be shipped with a book. Where you have them (`chinchilla_points(download=True)` fetches them, or pass a path) they are used here; where
-# not, a synthetic twin stands in, drawn from the published law, and says so.
+# The most-read table of the field is a scatter plot: Besiroglu et al. (2024) read 245 points off a figure of Hoffmann
+# et al. (2022) and refitted them without the five largest losses. The points may not be shipped with a book. Where you
+# have them (`chinchilla_points(download=True)` fetches them, or pass a path) they are used here; where not, a synthetic
+# twin stands in, drawn from the published law, and says so.
 
 # %% tags=["nbval-ignore-output"]
-points = chinchilla_points(cache=lab.home, download=False)  # with download=True the real ones are fetched
+# With download=True the real ones are fetched.
+points = chinchilla_points(cache=lab.home, download=False)
 chinchilla = fit(Chinchilla(), points.table)
 frontier = allocation.parametric(chinchilla, default_rng(0), resamples=400)
-say("Used below: **{label}**.", label=points.label)
+say(f"Used below: **{points.label}**.")
 frontier.summary().loc[["E", "gamma", "a", "b"]].round(3)
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:assumed-floor"]
 # ### Exercise 1: a forecast, before you read on
 #
-# *★★ · 5 minutes.* Nobody knows $E$ for text. Suppose it were not fitted but pinned, at values from 1.70 to 1.90. On the real points the fitted value is 1.817.
-# Write down three guesses: from the lowest to the highest $E$, by how much does $\alpha$ change? $\beta$? And $a = \beta/(\alpha+\beta)$?
+# *★★ · 5 minutes.* Nobody knows $E$ for text. Suppose it were not fitted but pinned, at values from 1.70 to 1.90. On
+# the real points the fitted value is 1.817. Write down three guesses: from the lowest to the highest $E$, by how much
+# does $\alpha$ change? $\beta$? And $a = \beta/(\alpha+\beta)$?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:assumed-floor"]
 # <details><summary><b>Solution</b></summary>
 #
-# Both exponents rise: with a higher floor less is left to fall, and what is left falls faster on logarithmic axes. $\alpha$ and $\beta$ rise *together*, each by several
-# of its standard errors, and their ratio hardly moves; the numbers stand under the figure below. Allocation needs only the ratio.
+# Both exponents rise: with a higher floor less is left to fall, and what is left falls faster on logarithmic axes.
+# $\alpha$ and $\beta$ rise *together*, each by several of its standard errors, and their ratio hardly moves; the
+# numbers stand under the figure below. Allocation needs only the ratio.
 #
 # </details>
 
 # %% tags=["hide-input"]
 floors = np.linspace(1.70, 1.90, 9)
-pinned = pd.DataFrame([fit(Chinchilla().pin(E=E), points.table).params for E in floors])
+pinned = pd.DataFrame(
+    [fit(Chinchilla().pin(E=E), points.table).params for E in floors]
+)
 pinned["a"] = pinned["beta"] / (pinned["alpha"] + pinned["beta"])
 with style():
     figure, axes = plt.subplots()
-    for (name, label), marker, colour in zip({"a": "a", "beta": "β", "alpha": "α"}.items(), MARKERS, COLOURS.values(), strict=False):
-        axes.plot(floors, pinned[name], marker + "-", color=colour, label=label)
-    axes.axvline(chinchilla.params["E"], linestyle="--", color=COLOURS["grey"], label="E fitted")
-    axes.set(xlabel="assumed irreducible loss E (nats)", ylabel="exponent", ylim=(0.25, 0.6))
+    labels = {"a": "a", "beta": "β", "alpha": "α"}
+    looks = zip(labels.items(), MARKERS, COLOURS.values(), strict=False)
+    for (name, label), marker, colour in looks:
+        look = {"color": colour, "label": label}
+        axes.plot(floors, pinned[name], marker + "-", **look)
+    look = {"color": COLOURS["grey"], "label": "E fitted"}
+    axes.axvline(chinchilla.params["E"], linestyle="--", **look)
+    axes.set(xlabel="assumed irreducible loss E (nats)", ylabel="exponent")
+    axes.set(ylim=(0.25, 0.6))
     axes.legend(loc="lower right", ncols=2)
 show(
     figure,
     name="fig-assumed-floor",
-    caption=f"Exponents of the two-dimensional fit with E pinned. {points.label}.",
-    alt="Exponents against the assumed E from 1.70 to 1.90. Alpha and beta climb steadily and together; a stays almost level a little above one half.",
-    table=pinned[["E", "alpha", "beta", "a"]].round(4) if points.synthetic else Withheld(points.origin, points.sha256),
+    caption="Exponents of the two-dimensional fit with E pinned. "
+    f"{points.label}.",
+    alt="Exponents against the assumed E from "
+    f"{number(floors[0], decimals=2)} to {number(floors[-1], decimals=2)}. "
+    "Alpha and beta climb steadily and together; a stays almost level a little "
+    "above one half.",
+    table=pinned[["E", "alpha", "beta", "a"]].round(4)
+    if points.synthetic
+    else Withheld(points.origin, points.sha256),
     runs=[],
 )
 
 # %% tags=["remove-input"]
-change = {name: pinned[name].iloc[-1] - pinned[name].iloc[0] for name in ("alpha", "beta", "a")}
-say(
-    "From E = {low:.2f} to {high:.2f} ({what}) $\\alpha$ changes by {alpha:+.3f}, $\\beta$ by {beta:+.3f}, and $a$ by {a:+.3f}.",
-    low=floors[0],
-    high=floors[-1],
-    what="the synthetic twin" if points.synthetic else "the real points",
-    **change,
-)
+change = {
+    name: number(pinned[name].iloc[-1] - pinned[name].iloc[0], decimals=3)
+    for name in ("alpha", "beta", "a")
+}
+which = "the synthetic twin" if points.synthetic else "the real points"
+say(rf"""
+From E = {number(floors[0], decimals=2)} to {number(floors[-1], decimals=2)}
+({which}) $\alpha$ changes by {change["alpha"]}, $\beta$ by {change["beta"]},
+and $a$ by {change["a"]}.
+""")
 
 # %% [markdown]
-# The same can be read off without the points: the library keeps the covariance of the bootstrapped fit to the real ones (by the input's sha256). Draw from it, and ask
-# how well each exponent is known.
+# The same can be read off without the points: the library keeps the covariance of the bootstrapped fit to the real ones
+# (by the input's sha256). Draw from it, and ask how well each exponent is known.
 
 # %%
 real = literature.published("besiroglu-huber", default_rng(0))
-drawn = real.draws[["a", "gamma"]].assign(E=real.draws["E"])
-drawn["alpha"], drawn["beta"] = drawn["gamma"] / drawn["a"], drawn["gamma"] / (1 - drawn["a"])
-spread = pd.DataFrame({"mean": drawn.mean(), "se": drawn.std(), "per nat of E": drawn.cov()["E"] / drawn["E"].var()})
-say(
-    "On the real points an error of 0.1 nat in $E$ moves $\\alpha$ by {alpha:.3f}, $\\beta$ by {beta:.3f} and $a$ by only {a:.3f}.",
-    **{name: 0.1 * spread.loc[name, "per nat of E"] for name in ("alpha", "beta", "a")},
+drawn = real.draws[["a", "gamma", "E"]].copy()
+drawn["alpha"] = drawn["gamma"] / drawn["a"]
+drawn["beta"] = drawn["gamma"] / (1 - drawn["a"])
+per_nat = drawn.cov()["E"] / drawn["E"].var()
+known = pd.DataFrame(
+    {"mean": drawn.mean(), "se": drawn.std(), "per nat of E": per_nat}
 )
-spread.loc[["E", "alpha", "beta", "gamma", "a"]].round(3)
+alpha, beta, a = (
+    number(0.1 * per_nat[name], decimals=3) for name in ("alpha", "beta", "a")
+)
+say(rf"""
+On the real points an error of 0.1 nat in $E$ moves $\alpha$ by {alpha}, $\beta$
+by {beta} and $a$ by only {a}.
+""")
+known.loc[["E", "alpha", "beta", "gamma", "a"]].round(3)
 
 # %% tags=["remove-input"]
-ours = recorded_or_none("chinchilla-results")  # None: a library without its recorded tables
+ours = recorded_or_none("chinchilla-results")  # None: no recorded tables
 if ours is not None:
     ours = ours.set_index("quantity")
-    say(
-        "So $a$ is robust *to the floor*. It is not robust to everything: on the real points $a$ = {none:.3f} with none of the largest losses left out, {five:.3f} with five, {eighty:.3f} with eighty. "
-        "The choice of window moves it by several of the standard errors in the table, and no bootstrap knows. (Computed once on the real points, whose file has the sha256 {sha}, and recorded; "
-        "`python -m tools.record_chinchilla` computes it again.)",
-        none=ours.loc["window.a-without-0", "value"],
-        five=ours.loc["window.a-without-5", "value"],
-        eighty=ours.loc["window.a-without-80", "value"],
-        sha=ours["input_sha256"].iloc[0][:12],
+    none, five, eighty = (
+        number(ours.loc[f"window.a-without-{dropped}", "value"], decimals=3)
+        for dropped in (0, 5, 80)
     )
+    say(rf"""
+So $a$ is robust *to the floor*. It is not robust to everything. On the real
+points $a$ = {none} with none of the largest losses left out, {five} with five,
+{eighty} with eighty. The choice of window moves it by several of the standard
+errors in the table, and a bootstrap, which keeps to one window, cannot show
+that. (Computed once on the real points, whose file has the sha256
+{ours["input_sha256"].iloc[0][:12]}, and recorded;
+`python -m tools.record_chinchilla` computes it again.)
+""")
 
 # %% [markdown]
 # ### The paper's own route on the same points
-#
-# The paper regresses the points with a network, searches a grid, and reads off $\gamma = 0.16$, $a = 0.482$, $b = 0.504$ (arXiv 2601.10684v1, figure 16). It gives no interval. We trained the
-# same network, again a hundred times on resampled points, and put the closed form of the law and the same grid on a kernel surface beside it. Would you expect the paper's values inside our intervals?
+
+# %% tags=["remove-input"]
+PAPER = {
+    name: published_number(f"chinchilla.nn.{name}")
+    for name in ("gamma", "a", "b")
+}
+say(rf"""
+The paper regresses the points with a network, searches a grid, and reads off
+$\gamma = {PAPER["gamma"]}$, $a = {PAPER["a"]}$, $b = {PAPER["b"]}$ (arXiv
+2601.10684v1, figure 16). It gives no interval. We trained the same network,
+again a hundred times on resampled points, and put the closed form of the law
+and the same grid on a kernel surface beside it. Would you expect the paper's
+values inside our intervals?
+""")
 
 # %%
-PAPER = {"gamma": 0.16, "a": 0.482, "b": 0.504}  # arXiv 2601.10684v1, figure 16: network, Chinchilla points
 confronted = pd.DataFrame({"paper": PAPER})
 if ours is not None:
-    for column in ("value", "low", "high"):
-        confronted[f"our network{'' if column == 'value' else ', ' + column}"] = [ours.loc[f"network.{name}", column] for name in PAPER]
-    law_row = real.summary().loc[list(PAPER)]
-    confronted["law"] = law_row["value"]
-    confronted["law, low"], confronted["law, high"] = law_row["low"], law_row["high"]
-    confronted["kernel, all budgets"] = [ours.loc[f"kernel-all.{name}", "value"] for name in PAPER]
-    confronted["kernel, inner budgets"] = [ours.loc[f"kernel-inner.{name}", "value"] for name in PAPER]
+    network = ours.loc[[f"network.{name}" for name in PAPER]]
+    network.index = list(PAPER)
+    of_law = real.summary().loc[list(PAPER)]
+    for source, ends in (("our network", network), ("law", of_law)):
+        confronted[source] = ends["value"]
+        confronted[f"{source}, low"] = ends["low"]
+        confronted[f"{source}, high"] = ends["high"]
+    for window in ("all", "inner"):
+        names = [f"kernel-{window}.{name}" for name in PAPER]
+        values = ours.loc[names, "value"].to_numpy()
+        confronted[f"kernel, {window} budgets"] = values
 confronted.transpose().round(3)
 
 # %% tags=["remove-input"]
 if ours is not None:
-    tex = {"gamma": "$\\gamma$", "a": "$a$", "b": "$b$"}
-    inside = [tex[name] for name in PAPER if ours.loc[f"network.{name}", "low"] <= PAPER[name] <= ours.loc[f"network.{name}", "high"]]
-    say(
-        "The paper's value lies inside the 95 % interval of our network for {inside}. Its $a + b$ is {total:.3f}, ours {own:.3f}: not 1, as two separate searches allow. "
-        "The kernel's answer depends on the window: from all budgets to the inner ones ($10^{{19}}$ to $10^{{21}}$) $\\gamma$ moves by {gamma:+.3f} and $a$ by {a:+.3f}, **more than the paper differs from our network**, "
-        "by {off_gamma:+.3f} and {off_a:+.3f}. What decides these digits is the surface and the window, not the points.",
-        inside=", ".join(inside) or "none of the three",
-        total=PAPER["a"] + PAPER["b"],
-        own=ours.loc["network.a", "value"] + ours.loc["network.b", "value"],
-        gamma=ours.loc["kernel-inner.gamma", "value"] - ours.loc["kernel-all.gamma", "value"],
-        a=ours.loc["kernel-inner.a", "value"] - ours.loc["kernel-all.a", "value"],
-        off_gamma=PAPER["gamma"] - ours.loc["network.gamma", "value"],
-        off_a=PAPER["a"] - ours.loc["network.a", "value"],
-    )
+    tex = {"gamma": r"$\gamma$", "a": "$a$", "b": "$b$"}
+    places = {"inside": [], "on the edge": [], "outside": []}
+    for name, value in PAPER.items():
+        low, high = network.loc[name, ["low", "high"]]
+        ends = intervals.Interval(low, high, 0.95, "percentile")
+        places[intervals.placed(ends, value)].append(tex[name])
+    inside = ", ".join(places["inside"]) or "none of the three"
+    edge = ", ".join(places["on the edge"])
+    edge = f"; it lies on the edge of it for {edge}" if edge else ""
+    total = PAPER["a"] + PAPER["b"]
+    own = network.loc[["a", "b"], "value"].sum()
+    say(rf"""
+The paper's value lies inside the 95 % interval of our network for
+{inside}{edge}. Its $a + b$ is {number(total, decimals=3)}, ours
+{number(own, decimals=3)}: not 1, as two separate searches allow.
+""")
+
+# %% tags=["remove-input"]
+if ours is not None:
+    kernels = confronted["kernel, inner budgets"]
+    moved = kernels - confronted["kernel, all budgets"]
+    differs = confronted["paper"] - confronted["our network"]
+    further = {name: compared(moved[name], differs[name]) for name in PAPER}
+    conclusion = ""
+    if further["gamma"] == further["a"] == "more than":
+        conclusion = """So it is the choice of the surface and of the window
+that decides these digits, and not the points."""
+    said = {
+        name: f"by {number(moved[name], decimals=3)}, **{further[name]}** the "
+        f"paper differs from our network ({number(differs[name], decimals=3)})"
+        for name in PAPER
+    }
+    say(rf"""
+The kernel's answer depends on the window. From all budgets to the inner ones
+($10^{{19}}$ to $10^{{21}}$) $\gamma$ moves {said["gamma"]}; $a$ moves
+{said["a"]}. {conclusion}
+""")
 
 # %% [markdown]
 # ## A ratio that its own fit does not give
-#
-# For two-layer language models under SP, with embeddings counted, the paper reports $a/b \approx 0.94$ and calls it close to Chinchilla. It also prints a
-# two-dimensional fit. Under $C = 6ND$ that fit has an $a/b$ of its own, $\beta/\alpha$, and so have the mean one-dimensional exponents of figure 11.
-
-# %%
-QUOTED = {"E": 2.802, "A": 507.0, "B": 20094.0, "alpha": 0.365, "beta": 0.503}  # arXiv 2601.10684v1, figure 17
-implied = allocation.closed_form(QUOTED)
-means = published_exponents().query("data == 'language' and model == '2 layers, SP'").iloc[0]
-ratio = pd.DataFrame(
-    {
-        "printed in the text": {"a/b": 0.94, "gamma": np.nan},
-        "its 2-d fit (figure 17)": {"a/b": implied.a / implied.b, "gamma": implied.gamma},
-        "its mean 1-d exponents (figure 11)": {
-            "a/b": means["beta"] / means["alpha"],
-            "gamma": means["alpha"] * means["beta"] / (means["alpha"] + means["beta"]),
-        },
-    }
-).transpose()
-ratio.round(3)
 
 # %% tags=["remove-input"]
-say(
-    "0.94 and {fit:.2f} cannot both describe one surface: for 0.94 with this $\\alpha$, $\\beta$ would have to be {needed:.3f} instead of {beta}. At $10^{{3}}$ times the compute, "
-    "the two differ by a factor of {factor:.1f} in $N$.",
-    fit=implied.a / implied.b,
-    needed=0.94 * QUOTED["alpha"],
-    beta=QUOTED["beta"],
-    factor=1000 ** (implied.a - 0.94 / 1.94),
-)
+printed = published_number("text-sp-2l.a_over_b")
+say(rf"""
+For two-layer language models under SP, with embeddings counted, the paper
+reports $a/b \approx {printed}$ and calls it close to Chinchilla. It also prints
+a two-dimensional fit. Under $C = 6ND$ that fit has an $a/b$ of its own,
+$\beta/\alpha$, and so have the mean one-dimensional exponents of figure 11.
+""")
+
+# %%
+# arXiv 2601.10684v1, figure 17
+quoted = {
+    name: published_number(f"text-sp-2l.2d.{name}")
+    for name in ("E", "A", "B", "alpha", "beta")
+}
+implied = allocation.closed_form(quoted)
+captions = published_exponents().set_index(["data", "model"])
+means = captions.loc[("language", "2 layers, SP")]
+of_means = means["alpha"] * means["beta"] / (means["alpha"] + means["beta"])
+pd.DataFrame(
+    {
+        "printed in the text": {"a/b": printed, "gamma": np.nan},
+        "its 2-d fit (figure 17)": {
+            "a/b": implied.a / implied.b,
+            "gamma": implied.gamma,
+        },
+        "its mean 1-d exponents (figure 11)": {
+            "a/b": means["beta"] / means["alpha"],
+            "gamma": of_means,
+        },
+    }
+).transpose().round(3)
+
+# %% tags=["remove-input"]
+of_fit = number(implied.a / implied.b, decimals=2)
+needed = number(printed * quoted["alpha"], decimals=3)
+factor = 1000 ** (implied.a - printed / (1 + printed))
+say(rf"""
+{printed} and {of_fit} cannot both describe one surface: for {printed} with this
+$\alpha$, $\beta$ would have to be {needed} instead of {quoted["beta"]}. At
+$10^{{3}}$ times the compute, the two differ by a factor of
+{number(factor, decimals=1)} in $N$.
+
+This is **conditional**. The paper does not say to which data set figure 17
+belongs; that it is the SP run is our inference from its exponents, which match
+those of figure 11. The text is that of arXiv v1. And the network's surface,
+from which {printed} was read, need not follow the formula at all. But then one
+of the two, the network or the formula, describes the runs badly. Whether the
+runs agree with Chinchilla depends on which of them one believes, and on a range
+of $C$ that was, as the paper says, clipped by hand.
+""")
 
 # %% [markdown]
-# This is **conditional**. The paper does not say to which data set figure 17 belongs; that it is the SP run is our inference from its exponents, which match those of figure 11.
-# The text is that of arXiv v1. And the network's surface, from which 0.94 was read, need not follow the formula at all. But then one of the two describes the runs
-# badly, and "Chinchilla recovered" rests on which one is believed, and on a range of $C$ that was, as the paper says, clipped by hand.
-#
 # ## Kaplan against Chinchilla
-#
-# Kaplan et al. (2020) found $N_\text{opt} \propto C^{0.73}$, Hoffmann et al. (2022) $C^{0.50}$. Pearce and Song (2024) noticed that much of the difference is bookkeeping. Kaplan
-# counted neither the embedding's parameters nor its FLOPs. Let the truth be Chinchilla's law in all parameters $N$, and count only $N_E$, with
-# $N = N_E + \omega N_E^{1/3}$ (their fit to the Chinchilla models has $\omega = 47491$). In a small model most of $N$ is embedding, and then $N_E$ grows much faster
-# than $N$: the *visible* model seems to want nearly all of the budget.
+
+# %% tags=["remove-input"]
+of_kaplan = published_number("kaplan.a")
+of_hoffmann = number(published_number("hoffmann.1.a"), decimals=2)
+omega = int(reconciliation.OMEGA)
+say(rf"""
+Kaplan et al. (2020) found $N_\text{{opt}} \propto C^{{{of_kaplan}}}$,
+Hoffmann et al. (2022) $C^{{{of_hoffmann}}}$. Pearce and Song (2024)
+noticed that much of the difference lies in what is counted. Kaplan et al. left
+out the parameters of the embedding, and its FLOPs. Let the truth be
+Chinchilla's law in all parameters $N$, and count only $N_E$, with
+$N = N_E + \omega N_E^{{1/3}}$ (their fit to the Chinchilla models has
+$\omega = {omega}$). In a small model most of $N$ is
+embedding, and then $N_E$ grows much faster than $N$. So it looks as if the part
+of the model that is counted should take nearly all of the budget.
+""")
 
 # %% tags=["hide-input"]
-law = dict(literature.published("besiroglu").parameters)
+law = published_law("besiroglu").parameters
+true_a = literature.published("besiroglu").allocation.a
 seen = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e12, 200))
+# Kaplan et al.'s smallest and largest model (their section 1.2).
+smallest, largest = 768, 1.5e9
 with style():
     figure, axes = plt.subplots()
-    axes.plot(seen["N_nonembedding"], seen["exponent"], "-", marker="", color=COLOURS["blue"], label="seen without embeddings")
-    axes.axhline(law["beta"] / (law["alpha"] + law["beta"]), linestyle="--", color=COLOURS["green"], label="true a, all counted")
-    axes.axhline(0.73, linestyle=":", color=COLOURS["vermillion"], label="Kaplan et al., 0.73")
-    axes.axvspan(768, 1.5e9, color=COLOURS["grey"], alpha=0.2, label="Kaplan et al.'s models")
-    axes.set(xlabel="non-embedding parameters", ylabel="local exponent a", ylim=(0.45, 1.15))
+    look = {"color": COLOURS["blue"], "label": "seen without embeddings"}
+    axes.plot(seen["N_nonembedding"], seen["exponent"], "-", marker="", **look)
+    look = {"color": COLOURS["green"], "label": "true a, all counted"}
+    axes.axhline(true_a, linestyle="--", **look)
+    label = f"Kaplan et al., {of_kaplan}"
+    look = {"color": COLOURS["vermillion"], "label": label}
+    axes.axhline(of_kaplan, linestyle=":", **look)
+    look = {"color": COLOURS["grey"], "label": "Kaplan et al.'s models"}
+    axes.axvspan(smallest, largest, alpha=0.2, **look)
+    axes.set(xlabel="non-embedding parameters", ylabel="local exponent a")
+    axes.set(ylim=(0.45, 1.15))
     logarithmic(axes, "x")
     axes.legend(loc="upper right")
+columns = ["N_nonembedding", "N", "C_nonembedding", "exponent"]
 show(
     figure,
     name="fig-embeddings",
-    caption="One law, two ways to count. The exponent of the optimal non-embedding size in non-embedding compute, if Chinchilla's law (Besiroglu et al.'s parameters) "
-    "holds in all parameters.",
-    alt="Local exponent against non-embedding parameters from 100 to 1e12. The curve starts above 0.75, rises to a peak near one inside the shaded range of "
-    "Kaplan's models, then falls towards the dashed line near 0.51.",
-    table=seen[["N_nonembedding", "N", "C_nonembedding", "exponent"]].iloc[::10].map("{:.3g}".format),
+    caption="One law, two ways to count. The exponent of the optimal "
+    "non-embedding size in non-embedding compute, if Chinchilla's law "
+    "(Besiroglu et al.'s parameters) holds in all parameters.",
+    alt="Local exponent against non-embedding parameters from 100 to 1e12. The "
+    f"curve starts at {number(seen['exponent'].iloc[0], decimals=2)}, rises to "
+    "a peak near one inside the shaded range of Kaplan's models, then falls "
+    f"towards the dashed line at {number(true_a, decimals=2)}.",
+    table=seen[columns].iloc[::10],
     runs=[],
 )
 
 # %%
 local = reconciliation.local_exponents(law)
-say(
-    "A power law fitted over Kaplan's range would report $a$ = **{seen:.2f}** where the law's is **{true:.2f}**. Experiments go the same way: Porian et al. (2024) started from Kaplan's recipe and "
-    "changed one thing at a time.",
-    seen=local["a"],
-    true=local["total_a"],
-)
+say(rf"""
+A power law fitted over Kaplan's range would report $a$ =
+**{number(local["a"], decimals=2)}** where the law's is
+**{number(local["total_a"], decimals=2)}**. Experiments go the same way: Porian
+et al. (2024) started from Kaplan's recipe and changed one thing at a time.
+""")
 steps = reconciliation.porian_steps()
-steps.assign(step=steps["step"].str.replace(", no decay", "")).set_index("step").rename_axis(None)
+steps["step"] = steps["step"].str.replace(", no decay", "")
+steps.set_index("step").rename_axis(None)
+
+# %% tags=["remove-input"]
+say(rf"""
+The largest single step is indeed what is counted. The others are warm-up,
+schedule and tuning: small models were trained worse than large ones, and an
+exponent then measures the training (chapter 2). The paper's SP runs show the
+same: $(a, b) = ({published_number("text-sp-2l.a_noemb")},
+{published_number("text-sp-2l.b_noemb")})$ without embeddings (arXiv v1),
+although these two do not add up to 1.
+""")
 
 # %% [markdown]
-# The largest single step is indeed what is counted. The others are warm-up, schedule and tuning: small models were trained worse than large ones, and an exponent
-# then measures the training (chapter 2). The paper's SP runs show the same: $(a, b) = (0.742, 0.386)$ without embeddings (arXiv v1), although these two do not add up to 1.
-#
 # ## Why twenty, and where it is not
 #
-# "Twenty tokens for every parameter" is no law. It is read off one table of Hoffmann et al. (by their approach 1, with $a = b = 0.5$), where the ratio cannot depend on $C$. With any other $a$
+# "Twenty tokens for every parameter" is no law. It is read off one table of Hoffmann et al. (by their approach 1, with
+# $a = b = 0.5$), where the ratio cannot depend on $C$. With any other $a$
 #
 # $$
 # \frac{D_\text{opt}}{N_\text{opt}} = G^{-2} (C/6)^{\,b-a},
 # $$
 #
-# which drifts. And $G$ is the worst-known number of all.
+# which drifts with the budget. And of all the numbers in it, $G$ is known worst.
 
 # %% tags=["hide-input"]
 compute = np.geomspace(1e18, 1e26, 60)
-shown = {"besiroglu": "Besiroglu et al.", "hoffmann": "Hoffmann et al., approach 3", "hoffmann-rounded": "the same, as printed", "muennighoff": "Muennighoff et al."}
-fronts = {name: literature.published(name, default_rng(0)).predict(compute) for name in shown}
+shown = {
+    "besiroglu": "Besiroglu et al.",
+    "hoffmann": "Hoffmann et al., approach 3",
+    "hoffmann-rounded": "the same, as printed",
+    "muennighoff": "Muennighoff et al.",
+}
+fronts = {
+    name: literature.published(name, default_rng(0)).predict(compute)
+    for name in shown
+}
+ratio = "tokens_per_parameter"
+ratios = pd.DataFrame(
+    {label: fronts[name][ratio] for name, label in shown.items()}
+)
+
+# %% tags=["hide-input"]
 with style():
     figure, axes = plt.subplots()
-    for (name, label), colour, line in zip(shown.items(), COLOURS.values(), ("-", "--", "-.", ":"), strict=False):
-        axes.plot(compute, fronts[name]["tokens_per_parameter"], line, marker="", color=colour, label=label)
+    lines = ("-", "--", "-.", ":")
+    looks = zip(shown.values(), COLOURS.values(), lines, strict=False)
+    for label, colour, line in looks:
+        look = {"marker": "", "color": colour, "label": label}
+        axes.plot(compute, ratios[label], line, **look)
     band = fronts["besiroglu"]
-    axes.fill_between(compute, band["tokens_per_parameter_low"], band["tokens_per_parameter_high"], color=COLOURS["blue"], alpha=0.2)
+    ends = (band[f"{ratio}_low"], band[f"{ratio}_high"])
+    axes.fill_between(compute, *ends, color=COLOURS["blue"], alpha=0.2)
     axes.axhline(20, color=COLOURS["grey"], linewidth=1)
-    axes.set(xlabel="budget C (FLOPs)", ylabel="tokens per parameter", ylim=(3, 400))
+    axes.set(xlabel="budget C (FLOPs)", ylabel="tokens per parameter")
+    axes.set(ylim=(3, 400))
     logarithmic(axes)
     axes.legend()
 show(
     figure,
     name="fig-twenty",
-    caption="Tokens per parameter at the optimum, by published laws; the band is the 95 % sampling error of Besiroglu et al.'s fit, grey marks 20.",
-    alt="Tokens per parameter against budget, log-log. Besiroglu's line falls slowly near 20 with a band that widens to the right; Hoffmann's two rise steeply, "
-    "apart from each other; Muennighoff's is level.",
-    table=pd.DataFrame({label: fronts[name]["tokens_per_parameter"] for name, label in shown.items()}).assign(C=compute).iloc[::6].round(1),
+    caption="Tokens per parameter at the optimum, by published laws; the band "
+    "is the 95 % sampling error of Besiroglu et al.'s fit, grey marks 20.",
+    alt="Tokens per parameter against budget, log-log. Besiroglu's line falls "
+    "slowly near 20 with a band that widens to the right; Hoffmann's two rise "
+    "steeply, apart from each other; Muennighoff's is level.",
+    table=ratios.assign(C=compute).iloc[::6].round(1),
     runs=[],
 )
 
 # %% tags=["remove-input"]
-at_chinchilla = {name: planner.plan(5.76e23, literature.published(name, default_rng(0))) for name in shown}
+at_chinchilla = {
+    name: planner.plan(
+        CHINCHILLA_FLOPS, literature.published(name, default_rng(0))
+    )
+    for name in shown
+}
+asked_for = {
+    name: number(plan.tokens_per_parameter, decimals=0)
+    for name, plan in at_chinchilla.items()
+}
 low, high = at_chinchilla["besiroglu"].interval["tokens_per_parameter"]
-say(
-    "At Chinchilla's own budget, $5.76 \\times 10^{{23}}$ FLOPs: {besiroglu:.0f} tokens per parameter ({low:.0f} to {high:.0f}) by Besiroglu et al., {hoffmann:.0f} by the unrounded parameters of "
-    "Hoffmann et al., {rounded:.0f} by the *same* parameters as printed, with two digits. They trained Chinchilla with 20. "
-    "(Besiroglu et al. quote about 26 and 73; ours follow from the printed parameters under $C = 6ND$.)",
-    low=low,
-    high=high,
-    besiroglu=at_chinchilla["besiroglu"].tokens_per_parameter,
-    hoffmann=at_chinchilla["hoffmann"].tokens_per_parameter,
-    rounded=at_chinchilla["hoffmann-rounded"].tokens_per_parameter,
+low, high = number(low, decimals=0), number(high, decimals=0)
+by_besiroglu, by_hoffmann = (
+    number(published_number(f"{source}.tokens_per_parameter"), decimals=0)
+    for source in ("epoch", "hoffmann")
 )
+say(rf"""
+At Chinchilla's own budget, {number(CHINCHILLA_FLOPS)} FLOPs:
+{asked_for["besiroglu"]} tokens per parameter ({low} to {high}) by Besiroglu et
+al., {asked_for["hoffmann"]} by the unrounded parameters of Hoffmann et al.,
+{asked_for["hoffmann-rounded"]} by the *same* parameters as printed, with two
+digits. They trained Chinchilla with 20. (Besiroglu et al. quote about
+{by_besiroglu} and {by_hoffmann}; ours follow from the printed parameters under
+$C = 6ND$.)
+""")
 
 # %% [markdown]
 # ## A budget slider
 #
-# Move the budget. On the left the loss of every model that it could train, with the optimum and the 95 % band of where it lies; on the right the tokens per
-# parameter. Watch how flat the curve is inside the band.
-
+# Move the budget. On the left is the loss of every model that it could train, with the optimum and the 95 % band of
+# where it lies; on the right, the tokens per parameter. Watch how flat the curve is inside the band.
 
 # %% tags=["hide-input"]
-def live_axes(x_ticks: list, y_ticks: list) -> tuple[list[Mark], callable, callable]:
-    """Axes of log10 N and loss, and the two scales."""
-    across = lambda x: 50 + 250 * (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])  # noqa: E731
-    up = lambda y: 265 - 220 * (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])  # noqa: E731
-    marks = [Mark("path", {"d": "M50 45V265H300", "stroke": COLOURS["grey"], "fill": "none"})]
-    marks += [Mark("text", {"x": across(x), "y": 285, "text-anchor": "middle"}, f"1e{x}") for x in x_ticks]
-    marks += [Mark("text", {"x": 42, "y": up(y) + 5, "text-anchor": "end"}, f"{y:g}") for y in y_ticks]
-    marks.append(Mark("text", {"x": 175, "y": 307, "text-anchor": "middle"}, "parameters N"))
-    marks.append(Mark("text", {"x": 20, "y": 27}, "loss (nats)"))
-    return marks, across, up
-
-
 powers = np.arange(18, 26.1, 0.5)
 planned = literature.published("besiroglu", default_rng(0)).predict(10**powers)
-marks, across, up = live_axes([7, 8, 9, 10, 11, 12, 13], [1.8, 2.2, 2.6, 3.0, 3.4])
-bowls, size = [], np.linspace(7, 13, 61)
-for C in 10**powers:
-    height = losses(10**size, C, law)
-    bowls.append(" ".join(f"{across(x):.0f},{up(y):.1f}" for x, y in zip(size, height, strict=True) if y <= 3.4))
-left, right, best = (across(np.log10(planned[name].to_numpy())) for name in ("N_low", "N_high", "N"))
-marks.append(Mark("rect", {"x": left.tolist(), "width": (right - left).tolist(), "y": 45, "height": 220, "fill": COLOURS["blue"], "opacity": 0.2}))
-marks.append(Mark("polyline", {"points": bowls, "fill": "none", "stroke": COLOURS["blue"], "stroke-width": 2}))
-heights = up(losses(planned["N"].to_numpy(), planned["C"].to_numpy(), law))
-marks.append(Mark("circle", {"cx": best.tolist(), "cy": heights.tolist(), "r": 7, "fill": COLOURS["vermillion"]}))
-tokens = curve_panel(
+axes = plot_axes(
+    {power: f"1e{power}" for power in range(7, 14)},
+    {loss: number(loss, 2) for loss in (1.8, 2.2, 2.6, 3.0, 3.4)},
+    "parameters N",
+    "loss (nats)",
+)
+moving = budget_marks(
+    axes,
+    law,
+    planned,
+    sizes=np.logspace(7, 13, 61),
+    losses=np.array([1.8, 3.4]),
+)
+left = Panel(320, 320, [*axes.marks, *moving])
+right = curve_panel(
     powers,
     planned["tokens_per_parameter"].to_numpy(),
     x_label="log₁₀ of the budget (FLOPs)",
@@ -757,219 +1049,326 @@ tokens = curve_panel(
     level=20.0,
     level_label="20",
 )
+
+# %% tags=["hide-input"]
+sentences = [
+    f"N = {number(row.N, 2)} ({number(row.N_low, 2)} to "
+    f"{number(row.N_high, 2)}), D = {number(row.D, 2)}, loss "
+    f"{number(row.loss, decimals=3)} nats, "
+    f"{number(row.tokens_per_parameter, decimals=0)} tokens per parameter."
+    for row in planned.itertuples()
+]
 show_live(
-    [Panel(320, 320, marks), tokens],
+    [left, right],
     slider="budget",
     values=[f"1e{power:g}" for power in powers],
-    says=[
-        f"N = {row.N:.2g} ({row.N_low:.2g} to {row.N_high:.2g}), D = {row.D:.2g}, loss {row.loss:.3f} nats, {row.tokens_per_parameter:.0f} tokens per parameter."
-        for row in planned.itertuples()
-    ],
+    says=sentences,
     start=8,
     name="fig-budget-live",
-    caption="Loss against model size at a budget, by Besiroglu et al.'s law; the dot is the optimum, the band its 95 % sampling error. The runs behind the law end near 1e22 FLOPs: beyond, everything is extrapolation.",
-    alt="Left, a bowl of loss against parameters with a dot at its minimum and a shaded band around it; with the budget it moves down and to the right. Right, tokens per "
-    "parameter against the budget, falling slowly through 20.",
-    table=planned[["C", "N", "N_low", "N_high", "D", "loss"]].iloc[::2].map("{:.3g}".format),
+    caption="Loss against model size at a budget, by Besiroglu et al.'s law; "
+    "the dot is the optimum, the band its 95 % sampling error. The runs behind "
+    "the law end near 1e22 FLOPs: beyond, everything is extrapolation.",
+    alt="Left, a bowl of loss against parameters with a dot at its minimum and "
+    "a shaded band around it; with the budget it moves down and to the right. "
+    "Right, tokens per parameter against the budget, falling slowly through "
+    "20.",
+    table=planned[["C", "N", "N_low", "N_high", "D", "loss"]].iloc[::2],
     runs=[],
 )
 
 # %% [markdown]
 # ## The planner, and its limits
 #
-# `planner.allocate`, or `scaling-lab allocate --flops 1e21` in a terminal, takes a budget and a law, or a table of your own. A budget may also be GPU-hours, money or
-# energy; prices and hardware are a small dated table that you should replace.
+# `planner.allocate`, or `scaling-lab allocate --flops 1e21` in a terminal, takes a budget and a law, or a table of your
+# own. A budget may also be GPU-hours, money or energy; prices and hardware are a small dated table that you should
+# replace.
 
 # %%
 chosen = planner.allocate(1e21, default_rng(0))
 cost = planner.budget_cost(1e21)
-say(
-    "$10^{{21}}$ FLOPs on H100s at 40 % of peak are {gpu_hours:.0f} GPU-hours, about {money:,.0f} US dollars at the dated price of the table and {energy:.0f} kWh. They buy {N:.2g} parameters on {D:.2g} tokens, loss "
-    "{loss:.3f} ({low:.3f} to {high:.3f}) nats.",
-    N=chosen["N"],
-    D=chosen["D"],
-    loss=chosen["loss"],
-    low=chosen["interval"]["loss"][0],
-    high=chosen["interval"]["loss"][1],
-    **cost,
+hours, dollars, energy = (
+    number(cost[name], decimals=0) for name in ("gpu_hours", "money", "energy")
 )
+low, high = (number(end, decimals=3) for end in chosen["interval"]["loss"])
+say(rf"""
+$10^{{21}}$ FLOPs on H100s at {percent(planner.UTILIZATION, decimals=0)} of peak
+are {hours} GPU-hours, about {dollars} US dollars at the dated price of the
+table and {energy} kWh. They buy {number(chosen["N"], 2)} parameters on
+{number(chosen["D"], 2)} tokens, loss {number(chosen["loss"], decimals=3)}
+({low} to {high}) nats.
+""")
 
 # %% [markdown]
 # Three things that $C = 6ND$ leaves out:
 #
-# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise $6ND + 2 N D_\text{inf}$ at a given loss, train a smaller model for longer
-#   (Sardana et al. 2023).
-# - **Data.** $D_\text{opt}$ may be more than there is. Repeated tokens lose value: $U$ distinct ones read $1 + R$ times are worth $U + U R^* (1 - e^{-R/R^*})$, with $R^* \approx 15$
-#   (Muennighoff et al. 2023).
-# - **Energy.** It is proportional to $C$ at fixed hardware, so it changes no optimum but the budget; and the exponent of the budget is what makes it hurt.
+# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise $6ND + 2 N
+#   D_\text{inf}$ at a given loss, train a smaller model for longer (Sardana et al. 2023).
+# - **Data.** $D_\text{opt}$ may be more than there is. Repeated tokens lose value: $U$ distinct ones read $1 + R$ times
+#   are worth $U + U R^* (1 - e^{-R/R^*})$, with $R^* \approx 15$ (Muennighoff et al. 2023).
+# - **Energy.** It is proportional to $C$ at fixed hardware, so it moves no optimum and only limits the budget. But
+#   since $\gamma$ is small, every further step in loss takes many times the energy.
 
 # %%
-goal = float(losses(np.array([1.3e10]), 6 * 1.3e10 * 2.6e11, law)[0])
-rows = []
+sizes, chinchilla_tokens = 1.3e10, 2.6e11
+goal = float(allocation.isoflop_loss(law, sizes, 6 * sizes * chinchilla_tokens))
+served = {}
 for used in (0.0, 1e12, 1e13, 1e14):
-    served = corrections.inference_aware(law, used, loss=goal)
-    rows.append({"tokens served": f"{used:.0e}", "N": f"{served.N:.2g}", "D": f"{served.D:.2g}", "D/N": round(served.D / served.N), "saved": f"{abs(served.saving):.1%}"})
-pd.DataFrame(rows).set_index("tokens served")
+    plan = corrections.inference_aware(law, used, loss=goal)
+    served[number(used, 1)] = {
+        "N": number(plan.N, 2),
+        "D": number(plan.D, 2),
+        "D/N": number(plan.D / plan.N, decimals=0),
+        "saved": percent(plan.saving, decimals=1),
+    }
+pd.DataFrame(served).transpose().rename_axis("tokens served")
 
 # %%
-muennighoff = dict(literature.published("muennighoff").parameters)
-rows = []
+muennighoff = published_law("muennighoff").parameters
+repeated = {}
 for unique in (1e12, 1e11, 3e10, 1e10):
-    repeated = corrections.repeated_data(muennighoff, 1e22, unique)
-    rows.append({"distinct tokens": f"{unique:.0e}", "N": f"{repeated.N:.2g}", "epochs": round(repeated.epochs, 1), "loss": round(repeated.loss, 3), "loss, plain allocation": round(repeated.plain_loss, 3)})
-pd.DataFrame(rows).set_index("distinct tokens")
+    plan = corrections.repeated_data(muennighoff, 1e22, unique)
+    repeated[number(unique, 1)] = {
+        "N": number(plan.N, 2),
+        "epochs": number(plan.epochs, decimals=1),
+        "loss": number(plan.loss, decimals=3),
+        "loss, plain allocation": number(plan.plain_loss, decimals=3),
+    }
+pd.DataFrame(repeated).transpose().rename_axis("distinct tokens")
 
 # %% tags=["remove-input"]
-halving = {name: 2 ** (1 / literature.published(name).allocation.gamma) for name in ("besiroglu", "hoffmann")}
-say(
-    "And energy: to halve the *reducible* loss takes {besiroglu:.0f} times the compute by Besiroglu et al.'s $\\gamma$, {hoffmann:.0f} times by Hoffmann et al.'s.",
-    **halving,
-)
+halving = {
+    name: 2 ** (1 / literature.published(name).allocation.gamma)
+    for name in ("besiroglu", "hoffmann")
+}
+say(rf"""
+And energy: to halve the *reducible* loss takes
+{number(halving["besiroglu"], decimals=0)} times the compute by Besiroglu et
+al.'s $\gamma$, {number(halving["hoffmann"], decimals=0)} times by Hoffmann et
+al.'s.
+""")
 
 # %% [markdown]
 # ## What this does not show
 #
 # - No allocation for walks at the paper's sizes: ours are a hundredth of them, and partly limited by steps.
-# - All bands are sampling errors. The choice of law, of window, of what counts as $N$, and every extrapolation come on top, and are larger.
+# - All bands are sampling errors. The choice of law, of window, of what counts as $N$, and every extrapolation come on
+#   top, and are larger.
 # - The network was not trained here but once, on the real points (`tools/record_chinchilla.py`): ten minutes.
 #
 # ## If you remember one thing
 #
-# $a$ is the ratio of two exponents, better known than either. What you should distrust is everything else in the recommendation: the intercept, the window, and what was counted.
-#
-# ## Exercises
+# $a$ depends only on the ratio of two exponents, and that ratio is better known than either of them. The other parts of a
+# recommendation are less certain: the intercept, the window of the fit, and what was counted as a parameter.
 
 # %% [markdown]
+# ## Exercises
+#
+# Exercise 1 was the forecast above. Below each of the others lies its solution in words, then in code that checks it.
+
+# %% [markdown] tags=["exercise", "key:balance-at-the-optimum"]
 # ### Exercise 2: the balance at the optimum
 #
-# *★ · 5 minutes.* At the optimum, which share of the reducible loss $L_\text{opt} - E$ is due to the size of the model and which to the tokens? Does it depend on $C$?
+# *★ · 5 minutes.* At the optimum, which share of the reducible loss $L_\text{opt} - E$ is due to the size of the model
+# and which to the tokens? Does it depend on $C$? Write the model's share as a function `model_share(alpha, beta)`; the
+# cell after it says whether it is right.
 
-# %% [markdown] tags=["solution"]
+# %% tags=["stub", "key:balance-at-the-optimum"]
+def model_share(alpha, beta):
+    """The model's share of the reducible loss at the optimum."""
+    ...
+
+
+# %% tags=["check", "key:balance-at-the-optimum"]
+check("balance-at-the-optimum", model_share)
+
+# %% [markdown] tags=["solution", "key:balance-at-the-optimum"]
 # <details><summary><b>Solution</b></summary>
 #
-# From $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, the parts are as $\beta : \alpha$. The model's share is $\beta/(\alpha+\beta) = a$, at every budget. So $a$ has a second meaning: the share of the
-# loss that the finite model is to blame for.
+# From $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, the parts are as $\beta : \alpha$. The model's share is
+# $\beta/(\alpha+\beta) = a$, at every budget. So $a$ has a second meaning: it is the share of the reducible loss that
+# is due to the finite size of the model.
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:balance-at-the-optimum", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
 for C in (1e19, 1e23):
-    N, D = float(truth.optimal_parameters(C)), float(truth.optimal_tokens(C))
-    parts = PLANTED["A"] * N ** -PLANTED["alpha"], PLANTED["B"] * D ** -PLANTED["beta"]
-    say("At {C:.0e} FLOPs the model's share is {share:.4f}; $a$ is {a:.4f}.", C=C, share=parts[0] / sum(parts), a=truth.a)
+    N = float(truth.optimal_parameters(C))
+    of_model = PLANTED["A"] * N ** -PLANTED["alpha"]
+    share = of_model / (float(truth.loss(C)) - PLANTED["E"])
+    say(rf"""
+At {number(C, 1)} FLOPs the model's share is {number(share, decimals=4)}; $a$ is
+{number(truth.a, decimals=4)}.
+""")
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:wrong-size"]
 # ### Exercise 3: what does a wrong size cost?
 #
-# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too large. How much more compute would the best allocation have saved?
+# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
+# large. How much more compute would the best allocation have saved?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:wrong-size"]
 # <details><summary><b>Solution</b></summary>
 #
-# The bowl is flat: a factor of 2 either way costs a hundredth of a nat. Measured in compute it is less harmless, about a sixth of the budget, and a factor of 4 half of it. Flatness is why practice can choose a smaller model for cheap inference, and why approach 2 cannot find the minimum
-# precisely: where the loss hardly changes, noise decides.
+# The bowl is flat: a factor of 2 either way costs a hundredth of a nat. Measured in compute it is less harmless: a
+# factor of 2 wastes about a sixth of the budget, and a factor of 4 half of it. Because the bowl is flat, practice can
+# choose a smaller model for cheap inference. For the same reason approach 2 cannot find the minimum precisely: near it,
+# the differences in loss are smaller than the noise.
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:wrong-size", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
 optimal = allocation.closed_form(law)
 factors = np.array([0.1, 0.25, 0.5, 1, 2, 4, 10])
-wrong = losses(float(optimal.optimal_parameters(1e22)) * factors, 1e22, law)
+sizes = float(optimal.optimal_parameters(1e22)) * factors
+wrong = allocation.isoflop_loss(law, sizes, 1e22)
 needed = ((wrong - optimal.E) / optimal.K) ** (-1 / optimal.gamma)
-pd.DataFrame({"N ÷ optimum": factors, "loss": wrong.round(4), "compute wasted": [f"{1 - need / 1e22:.1%}" for need in needed]}).set_index("N ÷ optimum")
+pd.DataFrame(
+    {
+        "N ÷ optimum": factors,
+        "loss": wrong.round(4),
+        "compute wasted": [
+            percent(1 - flops / 1e22, decimals=1) for flops in needed
+        ],
+    }
+).set_index("N ÷ optimum")
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:two-digits"]
 # ### Exercise 4: two digits
 #
-# *★★ · 10 minutes.* Rounding Hoffmann's $\alpha$ and $\beta$ to two digits moves the optimum at $5.76\times10^{23}$ FLOPs, as the sentence above the budget slider says. Which of the two roundings does it?
+# *★★ · 10 minutes.* Rounding Hoffmann's $\alpha$ and $\beta$ to two digits moves the optimum at Chinchilla's budget, as
+# the sentence above the budget slider says. Which of the two roundings does it?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:two-digits"]
 # <details><summary><b>Solution</b></summary>
 #
-# $\beta$: from 0.2849 to 0.28. $D_\text{opt}$ lies at $10^{12}$, so $D^{-\beta}$ changes by $e^{0.0049 \cdot 28}$, 15 %, and the ratio by a power of it. Constants quoted at $N = D = 1$ are extrapolated over ten decades to
-# where they are used. Quote losses at the centre of the data instead.
+# It is the rounding of $\beta$. $D_\text{opt}$ lies at about $10^{12}$, so a change of $\beta$ by $\delta$ changes
+# $D^{-\beta}$ by the factor $10^{12\,\delta}$, and the ratio by a power of that. The constants $A$ and $B$ are losses
+# at $N = D = 1$, extrapolated over ten decades to where they are used. It is better to quote losses at the centre of
+# the data.
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:two-digits", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-full, printed = (dict(literature.published(name).parameters) for name in ("hoffmann", "hoffmann-rounded"))
-ratios_by = {}
-for label, changes in {"nothing": {}, "α only": {"alpha": printed["alpha"]}, "β only": {"beta": printed["beta"]}, "all": printed}.items():
-    rounded = allocation.closed_form(full | changes)
-    ratios_by[label] = float(rounded.optimal_tokens(5.76e23) / rounded.optimal_parameters(5.76e23))
-pd.DataFrame({"tokens per parameter": ratios_by}).rename_axis("rounded").round(1)
+full, rounded = (
+    dict(published_law(name).parameters)
+    for name in ("hoffmann", "hoffmann-rounded")
+)
+changes = {
+    "nothing": {},
+    "α only": {"alpha": rounded["alpha"]},
+    "β only": {"beta": rounded["beta"]},
+    "all": rounded,
+}
+ratio_of = {}
+for label, changed in changes.items():
+    optimal = allocation.closed_form(full | changed)
+    N, D = optimal.optimal_parameters, optimal.optimal_tokens
+    ratio_of[label] = float(D(CHINCHILLA_FLOPS) / N(CHINCHILLA_FLOPS))
+tokens = float(allocation.closed_form(full).optimal_tokens(CHINCHILLA_FLOPS))
+factor = tokens ** (full["beta"] - rounded["beta"])
+say(rf"""
+From {number(full["beta"], decimals=4)} to {rounded["beta"]} at $D$ =
+{number(tokens, 2)}: $D^{{-\beta}}$ changes by
+{percent(factor - 1, decimals=0)}.
+""")
+pd.DataFrame({"tokens per parameter": ratio_of}).rename_axis("rounded").round(1)
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:noisy-routes"]
 # ### Exercise 5: noise on the planted table
 #
-# *★★ · 10 minutes.* Add 0.3 % of noise to the planted losses. Which route has the wider interval for $D_\text{opt}$ at $10^{23}$ FLOPs, and which intervals contain the truth?
+# *★★ · 10 minutes.* Add 0.3 % of noise to the planted losses. Which route has the wider interval for $D_\text{opt}$ at
+# $10^{23}$ FLOPs, and which intervals contain the truth?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:noisy-routes"]
 # <details><summary><b>Solution</b></summary>
 #
-# Iso-FLOP uses three numbers a budget and no common law, so its band is wider. And yet it misses the truth here, for its centre is off by its bias, which no resampling of
-# residuals can see. An interval is about noise, not about method.
+# Iso-FLOP uses three numbers a budget and no common law, so its band is wider. And yet it misses the truth here, for
+# its centre is off by its bias, which no resampling of residuals can see. An interval is about noise, not about method.
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:noisy-routes", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-noisy = table.assign(loss=table["loss"] * np.exp(0.003 * default_rng(1).standard_normal(len(table))))
-both = {
+noise = np.exp(0.003 * default_rng(1).standard_normal(len(table)))
+noisy = table.assign(loss=table["loss"] * noise)
+with_bands = {
     "2 iso-FLOP": allocation.isoflop(noisy, default_rng(0), resamples=300),
-    "3 parametric": allocation.parametric(fit(Chinchilla(), noisy), default_rng(0), resamples=300),
+    "3 parametric": allocation.parametric(
+        fit(Chinchilla(), noisy), default_rng(0), resamples=300
+    ),
 }
-bands = allocation.comparison(both, FAR)[["D", "D_low", "D_high"]]
-bands.loc["truth", "D"] = answer[4]
-bands.map("{:.3g}".format)
+bands = allocation.comparison(with_bands, FAR)[["D", "D_low", "D_high"]]
+bands = bands.map(number)
+bands.loc["truth"] = [number(true_tokens), "", ""]
+bands.rename_axis(None)
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:own-table"]
 # ### Exercise 6: a table of your own
 #
-# *★★ · 10 minutes.* The library ships the runs of Gadre et al. on C4 (`mlfoundations_runs()`). Allocate $10^{21}$ FLOPs with them. Then leave out the smallest models. What happens to $a$?
+# *★★ · 10 minutes.* The library ships the runs of Gadre et al. on C4 (`mlfoundations_runs()`). Allocate $10^{21}$ FLOPs
+# with them. Then leave out the smallest models. What happens to $a$?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:own-table"]
 # <details><summary><b>Solution</b></summary>
 #
-# $a$ rises a little, well inside both intervals, and the second interval holds nearly everything from Kaplan to its opposite. A table of a few sizes cannot decide $a$; what it says about
-# the intercept is lower than for any law above (other data, other tokenizer, its own training recipe).
+# $a$ rises a little, well inside both intervals. The second interval is so wide that it holds Kaplan et al.'s exponent
+# and also exponents far below one half. So a table of a few sizes cannot decide $a$. The tokens per parameter that it
+# asks for are fewer than by any law above (other data, other tokenizer, its own training recipe).
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:own-table", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-own = mlfoundations_runs()
-rows = {}
-for label, part in {"all": own, "without the smallest size": own[own["N"] > own["N"].min()]}.items():
-    mine = allocation.parametric(fit(Chinchilla(), part), default_rng(0), resamples=300)
-    asked = planner.plan(1e21, mine)
+own_runs = mlfoundations_runs()
+windows = {
+    "all": own_runs,
+    "without the smallest size": own_runs[own_runs["N"] > own_runs["N"].min()],
+}
+allocated = {}
+for label, part in windows.items():
+    mine = allocation.parametric(
+        fit(Chinchilla(), part), default_rng(0), resamples=300
+    )
     ends = mine.summary().loc["a"]
-    rows[label] = {"runs": len(part), "a": ends["value"], "low": ends["low"], "high": ends["high"], "tokens per parameter": asked.tokens_per_parameter}
-pd.DataFrame(rows).transpose().round(3)
+    allocated[label] = {
+        "runs": len(part),
+        "a": ends["value"],
+        "low": ends["low"],
+        "high": ends["high"],
+        "tokens per parameter": planner.plan(1e21, mine).tokens_per_parameter,
+    }
+pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 
-# %% [markdown]
+# %% [markdown] tags=["exercise", "key:embeddings-of-walks"]
 # ### Exercise 7: embeddings at the small end
 #
-# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With $N = N_E + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change
-# $a$ over this range, if $\alpha$ and $\beta$ were those of Besiroglu et al.?
+# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With $N = N_E
+# + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
+# $\alpha$ and $\beta$ were those of Besiroglu et al.?
 
-# %% [markdown] tags=["solution"]
+# %% [markdown] tags=["solution", "key:embeddings-of-walks"]
 # <details><summary><b>Solution</b></summary>
 #
-# $N_E \approx 12 \ell n^2$, so $n = \sqrt{N_E/24}$ and $Vn = (V/\sqrt{24})\,N_E^{1/2}$: $\omega \approx 41$. At width 16 the visible exponent is a tenth too high, at 128 two hundredths. With a vocabulary of
-# 50,257 the same widths have $\omega \approx 10^4$: nearly everything is embedding, and the exponent is close to its limit $1/(1 + \frac12\alpha/\beta) = 0.68$. Most of the gap between Kaplan and
-# Chinchilla fits in there.
+# $N_E \approx 12 \ell n^2$, so $n = \sqrt{N_E/24}$ and $Vn = (V/\sqrt{24})\,N_E^{1/2}$: $\omega \approx 41$. At width
+# 16 the visible exponent is a tenth too high, at 128 two hundredths. With a vocabulary of 50,257 the same widths have
+# $\omega \approx 10^4$: nearly everything is embedding, and the exponent is close to its limit $1/(1 +
+# \frac12\alpha/\beta) = 0.68$. That alone would account for most of the gap between Kaplan and Chinchilla.
 #
 # </details>
 
-# %% tags=["solution", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:embeddings-of-walks", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-rows = {}
+nonembedding = 24.0 * np.array([16, 32, 64, 128]) ** 2
+labels = ["n = 16", "32", "64", "128"]
+by_vocabulary = {}
 for V in (200, 50_257):
     omega = V / np.sqrt(24)
-    visible = reconciliation.embedding_frontier(law, 24.0 * np.array([16, 32, 64, 128]) ** 2, omega=omega, power=0.5)
-    rows[f"V = {V:,}"] = {"ω": omega, **dict(zip(("n = 16", "32", "64", "128"), visible["exponent"], strict=True))}
-pd.DataFrame(rows).transpose().round(3)
+    visible = reconciliation.embedding_frontier(
+        law, nonembedding, omega=omega, power=0.5
+    )
+    local = dict(zip(labels, visible["exponent"], strict=True))
+    by_vocabulary[f"V = {V:,}"] = {"ω": omega, **local}
+pd.DataFrame(by_vocabulary).transpose().round(3)

@@ -22,7 +22,7 @@ arXiv 2603.22339). Where the grid's centre drifts with C, the exponents are wron
 
 from scaling_lib.fits.allocation.envelopes import envelope
 from scaling_lib.fits.allocation.frontiers import QUANTITIES, Allocation, Frontier, closed_form
-from scaling_lib.fits.allocation.isoflops import isoflop, isoflop_bias
+from scaling_lib.fits.allocation.isoflops import isoflop, isoflop_bias, isoflop_loss
 from scaling_lib.fits.allocation.routes import comparison, grid_minimum, parametric
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "grid_minimum",
     "isoflop",
     "isoflop_bias",
+    "isoflop_loss",
     "parametric",
 ]

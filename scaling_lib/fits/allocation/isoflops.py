@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from scaling_lib.arguments import BY_HAND, Integer, Real, checked
-from scaling_lib.errors import check_real, invalid
+from scaling_lib.errors import check_array, check_real, invalid
 from scaling_lib.fits.allocation.frontiers import (
     Frontier,
     LawParameters,
@@ -23,7 +23,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.surfaces.surface import checked_runs
 
-__all__ = ["isoflop", "isoflop_bias"]
+__all__ = ["isoflop", "isoflop_bias", "isoflop_loss"]
 
 # An iso-FLOP grid that reaches further than the first factor from its middle is wide, one whose vertex lies further
 # than the second from it is off-centre. At 4 the intercept of D_opt is 1 to 7 % off on the published surfaces.
@@ -83,12 +83,15 @@ def isoflop(
 
 
 def _budgets_of(runs: pd.DataFrame, spread: float) -> Iterator[pd.DataFrame]:
-    """Runs, sorted by C, in groups that begin where C is more than `spread` above the group's first."""
+    """Runs, sorted by C, in groups that begin where C is more than `spread` above the group's first.
+
+    Inside a group they are sorted by N: runs of equal compute have a C = 6 N D that differs in its last bit, and which
+    run gets which random sign must not depend on that bit."""
     C = runs["C"].to_numpy()
     first = 0
     while first < len(C):
         beyond = int(np.searchsorted(C, C[first] * spread, side="right"))
-        yield runs.iloc[first:beyond]
+        yield runs.iloc[first:beyond].sort_values("N", kind="stable")
         first = beyond
 
 
@@ -146,6 +149,22 @@ def _design_sentences(used: pd.DataFrame, left_out: int) -> list[str]:
             f"check against the parametric frontier."
         )
     return said
+
+
+def isoflop_loss(
+    parameters: Mapping[str, float], N: Float[np.ndarray, "*models"] | float, flops: float
+) -> Float[np.ndarray, "*models"]:
+    """Loss (nats) of models of N parameters, each trained on the D = flops / 6 N tokens that the budget leaves it.
+
+    parameters: E, A, B, alpha, beta of a Chinchilla law. flops: C, in FLOPs. Raises InvalidArgument.
+
+    >>> law = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
+    >>> isoflop_loss(law, np.array([1e9, 2e9, 4e9]), 1e20).round(4).tolist()
+    [2.6081, 2.6547, 2.7427]
+    """
+    N = check_array("N", N, above=0, least=0)
+    flops = check_real("flops", flops, above=0)
+    return Chinchilla().loss(parameters, N=N, D=flops / 6 / N)
 
 
 @checked

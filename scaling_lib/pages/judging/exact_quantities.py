@@ -20,7 +20,7 @@ from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured
 from scaling_lib.runs.sweeping.experiments import experiment, source_of
 
-__all__ = ["KNOWN"]
+__all__ = ["CHINCHILLA_FLOPS", "KNOWN"]
 
 # The budget at which the claims about tokens per parameter are put, in FLOPs.
 CHINCHILLA_FLOPS = 5.76e23

@@ -48,6 +48,7 @@ EXAMPLES = [
             "resamples": 3,
         },
     ),
+    (allocation.isoflop_loss, {"parameters": HOFFMANN, "N": np.array([1e8, 1e9]), "flops": 1e20}),
     (
         allocation.isoflop_bias,
         {

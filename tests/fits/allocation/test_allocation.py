@@ -20,6 +20,7 @@ from scaling_lib.fits.allocation import (
     grid_minimum,
     isoflop,
     isoflop_bias,
+    isoflop_loss,
     parametric,
 )
 from scaling_lib.fits.fitting import fit
@@ -195,6 +196,23 @@ def test_a_vertex_outside_the_grid_is_marked_and_left_out():
 def test_isoflop_needs_three_budgets():
     with pytest.raises(InvalidArgument, match="table must be such that three budgets or more"):
         isoflop(isoflops(HOFFMANN, 2.0, budgets=2))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_isoflop_bands_do_not_hang_on_the_last_bit_of_the_compute(seed):
+    """Runs of one budget have C = 6 N D that differ by rounding; the processor decides which run comes first."""
+    runs, generator = isoflops(HOFFMANN, 4.0, noise=3e-3), np.random.default_rng(seed)
+    nudged = runs.assign(D=runs["D"] * (1 + 2**-52 * generator.integers(-2, 3, len(runs))))
+    bands = [isoflop(table, np.random.default_rng(0), resamples=50).draws["a"] for table in (runs, nudged)]
+    np.testing.assert_allclose(*bands, rtol=1e-9)
+
+
+def test_the_loss_at_a_budget_is_lowest_at_the_optimum():
+    optimal = closed_form(HOFFMANN)
+    best = float(optimal.optimal_parameters(1e20))
+    losses = isoflop_loss(HOFFMANN, best * np.array([0.5, 1, 2]), 1e20)
+    assert losses.argmin() == 1
+    assert losses[1] == pytest.approx(float(optimal.loss(1e20)), rel=1e-12)
 
 
 def test_isoflop_bands_grow_with_the_noise():
