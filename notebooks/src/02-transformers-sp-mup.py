@@ -216,10 +216,10 @@ CHECKS = {
     "SP, λ = 0.01": (Parametrization("sp"), 0.01),
     "muP, λ = 0.32": (Parametrization("mup"), 0.32),
 }
-measured_sizes = lab.recorded("coordinate-check")
-if measured_sizes.empty:  # smoke, nothing recorded: a smaller check, run here
+measured = lab.recorded("coordinate-check")
+if measured.empty:  # smoke, nothing recorded: a smaller check, run here
     scales = {"widths": (32, 64, 128), "seeds": 2}
-    measured_sizes = pd.concat(
+    measured = pd.concat(
         coordinates.activation_sizes(
             chain, rule, learning_rate=rate, **scales
         ).assign(parametrization=name, learning_rate=rate)
@@ -227,7 +227,7 @@ if measured_sizes.empty:  # smoke, nothing recorded: a smaller check, run here
     )
 growth = pd.concat(
     coordinates.activation_growth(part).assign(parametrization=name)
-    for name, part in measured_sizes.groupby("parametrization", sort=False)
+    for name, part in measured.groupby("parametrization", sort=False)
 )
 outputs = coordinates.layer_outputs(growth)
 
@@ -292,11 +292,11 @@ verdict = {
     "on the edge": "it is **on the edge** of the bound",
 }[coordinates.check_verdict(of_mup)]
 say(rf"""
-Widths {measured_sizes["width"].min()} to {measured_sizes["width"].max()},
-{measured_sizes["seed"].nunique()} seeds, the outputs of attention and MLP in both
+Widths {measured["width"].min()} to {measured["width"].max()},
+{measured["seed"].nunique()} seeds, the outputs of attention and MLP in both
 layers. **SP**: each of them reaches a slope of at least {number(sp_reaches)}
-within {measured_sizes["step"].max()} steps. **muP** at $\lambda = 0.32$, where at width
-32 its matrices move exactly as SP's: none strays further than
+within {measured["step"].max()} steps. **muP** at $\lambda = 0.32$, where at
+width 32 its matrices move exactly as SP's: none strays further than
 {number(mup_strays, 2)} from zero, so {verdict}.""")
 
 # %% tags=["remove-input"]
@@ -304,8 +304,8 @@ larger = outputs[outputs["parametrization"] == "muP, λ = 0.5"]
 if len(larger):
     late = larger.sort_values("slope").iloc[-1]
     keys = ["parametrization", "activation", "step"]
-    at_worst = (measured_sizes[keys] == late[keys]).all(axis=1)
-    means = measured_sizes[at_worst].groupby("width")["size"].mean()
+    at_worst = (measured[keys] == late[keys]).all(axis=1)
+    means = measured[at_worst].groupby("width")["size"].mean()
     sizes = ", ".join(number(size, decimals=2) for size in means)
     kind = "MLP" if "mlp" in late["activation"] else "attention"
     layer = int(late["activation"].split(".")[1]) + 1

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from scaling_lib.arguments import BY_HAND, Integer, Real, checked
-from scaling_lib.errors import check_array, check_real, invalid
+from scaling_lib.arguments import BY_HAND, Entries, Integer, Positive, Real, checked
+from scaling_lib.errors import check_real, invalid
 from scaling_lib.fits.allocation.frontiers import (
     Frontier,
     LawParameters,
@@ -151,8 +151,11 @@ def _design_sentences(used: pd.DataFrame, left_out: int) -> list[str]:
     return said
 
 
+@checked
 def isoflop_loss(
-    parameters: Mapping[str, float], N: Float[np.ndarray, "*models"] | float, flops: float
+    parameters: LawParameters,
+    N: Annotated[Float[np.ndarray, "*models"], Entries(above=0, least=0)],
+    flops: Positive,
 ) -> Float[np.ndarray, "*models"]:
     """Loss (nats) of models of N parameters, each trained on the D = flops / 6 N tokens that the budget leaves it.
 
@@ -162,8 +165,6 @@ def isoflop_loss(
     >>> isoflop_loss(law, np.array([1e9, 2e9, 4e9]), 1e20).round(4).tolist()
     [2.6081, 2.6547, 2.7427]
     """
-    N = check_array("N", N, above=0, least=0)
-    flops = check_real("flops", flops, above=0)
     return Chinchilla().loss(parameters, N=N, D=flops / 6 / N)
 
 
