@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from scaling_lib.errors import MissingDependency, check_instance, check_real, check_text, invalid
+from scaling_lib.errors import MissingDependency, check_instance, check_real, check_text
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured
@@ -19,20 +19,14 @@ from scaling_lib.runs.keeping.tables import check_runs
 __all__ = ["glue", "plain", "say", "texts"]
 
 
-def say(sentence: str, **values: Any) -> None:
+def say(sentence: str) -> None:
     """Display `sentence`, which is Markdown: `say(rf"The floor is $H =$ {number(floor, 5)} nats.")`.
 
-    Numbers in it are written by `numbers.number` and `numbers.percent`. values: fields of an older form, to be removed.
+    Numbers in it are written by `numbers.number` and `numbers.percent`. Needs IPython. Raises InvalidArgument for what
+    is no text.
     """
     check_text("sentence", sentence)
-    if not values:
-        _ipython().display(_ipython().Markdown(sentence))
-        return
-    try:
-        text = sentence.format(**values)
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise invalid("sentence", f"fillable with {sorted(values)} ({error})", sentence, "name every field") from None
-    _ipython().display(_ipython().Markdown(text))
+    _ipython().display(_ipython().Markdown(sentence))
 
 
 def glue(key: str, source: Row | Measured | pd.DataFrame) -> None:
