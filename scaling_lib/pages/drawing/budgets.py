@@ -56,9 +56,8 @@ def budget_marks(
     heights = [float(axes.up(isoflop_loss(parameters, size, float(budget)))) for size, budget in zip(N, C, strict=True)]
     top, bottom = float(axes.up(highest)), float(axes.up(lowest))
     band = {"x": left.tolist(), "width": (right - left).tolist(), "y": top, "height": bottom - top}
-    stroke = {"fill": "none", "stroke": COLOURS["blue"], "stroke-width": 2}
     return [
         Mark("rect", band | {"fill": COLOURS["blue"], "opacity": 0.2}),
-        Mark("polyline", {"points": curves} | stroke),
+        Mark("polyline", {"points": curves, "fill": "none", "stroke": COLOURS["blue"], "stroke-width": 2}),
         Mark("circle", {"cx": best.tolist(), "cy": heights, "r": 7, "fill": COLOURS["vermillion"]}),
     ]
