@@ -107,8 +107,8 @@ lab = begin(profile)
 # $$
 #
 # a very small model gains little from its many tokens, and a very large one sees too few of them. In between lies a
-# minimum. There one more per cent of $N$ gains what one per cent less of $D$ loses, $\alpha A N^{-\alpha} = \beta B
-# D^{-\beta}$, which gives
+# minimum. There one more per cent of $N$ gains what one per cent less of $D$ loses,
+# $\alpha A N^{-\alpha} = \beta B D^{-\beta}$, which gives
 #
 # $$
 # \begin{aligned}
@@ -1101,8 +1101,8 @@ table and {energy} kWh. They buy {number(chosen["N"], 2)} parameters on
 # %% [markdown]
 # Three things that $C = 6ND$ leaves out:
 #
-# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise $6ND + 2 N
-#   D_\text{inf}$ at a given loss, train a smaller model for longer (Sardana et al. 2023).
+# - **Inference.** A model that is used costs $2 N$ for each token it reads or writes. To minimise
+#   $6ND + 2 N D_\text{inf}$ at a given loss, train a smaller model for longer (Sardana et al. 2023).
 # - **Data.** $D_\text{opt}$ may be more than there is. Repeated tokens lose value: $U$ distinct ones read $1 + R$ times
 #   are worth $U + U R^* (1 - e^{-R/R^*})$, with $R^* \approx 15$ (Muennighoff et al. 2023).
 # - **Energy.** It is proportional to $C$ at fixed hardware, so it moves no optimum and only limits the budget. But
@@ -1345,8 +1345,8 @@ pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 # %% [markdown] tags=["exercise", "key:embeddings-of-walks"]
 # ### Exercise 7: embeddings at the small end
 #
-# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With $N = N_E
-# + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
+# *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With
+# $N = N_E + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
 # $\alpha$ and $\beta$ were those of Besiroglu et al.?
 
 # %% [markdown] tags=["solution", "key:embeddings-of-walks"]
@@ -1354,8 +1354,8 @@ pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 #
 # $N_E \approx 12 \ell n^2$, so $n = \sqrt{N_E/24}$ and $Vn = (V/\sqrt{24})\,N_E^{1/2}$: $\omega \approx 41$. At width
 # 16 the visible exponent is a tenth too high, at 128 two hundredths. With a vocabulary of 50,257 the same widths have
-# $\omega \approx 10^4$: nearly everything is embedding, and the exponent is close to its limit $1/(1 +
-# \frac12\alpha/\beta) = 0.68$. That alone would account for most of the gap between Kaplan and Chinchilla.
+# $\omega \approx 10^4$: nearly everything is embedding, and the exponent is close to its limit
+# $1/(1 + \frac12\alpha/\beta) = 0.68$. That alone would account for most of the gap between Kaplan and Chinchilla.
 #
 # </details>
 
