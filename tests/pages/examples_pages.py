@@ -1,6 +1,5 @@
 """A valid call for each public name of pages."""
 
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
