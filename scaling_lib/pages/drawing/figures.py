@@ -132,6 +132,8 @@ def show(
 
     check_instance("figure", figure, Figure, remedy="make it with matplotlib.pyplot.subplots()")
     check_described(caption, alt)
+    # Written over several lines in a chapter; on a page each is one paragraph.
+    caption, alt = (" ".join(words.split()) for words in (caption, alt))
     details = details_html(name, table, runs)
     try:
         from IPython.display import HTML, display

@@ -219,6 +219,7 @@ def show_live(
     check_sequence("says", says, str, remedy="pass a list of sentences", minimum=2)
     start = check_integer("start", start, minimum=0, maximum=len(values) - 1)
     check_described(caption, alt)
+    caption, alt = (" ".join(words.split()) for words in (caption, alt))
     details = details_html(name, table, runs)
     if len(says) != len(values):
         raise invalid("says", f"{len(values)} sentences, one for each value", len(says), "write one for each")
