@@ -29,7 +29,7 @@ def short(value: Any, digits: int = 3) -> str:
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + times + power
 
 
-def signed(value: Any, *, decimals: int = 2) -> str:
+def signed(value: Any, *, decimals: Decimals = 2) -> str:
     """`value` with its sign, a plus where it is not negative.
 
     >>> signed(0.3661), signed(-0.5), signed(-0.001)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 
-from scaling_lib.arguments import BY_HAND, Real, checked
+from scaling_lib.arguments import BY_HAND, Choice, Real, checked
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
@@ -85,7 +85,7 @@ class Bend:
     or "one seed"."""
 
     p: Annotated[float | None, Real(minimum=0, maximum=1)]
-    verdict: Literal["bent", "compatible", "on the edge", "one seed"]
+    verdict: Annotated[str, Choice(("bent", "compatible", "on the edge", "one seed"))]
 
 
 @checked

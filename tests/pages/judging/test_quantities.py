@@ -142,10 +142,10 @@ def test_a_rule_without_a_run_behind_it_has_the_power_it_needs():
 
 
 def test_rules_on_results_fail_when_the_result_is_two_margins_off():
-    asked = [claim.quantity for claim in ledger.ledger() if claim.quantity.startswith("chinchilla.")]
-    refits = [quantity for quantity in asked if not quantity.endswith("-printed")]
+    asked = [claim for claim in ledger.ledger() if claim.quantity.startswith("chinchilla.")]
+    refits = [claim for claim in asked if not claim.quantity.endswith("-printed")]
     assert len(refits) > 15
-    for claim in rows:
+    for claim in refits:
         name = claim.quantity.removeprefix("chinchilla.")
         for shift, verdict in ((0.0, "reproduced"), (2 * claim.margin, "differs")):
             value = claim.published + shift
