@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmarks.training import PlainDecoder
+from scaling_lib import errors
 from scaling_lib.data.chains import ring
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
@@ -312,18 +313,19 @@ def test_refused_configurations(configurations, message):
 
 def test_configurations_are_checked_once(monkeypatch):
     """At the door: train_ensemble, not again for the model, the batches and every group that is trained."""
-    checked, real = [], ensembles.check_sequence
+    checked, real = [], errors.check_instance
 
     def counting(name, *arguments, **options):
-        checked.append(name)
+        if name.startswith("configurations"):
+            checked.append(name)
         return real(name, *arguments, **options)
 
-    monkeypatch.setattr(ensembles, "check_sequence", counting)
+    monkeypatch.setattr(errors, "check_instance", counting)  # what `check_sequence` asks of every item
     train_ensemble(CHAIN, [configuration(seed=seed) for seed in range(3)], members_at_once=1)
-    assert checked == ["configurations"]
+    assert checked == [f"configurations[{i}]" for i in range(3)]
     checked.clear()
     train_model(CHAIN, initial_model([configuration()]), [configuration()])
-    assert checked == ["configurations"] * 2  # two doors
+    assert checked == ["configurations[0]"] * 2  # two doors
 
 
 def test_a_cpu_stacks_nothing_and_a_gpu_what_its_memory_holds(monkeypatch):
