@@ -17,7 +17,6 @@ from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import SEMANTICS_VERSION, Optimizer
-from scaling_lib.runs.training import ensembles
 from scaling_lib.runs.training.ensembles import (
     PURPOSES,
     batches,
