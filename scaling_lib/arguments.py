@@ -2,7 +2,7 @@
 
 An annotation that is checked says two things: the type, which mypy reads, and a mark, which `checked` reads.
 
-    float, int, bool, str, str | Path      check_real, check_integer, check_flag, check_text, check_path
+    float, int, bool, str, [str |] Path    check_real, check_integer, check_flag, check_text, check_path
     Literal["sp", "mup"]                   check_choice
     Annotated[float, Real(above=0)]        check_real with bounds; Integer and Choice likewise
     Float[np.ndarray, "points"]            check_array of floats, of as many dimensions as names; Int: of integers
@@ -153,6 +153,7 @@ _PLAIN: dict[Any, Check] = {
     int: errors.check_integer,
     bool: errors.check_flag,
     str: errors.check_text,
+    Path: errors.check_path,
 }
 
 

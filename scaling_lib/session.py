@@ -4,19 +4,13 @@ import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
+from scaling_lib.arguments import Choice, checked
 from scaling_lib.environment import device, device_words, home, place, profile, single_thread
-from scaling_lib.errors import (
-    InvalidArgument,
-    MissingDependency,
-    check_choice,
-    check_instance,
-    check_path,
-    check_text,
-    invalid,
-)
+from scaling_lib.errors import InvalidArgument, MissingDependency, check_instance, invalid
 from scaling_lib.pages.judging.ledger import rules_hash
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import COLUMNS, load_recorded
@@ -31,6 +25,7 @@ __all__ = ["Session", "begin"]
 _PATIENCE = 3600.0
 
 
+@checked
 @dataclass(frozen=True)
 class Session:
     """One notebook's view of this machine. Made by `begin`.
@@ -38,27 +33,23 @@ class Session:
     profile: one of `PROFILES`. device: "cuda", "cpu", or "" without torch. home: folder of the reader's own runs.
     """
 
-    profile: str
-    device: str
+    profile: Annotated[str, Choice(PROFILES)]
+    device: Annotated[str, Choice(("cuda", "cpu", ""))]
     home: Path
-
-    def __post_init__(self) -> None:
-        check_choice("profile", self.profile, PROFILES)
-        check_choice("device", self.device, ("cuda", "cpu", ""))
-        object.__setattr__(self, "home", check_path("home", self.home))
 
     @property
     def trains(self) -> bool:
         """Whether this profile trains the reader's own runs."""
         return self.profile != "recorded"
 
+    @checked
     def store_path(self, name: str) -> Path:
         """The store of the reader's own runs of experiment `name`."""
-        return self.home / f"{check_text('name', name)}.db"
+        return self.home / f"{name}.db"
 
+    @checked
     def recorded(self, name: str) -> pd.DataFrame:
         """The recorded table `name`; without rows where it is absent and this profile makes its own."""
-        check_text("name", name)
         try:
             return load_recorded(name)
         except InvalidArgument:
@@ -74,12 +65,12 @@ class Session:
             return 0.0
         return calibrate(self.device, configurations=missing).seconds(missing) / 60
 
+    @checked
     def own(self, name: str) -> pd.DataFrame:
         """The reader's own runs of experiment `name`: what is missing is trained now, the rest taken from the store.
 
         A table without rows under the profile "recorded".
         """
-        check_text("name", name)
         if not self.trains:
             return pd.DataFrame(columns=list(COLUMNS))
         return self.train(name, experiment(name).configurations(self.profile))

@@ -43,6 +43,7 @@ RULES = {
     "between": (Annotated[int, Integer(2, 4)], 4, 4, 5, lambda v: errors.check_integer("x", v, minimum=2, maximum=4)),
     "bool": (bool, np.True_, True, 1, lambda v: errors.check_flag("x", v)),
     "str": (str, "a", "a", "", lambda v: errors.check_text("x", v)),
+    "plain path": (Path, "a", Path("a"), 1, lambda v: errors.check_path("x", v)),
     "path": (str | Path, "a", Path("a"), "\0", lambda v: errors.check_path("x", v)),
     "literal": (Literal["sp", "mup"], "sp", "sp", "up", lambda v: errors.check_choice("x", v, KINDS)),
     "choice": (Annotated[str, Choice(KINDS)], "mup", "mup", ["sp"], lambda v: errors.check_choice("x", v, KINDS)),

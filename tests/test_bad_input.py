@@ -122,5 +122,5 @@ def _has_nan(value, depth=0):
     if depth < 3 and isinstance(value, list | tuple):
         return any(_has_nan(item, depth + 1) for item in value)
     if depth < 3 and is_dataclass(value) and not isinstance(value, type):
-        return any(_has_nan(getattr(value, each.name), depth + 1) for each in fields(value))
+        return any(_has_nan(getattr(value, field.name), depth + 1) for field in fields(value))
     return False

@@ -9,20 +9,13 @@ ship.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
-from scaling_lib.errors import (
-    check_choice,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, Real, Remedy, checked
+from scaling_lib.errors import invalid
 
 __all__ = ["KINDS", "STATES", "Diagnosis", "Exercise", "Mistake", "diagnose", "draw_cases"]
 
@@ -31,6 +24,7 @@ STATES = ("not attempted", "right", "wrong")
 _TRIES = 200
 
 Case = Mapping[str, Any]
+_Function = Annotated[Callable[..., Any], BY_HAND]
 
 
 def _check_function(name: str, value: Any) -> None:
@@ -38,6 +32,7 @@ def _check_function(name: str, value: Any) -> None:
         raise invalid(name, "a function", value, "write one")
 
 
+@checked
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer with a name.
@@ -49,16 +44,15 @@ class Mistake:
     name: str
     hint: str
     says: str
-    answer: Callable[..., Any]
+    answer: _Function
 
     def __post_init__(self) -> None:
-        for name in ("name", "hint", "says"):
-            check_text(name, getattr(self, name))
         if not self.hint.endswith("?"):
             raise invalid("hint", "a question", self.hint, "end it with a question mark")
         _check_function("answer", self.answer)
 
 
+@checked
 @dataclass(frozen=True)
 class Exercise:
     """An exercise whose answer is a function that the reader writes.
@@ -73,45 +67,37 @@ class Exercise:
     function: str
     title: str
     objective: str
-    draw: Callable[[np.random.Generator], dict[str, Any]]
-    answer: Callable[..., Any]
-    mistakes: tuple[Mistake, ...] = field(default=())
-    kind: str = "code"
-    stars: int = 1
-    minutes: int = 10
-    points: int = 4
-    tolerance: float = 1e-3
+    draw: Annotated[Callable[[np.random.Generator], dict[str, Any]], BY_HAND]
+    answer: _Function
+    mistakes: Annotated[tuple[Mistake, ...], Remedy("write three wrong answers", least=3)]
+    kind: Annotated[str, Choice(KINDS)] = "code"
+    stars: Annotated[int, Integer(minimum=1, maximum=3)] = 1
+    minutes: Count = 10
+    points: Count = 4
+    tolerance: Annotated[float, Real(above=0, below=0.1)] = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("key", "title", "objective"):
-            check_text(name, getattr(self, name))
-        if not check_text("function", self.function).isidentifier():
+        if not self.function.isidentifier():
             raise invalid("function", "the name of a function", self.function, "write one such as 'parameters'")
-        check_choice("kind", self.kind, KINDS)
-        check_integer("stars", self.stars, minimum=1, maximum=3)
-        check_integer("minutes", self.minutes, minimum=1)
-        check_integer("points", self.points, minimum=1)
-        check_real("tolerance", self.tolerance, above=0, below=0.1)
         _check_function("draw", self.draw)
         _check_function("answer", self.answer)
-        check_sequence("mistakes", self.mistakes, Mistake, remedy="write three wrong answers", minimum=3)
         names = [mistake.name for mistake in self.mistakes]
         if len(set(names)) < len(names):
             raise invalid("mistakes", "of different names", names, "rename one")
 
 
+AnyExercise = Annotated[Exercise, Remedy("take one of the folder coursework")]
+Cases = Annotated[Sequence[Mapping], Remedy("draw them with draw_cases")]
+
+
+@checked
 @dataclass(frozen=True)
 class Diagnosis:
     """What became of an answer. state: one of STATES. name: of the mistake, "" where unknown. says: a sentence."""
 
-    state: str
-    name: str
+    state: Annotated[str, Choice(STATES)]
+    name: Annotated[str, Remedy("pass '' for none")]
     says: str
-
-    def __post_init__(self) -> None:
-        check_choice("state", self.state, STATES)
-        check_instance("name", self.name, str, remedy="pass '' for none")
-        check_text("says", self.says)
 
 
 def attempted(answer: Any) -> bool:
@@ -161,17 +147,16 @@ GENERIC: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
 )
 
 
-def diagnose(exercise: Exercise, cases: Sequence[Case], answers: Sequence[Any], *, explain: bool = False) -> Diagnosis:
+@checked
+def diagnose(
+    exercise: AnyExercise, cases: Cases, answers: Annotated[Sequence[Any], BY_HAND], *, explain: bool = False
+) -> Diagnosis:
     """What became of `answers`, one for each of `cases`. explain: say the reason of a mistake instead of its question.
 
     Raises InvalidArgument where there is not an answer for each case.
     """
-    check_instance("exercise", exercise, Exercise, remedy="take one of the folder coursework")
-    cases = check_sequence("cases", cases, Mapping, remedy="draw them with draw_cases")  # type: ignore[type-abstract]
     if isinstance(answers, str) or not isinstance(answers, Sequence) or len(answers) != len(cases):
         raise invalid("answers", f"a list of {len(cases)}, one for each case", answers, "answer every case")
-    if not isinstance(explain, bool):
-        raise invalid("explain", "True or False", explain, "pass a bool")
     if not any(map(attempted, answers)):
         return Diagnosis("not attempted", "", still_to_do(exercise.function))
     right = [exercise.answer(**case) for case in cases]
@@ -202,17 +187,19 @@ def _are(answers: Sequence[Any], others: Sequence[Any], tolerance: float) -> boo
     return all(close(answer, other, tolerance) for answer, other in zip(answers, others, strict=True))
 
 
-def draw_cases(exercise: Exercise, secret: str, label: str, student: str = "", count: int = 3) -> list[dict[str, Any]]:
+@checked
+def draw_cases(
+    exercise: AnyExercise,
+    secret: str,
+    label: str,
+    student: Annotated[str, Remedy("pass '' for everybody")] = "",
+    count: Annotated[int, Integer(minimum=1, maximum=100)] = 3,
+) -> list[dict[str, Any]]:
     """`count` sets of inputs on which every mistake of the exercise is recognised as itself.
 
     They follow from `secret`, `label` (which assignment) and `student` alone, so that a regrade draws the same. Raises
     InvalidArgument where no draw tells the mistakes apart: then two of them are one.
     """
-    check_instance("exercise", exercise, Exercise, remedy="take one of the folder coursework")
-    check_text("secret", secret)
-    check_text("label", label)
-    check_instance("student", student, str, remedy="pass '' for everybody")
-    count = check_integer("count", count, minimum=1, maximum=100)
     confused: list[str] = []
     for attempt in range(_TRIES):
         words = json.dumps([exercise.key, attempt, student, label])

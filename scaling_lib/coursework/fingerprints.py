@@ -11,20 +11,13 @@ import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from scaling_lib.coursework.exercises import Exercise
-from scaling_lib.errors import (
-    check_array,
-    check_instance,
-    check_mapping,
-    check_real,
-    check_sequence,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Real, Remedy, checked
+from scaling_lib.coursework.exercises import AnyExercise, Cases
+from scaling_lib.errors import check_array, invalid
 
 __all__ = ["fingerprints", "recognised"]
 
@@ -35,10 +28,9 @@ MOST_NUMBERS = 15
 _POSITIVE, _NEGATIVE = 1e9, -1e9
 
 
-def fingerprints(exercise: Exercise, cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+@checked
+def fingerprints(exercise: AnyExercise, cases: Cases) -> dict[str, str]:
     """From the hash of the answers to `cases` to "right" or the name of a mistake. Raises InvalidArgument."""
-    check_instance("exercise", exercise, Exercise, remedy="take one of the folder coursework")
-    cases = check_sequence("cases", cases, Mapping, remedy="draw them with draw_cases")  # type: ignore[type-abstract]
     named = {RIGHT: exercise.answer} | {mistake.name: mistake.answer for mistake in exercise.mistakes}
     table: dict[str, str] = {}
     for name, function in named.items():
@@ -47,14 +39,17 @@ def fingerprints(exercise: Exercise, cases: Sequence[Mapping[str, Any]]) -> dict
     return table
 
 
-def recognised(key: str, tolerance: float, table: Mapping[str, str], answers: Sequence[Any]) -> str:
+@checked
+def recognised(
+    key: str,
+    tolerance: Annotated[float, Real(above=0, below=0.1)],
+    table: Annotated[Mapping[str, str], Remedy("make it with fingerprints")],
+    answers: Annotated[Sequence[Any], BY_HAND],
+) -> str:
     """The name under which `table` knows the answers; "" where it does not.
 
     answers: a number, or a list of numbers, for each case. Raises InvalidArgument where they are no finite numbers.
     """
-    check_text("key", key)
-    tolerance = check_real("tolerance", tolerance, above=0, below=0.1)
-    check_mapping("table", table, remedy="make it with fingerprints")
     if isinstance(answers, str) or not isinstance(answers, Sequence):
         raise invalid("answers", "a list with an answer for each case", answers, "answer every case")
     steps = [_steps(check_array("answers", answer), tolerance) for answer in answers]

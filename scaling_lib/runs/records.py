@@ -10,20 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    check_choice,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    check_text,
-    invalid,
-)
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Positive, Real, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_integer, check_real, invalid
+from scaling_lib.models.accounting import AnyArchitecture, Architecture
+from scaling_lib.models.parametrization import AnyParametrization, Parametrization
 from scaling_lib.runs import machine
 from scaling_lib.runs.machine import UNKNOWN
 
@@ -52,7 +44,11 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 STATUSES = ("ok", "diverged")
 STARTS = ("stationary", "strength")
 
+_ZeroOrMore = Annotated[int, Integer(minimum=0)]
+_BelowOne = Annotated[float, Real(minimum=0, below=1)]
 
+
+@checked
 @dataclass(frozen=True)
 class Source:
     """Where the tokens come from: a chain, by the recipe that made it and the fingerprint of what it made.
@@ -63,19 +59,16 @@ class Source:
     """
 
     ensemble: str
-    parameters: tuple[tuple[str, int | float | str | bool], ...]
-    seed: int
+    parameters: Annotated[tuple[tuple[str, int | float | str | bool], ...], BY_HAND]
+    seed: _ZeroOrMore
     fingerprint: str
-    start: str = "stationary"
+    start: Annotated[str, Choice(STARTS)] = "stationary"
 
     def __post_init__(self) -> None:
-        check_text("ensemble", self.ensemble)
         object.__setattr__(self, "parameters", tuple(sorted(_pairs("parameters", self.parameters))))
-        check_integer("seed", self.seed, minimum=0)
-        check_text("fingerprint", self.fingerprint)
-        check_choice("start", self.start, STARTS)
 
 
+@checked
 @dataclass(frozen=True)
 class Optimizer:
     """AdamW. Defaults follow facts the paper states (weight decay 0.01) or, where it is silent, the code it cites.
@@ -84,25 +77,15 @@ class Optimizer:
     model, 0 for none.
     """
 
-    learning_rate: float
-    beta1: float = 0.9
-    beta2: float = 0.95
-    epsilon: float = 1e-8
-    weight_decay: float = 0.01
-    clip: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, bounds in (
-            ("learning_rate", {"above": 0}),
-            ("beta1", {"minimum": 0, "below": 1}),
-            ("beta2", {"minimum": 0, "below": 1}),
-            ("epsilon", {"above": 0}),
-            ("weight_decay", {"minimum": 0}),
-            ("clip", {"minimum": 0}),
-        ):
-            object.__setattr__(self, name, check_real(name, getattr(self, name), **bounds))
+    learning_rate: Positive
+    beta1: _BelowOne = 0.9
+    beta2: _BelowOne = 0.95
+    epsilon: Positive = 1e-8
+    weight_decay: NonNegative = 0.01
+    clip: NonNegative = 1.0
 
 
+@checked
 @dataclass(frozen=True)
 class Schedule:
     """How many tokens, in what portions: linear warm-up over the first `warmup` of the steps, cosine to zero.
@@ -110,18 +93,13 @@ class Schedule:
     tokens: D, distinct training tokens. batch: walks per step. epochs: passes over the D tokens (the paper: 1).
     """
 
-    tokens: int
-    batch: int = 100
-    epochs: int = 1
-    warmup: float = 0.02
-
-    def __post_init__(self) -> None:
-        check_integer("tokens", self.tokens, minimum=1)
-        check_integer("batch", self.batch, minimum=1)
-        check_integer("epochs", self.epochs, minimum=1)
-        object.__setattr__(self, "warmup", check_real("warmup", self.warmup, minimum=0, below=1))
+    tokens: Count
+    batch: Count = 100
+    epochs: Count = 1
+    warmup: _BelowOne = 0.02
 
 
+@checked
 @dataclass(frozen=True)
 class Evaluation:
     """How a run is scored: exact conditional KL on `walks` common sequences drawn with `seed`.
@@ -129,16 +107,12 @@ class Evaluation:
     curve_points: how many log-spaced steps of the run are scored too (the learning curve); the last step always is.
     """
 
-    walks: int = 200
-    seed: int = 0
-    curve_points: int = 12
-
-    def __post_init__(self) -> None:
-        check_integer("walks", self.walks, minimum=2)
-        check_integer("seed", self.seed, minimum=0)
-        check_integer("curve_points", self.curve_points, minimum=1)
+    walks: Annotated[int, Integer(minimum=2)] = 200
+    seed: _ZeroOrMore = 0
+    curve_points: Count = 12
 
 
+@checked
 @dataclass(frozen=True)
 class RunConfiguration:
     """Everything that changes the numbers of one run; `identity` is its hash.
@@ -148,24 +122,18 @@ class RunConfiguration:
     Raises InvalidArgument where the tokens are not a whole number of batches.
     """
 
-    source: Source
-    architecture: Architecture
-    parametrization: Parametrization
-    optimizer: Optimizer
-    schedule: Schedule
-    evaluation: Evaluation = field(default_factory=Evaluation)
-    seed: int = 0
-    precision: str = "float32"
+    source: Annotated[Source, Remedy("build one with Source(...)")]
+    architecture: AnyArchitecture
+    parametrization: AnyParametrization
+    optimizer: Annotated[Optimizer, Remedy("build one with Optimizer(...)")]
+    schedule: Annotated[Schedule, Remedy("build one with Schedule(...)")]
+    evaluation: Annotated[Evaluation, Remedy("build one with Evaluation(...)")] = field(default_factory=Evaluation)
+    seed: _ZeroOrMore = 0
+    precision: Annotated[str, Choice(PRECISIONS)] = "float32"
     model: str = "transformer"
-    semantics_version: int = SEMANTICS_VERSION
+    semantics_version: Count = SEMANTICS_VERSION
 
     def __post_init__(self) -> None:
-        for name, kind in _PARTS.items():
-            check_instance(name, getattr(self, name), kind, remedy=f"build one with {kind.__name__}(...)")
-        check_integer("seed", self.seed, minimum=0)
-        check_choice("precision", self.precision, PRECISIONS)
-        check_text("model", self.model)
-        check_integer("semantics_version", self.semantics_version, minimum=1)
         per_step = self.tokens_per_step
         if self.schedule.tokens % per_step:
             nearest = max(1, round(self.schedule.tokens / per_step)) * per_step
@@ -219,6 +187,7 @@ _PARTS: dict[str, type] = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class RunResult:
     """What one run gave. Losses in nats per predicted token, time in seconds.
@@ -230,41 +199,32 @@ class RunResult:
     ensemble_size: how many models were trained together (K).
     """
 
-    status: str
+    status: Annotated[str, Choice(STATUSES)]
     excess_loss: float | None
     excess_loss_se: float | None
     loss: float | None
-    entropy_rate: float
-    parameters: int
-    nonembedding_parameters: int
-    tokens: int
-    flops: float
-    optimizer_steps: int
-    curve_steps: tuple[int, ...]
-    curve_training_loss: tuple[float | None, ...]
-    curve_excess_loss: tuple[float | None, ...]
-    wall_seconds: float
+    entropy_rate: NonNegative
+    parameters: _ZeroOrMore
+    nonembedding_parameters: _ZeroOrMore
+    tokens: _ZeroOrMore
+    flops: NonNegative
+    optimizer_steps: _ZeroOrMore
+    curve_steps: Annotated[tuple[int, ...], Remedy("pass the steps of the curve", least=0)]
+    curve_training_loss: Annotated[tuple[float | None, ...], BY_HAND]
+    curve_excess_loss: Annotated[tuple[float | None, ...], BY_HAND]
+    wall_seconds: NonNegative
     device: str
-    ensemble_size: int
+    ensemble_size: Count
 
     def __post_init__(self) -> None:
-        check_choice("status", self.status, STATUSES)
-        for name in ("excess_loss", "excess_loss_se", "loss"):
-            value = getattr(self, name)
-            if self.status == "ok" or value is not None:
-                object.__setattr__(self, name, check_real(name, value))
-        for name in ("entropy_rate", "flops", "wall_seconds"):
-            object.__setattr__(self, name, check_real(name, getattr(self, name), minimum=0))
-        for name in ("parameters", "nonembedding_parameters", "tokens", "optimizer_steps"):
-            check_integer(name, getattr(self, name), minimum=0)
-        check_integer("ensemble_size", self.ensemble_size, minimum=1)
-        check_text("device", self.device)
-        steps = check_sequence("curve_steps", self.curve_steps, int, remedy="pass the steps of the curve", minimum=0)
-        object.__setattr__(self, "curve_steps", steps)
+        if self.status == "ok":
+            for name in ("excess_loss", "excess_loss_se", "loss"):
+                check_real(name, getattr(self, name))
+        count = len(self.curve_steps)
         for name in ("curve_training_loss", "curve_excess_loss"):
             values = getattr(self, name)
-            if not isinstance(values, list | tuple) or len(values) != len(steps):
-                raise invalid(name, f"{len(steps)} losses, one for each curve step", values, "pass None where unknown")
+            if not isinstance(values, list | tuple) or len(values) != count:
+                raise invalid(name, f"{count} losses, one for each curve step", values, "pass None where unknown")
             losses = (None if v is None else check_real(f"{name}[{i}]", v) for i, v in enumerate(values))
             object.__setattr__(self, name, tuple(losses))
 
@@ -278,6 +238,7 @@ class RunResult:
         return _from_fields(cls, text)
 
 
+@checked
 @dataclass(frozen=True)
 class Provenance:
     """Where a run came from: never part of its identity.
@@ -297,19 +258,17 @@ class Provenance:
     """
 
     time: str
-    versions: tuple[tuple[str, str], ...]
+    versions: Annotated[tuple[tuple[str, str], ...], BY_HAND]
     code_version: str
-    rules: str
+    rules: Annotated[str, BY_HAND]
     commit: str = field(default=UNKNOWN, metadata=LATER)
     uncommitted: str = field(default=UNKNOWN, metadata=LATER)
     processor: str = field(default=UNKNOWN, metadata=LATER)
     gpu: str = field(default=UNKNOWN, metadata=LATER)
-    threads: int | str = field(default=UNKNOWN, metadata=LATER)
+    threads: Annotated[int | str, BY_HAND] = field(default=UNKNOWN, metadata=LATER)
     switches: str = field(default=UNKNOWN, metadata=LATER)
 
     def __post_init__(self) -> None:
-        for name in ("time", "code_version", "commit", "uncommitted", "processor", "gpu", "switches"):
-            check_text(name, getattr(self, name))
         if not isinstance(self.rules, str):
             raise invalid("rules", "a hash", self.rules, "pass '' where no claim is meant")
         if not (isinstance(self.threads, str) and self.threads == UNKNOWN):
@@ -343,17 +302,14 @@ class Provenance:
         return _from_fields(cls, text)
 
 
+@checked
 @dataclass(frozen=True)
 class RunRecord:
     """One finished run: what was asked, what came out, where from."""
 
-    configuration: RunConfiguration
-    result: RunResult
-    provenance: Provenance
-
-    def __post_init__(self) -> None:
-        for name, kind in (("configuration", RunConfiguration), ("result", RunResult), ("provenance", Provenance)):
-            check_instance(name, getattr(self, name), kind, remedy=f"build one with {kind.__name__}(...)")
+    configuration: Annotated[RunConfiguration, Remedy("build one with RunConfiguration(...)")]
+    result: Annotated[RunResult, Remedy("build one with RunResult(...)")]
+    provenance: Annotated[Provenance, Remedy("build one with Provenance(...)")]
 
     @property
     def identity(self) -> str:
@@ -371,10 +327,10 @@ class RunRecord:
         return checksum_of(self.texts)
 
 
-def checksum_of(texts: Sequence[str]) -> str:
+@checked
+def checksum_of(texts: Annotated[Sequence[str], Remedy("pass a tuple of str")]) -> str:
     """SHA-256 of several texts, 64 hexadecimal digits; ("a", "bc") and ("ab", "c") differ. Raises InvalidArgument."""
-    parts = check_sequence("texts", texts, str, remedy="pass a tuple of str")
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _pairs(name: str, value: Any) -> tuple[tuple[str, Any], ...]:

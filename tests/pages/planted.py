@@ -59,7 +59,7 @@ def surface_runs(
     fields = ("schedule.tokens", "architecture.width", "optimizer.learning_rate", "seed")
     axes = [experiment(name).values("full", field) for field in fields]
     least = axes[0][0]
-    rows = []
+    runs = []
     for D, width, rate, member in product(*axes):
         N = 1000 * width + 24 * width**2
         low = rate <= 0.1
@@ -68,9 +68,9 @@ def surface_runs(
         data = (1 - decay) * power + decay * np.exp(1 - D / least)
         excess = (0.3 * size + 0.5 * data) * (2 if low and not decay else 1)
         excess *= float(np.exp(scatter * generator.standard_normal()))
-        rows.append(
-            {"identity": f"{name}-{len(rows)}", "status": "ok", "N": N, "D": D, "C": 6.0 * N * D, "width": width}
+        runs.append(
+            {"identity": f"{name}-{len(runs)}", "status": "ok", "N": N, "D": D, "C": 6.0 * N * D, "width": width}
             | {"learning_rate": rate, "seed": member, "excess_loss": excess, "excess_loss_se": 0.001 * excess}
             | {"loss": floor + excess, "entropy_rate": floor, "rules": rules_hash()}
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(runs)

@@ -10,7 +10,7 @@ CONFIGURATION = RECORD.configuration
 
 
 def _shallow(value):
-    return {each.name: getattr(value, each.name) for each in fields(value)}
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 EXAMPLES = [

@@ -59,7 +59,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("part", [each.name for each in fields(RunConfiguration)])
+@pytest.mark.parametrize("part", [field.name for field in fields(RunConfiguration)])
 def test_identity_covers_every_part(part):
     one = planted.configuration()
     assert replace(one, **{part: CHANGES[part]}).identity != one.identity

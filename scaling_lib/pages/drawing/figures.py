@@ -10,20 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.errors import (
-    MissingDependency,
-    check_choice,
-    check_instance,
-    check_integer,
-    check_sequence,
-    check_text,
-    invalid,
-)
-from scaling_lib.pages.drawing.numbers import rounded
+from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.errors import MissingDependency, check_choice, check_instance, invalid
+from scaling_lib.pages.drawing.numbers import AnyTable, Digits, rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,19 +40,18 @@ __all__ = [
 COLOURS = {"blue": "#0072B2", "vermillion": "#D55E00", "green": "#009E73", "purple": "#CC79A7", "grey": "#767676"}
 MARKERS = ("o", "s", "^", "D", "v")
 
+_Runs = Annotated[Sequence[str], Remedy("pass list(frame['identity']), or [] where no run was needed", least=0)]
+
 _INK = "#767676"  # 4.5:1 on white, 4.6:1 on black
 
 
+@checked
 @dataclass(frozen=True)
 class Withheld:
     """In place of a data table that may not be redistributed: where the data is, and its hash."""
 
     origin: str
     sha256: str
-
-    def __post_init__(self) -> None:
-        check_text("origin", self.origin)
-        check_text("sha256", self.sha256)
 
 
 @contextmanager
@@ -164,19 +156,19 @@ def png(figure: "Figure") -> bytes:
     return small.getvalue()
 
 
+@checked
 def check_described(caption: str, alt: str) -> None:
     """Refuse a figure without a caption, or without an alt text that describes it."""
-    check_text("caption", caption)
-    if "/" in check_text("alt", alt) or len(alt.split()) < 8:
+    if "/" in alt or len(alt.split()) < 8:
         raise invalid("alt", "a sentence that describes the plot, without paths", alt, "write one")
 
 
-def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str]) -> str:
+@checked
+def details_html(name: str, table: Annotated[pd.DataFrame | Withheld, BY_HAND], runs: _Runs) -> str:
     """What stands below a figure: data as a table and as a download, runs. Arguments as `show`'s."""
-    if not check_text("name", name).startswith("fig-"):
+    if not name.startswith("fig-"):
         raise invalid("name", "a label that begins with 'fig-'", name, "the text refers to the figure by it")
     check_instance("table", table, (pd.DataFrame, Withheld), remedy="pass the numbers that are drawn")
-    check_sequence("runs", runs, str, remedy="pass list(frame['identity']), or [] where no run was needed", minimum=0)
     if isinstance(table, Withheld):
         data = (
             f"<p>The points may not be redistributed. They come from {escape(table.origin)}; "
@@ -193,18 +185,16 @@ def details_html(name: str, table: pd.DataFrame | Withheld, runs: Sequence[str])
     return f'<details class="figure-data">{summary}{data}{provenance}</details>'
 
 
-def csv_link(name: str, table: pd.DataFrame) -> str:
+@checked
+def csv_link(name: str, table: AnyTable) -> str:
     """A link, as HTML, that downloads `table`, `rounded`, as the file NAME.csv; the data is in the link."""
-    check_text("name", name)
-    check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
     csv = base64.b64encode(rounded(table).to_csv(index=False).encode()).decode()
     return f'<a download="{escape(name)}.csv" href="data:text/csv;base64,{csv}">Download as CSV</a>'
 
 
-def table_html(table: pd.DataFrame, digits: int = 4) -> str:
+@checked
+def table_html(table: AnyTable, digits: Digits = 4) -> str:
     """A table as plain HTML: scrolls sideways on a phone, reads aloud row by row, floats to `digits` digits."""
-    check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
-    check_integer("digits", digits, minimum=1, maximum=17)
     html = rounded(table, digits).to_html(index=False, border=0, float_format=lambda x: f"{x:.{digits}g}", na_rep="")
     html = "".join(line.strip() for line in html.splitlines())  # half the size in a notebook, which keeps line by line
     return f'<div class="table-scroll">{html}</div>'

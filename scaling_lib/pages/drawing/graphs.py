@@ -1,11 +1,13 @@
 """A graph in a live figure: nodes with letters, joined by edges whose widths move with the slider."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from scaling_lib.errors import check_array, check_sequence, invalid
+from scaling_lib.arguments import Entries, Remedy, checked
+from scaling_lib.errors import invalid
 from scaling_lib.pages.drawing.figures import COLOURS
 from scaling_lib.pages.drawing.live import Mark, Panel
 
@@ -14,13 +16,14 @@ __all__ = ["graph_panel"]
 _SIZE, _BORDER = 320, 35  # of the panel, and how far nodes stay away from its edge
 
 
+@checked
 def graph_panel(
-    places: Float[np.ndarray, "node 2"],
-    edges: Int[np.ndarray, "edge 2"],
+    places: Annotated[Float[np.ndarray, "node 2"], Entries(least=2)],
+    edges: Annotated[Int[np.ndarray, "edge 2"], Entries(minimum=0)],
     *,
-    widths: Float[np.ndarray, "position edge"],
-    radii: Float[np.ndarray, "position node"],
-    letters: Sequence[str],
+    widths: Annotated[Float[np.ndarray, "position edge"], Entries(minimum=0)],
+    radii: Annotated[Float[np.ndarray, "position node"], Entries(minimum=0)],
+    letters: Annotated[Sequence[str], Remedy("pass a text for each node")],
 ) -> Panel:
     """A panel of 320 x 320 with a graph, the nodes above the edges.
 
@@ -28,15 +31,14 @@ def graph_panel(
     widths, radii: of edges and nodes at each position of the slider, in units of the drawing (about a pixel).
     letters: what stands in each node. Raises InvalidArgument where the sizes do not fit together.
     """
-    places = check_array("places", places, dimensions=2, least=2)
-    edges = check_array("edges", edges, dimensions=2, kind="integer", minimum=0)
     if places.shape[1] != 2 or not (np.ptp(places, axis=0) > 0).all():
         raise invalid("places", "two coordinates for each node, not all equal", places, "lay it out in the plane")
     if edges.shape[1] != 2 or edges.max(initial=0) >= len(places):
         raise invalid("edges", f"pairs of numbers below {len(places)}", edges, "count the nodes from 0")
-    letters = check_sequence("letters", letters, str, remedy="pass a text for each node")
-    widths = _for_each("widths", widths, len(edges), "edge")
-    radii = _for_each("radii", radii, len(places), "node")
+    for name, columns, count, thing in (("widths", widths, len(edges), "edge"), ("radii", radii, len(places), "node")):
+        if columns.shape[1] != count:
+            wanted = f"a column for each {thing}, {count} in all"
+            raise invalid(name, wanted, columns, "pass one row for each position")
     if len(letters) != len(places):
         raise invalid("letters", f"{len(places)} texts, one for each node", len(letters), "pass as many")
     if len(widths) != len(radii):
@@ -57,10 +59,3 @@ def graph_panel(
         middle = {"x": x[node], "y": y[node] + 5, "text-anchor": "middle", "style": "fill:white"}
         marks += [Mark("circle", disc), Mark("text", middle, letter)]
     return Panel(_SIZE, _SIZE, marks)
-
-
-def _for_each(name: str, values: Float[np.ndarray, "position thing"], count: int, thing: str) -> np.ndarray:
-    array = check_array(name, values, dimensions=2, minimum=0)
-    if array.shape[1] != count:
-        raise invalid(name, f"a column for each {thing}, {count} in all", array, "pass one row for each position")
-    return array

@@ -1,11 +1,12 @@
 """One line for each group of a table: what most figures of the book consist of."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pandas as pd
 
-from scaling_lib.errors import check_choice, check_instance, check_sequence, check_text
+from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.errors import check_choice, check_instance
 from scaling_lib.pages.drawing.figures import COLOURS, MARKERS
 from scaling_lib.pages.drawing.numbers import number
 
@@ -15,16 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["lines_by"]
 
 
+@checked
 def lines_by(
-    axes: "Axes",
-    table: pd.DataFrame,
+    axes: Annotated["Axes", BY_HAND],
+    table: Annotated[pd.DataFrame, Remedy("pass the numbers that are drawn")],
     *,
     by: str,
     x: str,
     y: str,
     label: str = "{}",
-    line: str = "-",
-    colours: Sequence[str] = tuple(COLOURS),
+    line: Literal["-", "--", "-.", ":", ""] = "-",
+    colours: Annotated[Sequence[str], Remedy(f"pass some of {', '.join(COLOURS)}")] = tuple(COLOURS),
     **look: Any,
 ) -> None:
     """Draw column `y` of `table` against column `x`, one line for each value of column `by`, in the table's order.
@@ -36,13 +38,9 @@ def lines_by(
     from matplotlib.axes import Axes
 
     check_instance("axes", axes, Axes, remedy="make them with matplotlib.pyplot.subplots()")
-    check_instance("table", table, pd.DataFrame, remedy="pass the numbers that are drawn")
     for name, column in (("by", by), ("x", x), ("y", y)):
-        check_choice(name, check_text(name, column), tuple(table.columns))
-    check_text("label", label)
-    check_choice("line", line, ("-", "--", "-.", ":", ""))
-    listed = check_sequence("colours", colours, str, remedy=f"pass some of {', '.join(COLOURS)}")
-    names = [check_choice("colours", name, tuple(COLOURS)) for name in listed]
+        check_choice(name, column, tuple(table.columns))
+    names = [check_choice("colours", name, tuple(COLOURS)) for name in colours]
     for i, (value, part) in enumerate(table.dropna(subset=[x, y]).groupby(by, sort=False)):
         written = value if isinstance(value, str) else number(value)
         style = {"color": COLOURS[names[i % len(names)]], "marker": MARKERS[i % len(MARKERS)], "linestyle": line}

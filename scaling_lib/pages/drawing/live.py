@@ -11,24 +11,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from scaling_lib.errors import (
-    InvalidArgument,
-    MissingDependency,
-    check_array,
-    check_choice,
-    check_integer,
-    check_mapping,
-    check_real,
-    check_sequence,
-    check_text,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Entries, Integer, Remedy, checked
+from scaling_lib.errors import InvalidArgument, MissingDependency, check_array, check_integer, check_real, invalid
 from scaling_lib.pages.drawing.figures import COLOURS, check_described, details_html
 
 __all__ = ["Axes", "Mark", "Panel", "curve_panel", "plot_axes", "show_live"]
@@ -37,7 +27,11 @@ Value = str | int | float
 _LISTS = (list, tuple)
 TAGS = ("circle", "line", "path", "polyline", "rect", "text")
 
+_Units = Annotated[int, Integer(minimum=1, maximum=4000)]
+_Function = Annotated[Callable[[Any], Any], BY_HAND]
 
+
+@checked
 @dataclass(frozen=True)
 class Mark:
     """One SVG element: `Mark("circle", {"cx": 10, "cy": 20, "r": [3, 4, 5]})`.
@@ -46,29 +40,25 @@ class Mark:
     position of the slider. text: what a text element says, or a list likewise.
     """
 
-    tag: str
-    attributes: Mapping[str, Value | Sequence[Value]]
-    text: str | Sequence[str] = ""
+    tag: Annotated[str, Choice(TAGS)]
+    attributes: Annotated[Mapping[str, Value | Sequence[Value]], Remedy("pass a dict from attribute to value")]
+    text: Annotated[str | Sequence[str], BY_HAND] = ""
 
     def __post_init__(self) -> None:
-        check_choice("tag", self.tag, TAGS)
-        check_mapping("attributes", self.attributes, remedy="pass a dict from attribute to value")
         for name, value in self.attributes.items():
             if not isinstance(name, str) or not name.replace("-", "").isalnum() or name.lower().startswith("on"):
                 raise invalid("attributes", "a dict whose keys are names of SVG attributes", name, "mend the key")
-            for each in _entries(value):
-                if isinstance(each, str):
-                    continue
-                check_real(f"attributes[{name!r}]", each)
-        for each in _entries(self.text):
-            if not isinstance(each, str):
-                raise invalid("text", "a text or a list of texts", self.text, "write texts")
+            for entry in _entries(value):
+                if not isinstance(entry, str):
+                    check_real(f"attributes[{name!r}]", entry)
+        if not all(isinstance(entry, str) for entry in _entries(self.text)):
+            raise invalid("text", "a text or a list of texts", self.text, "write texts")
 
     @property
     def moving(self) -> dict[str, list[Value]]:
         """What the slider changes: attribute (or "" for the text) to its entries."""
         named = {**self.attributes, "": self.text}
-        return {name: [_short(each) for each in value] for name, value in named.items() if isinstance(value, _LISTS)}
+        return {name: [_short(entry) for entry in value] for name, value in named.items() if isinstance(value, _LISTS)}
 
     def drawn(self, position: int) -> str:
         """The element as SVG, at one position of the slider."""
@@ -83,20 +73,17 @@ class Mark:
         return f"<{self.tag}{pairs}>{text}</{self.tag}>"
 
 
+@checked
 @dataclass(frozen=True)
 class Panel:
     """One drawing, `width` x `height` units (about a pixel each), and its marks, the last one on top."""
 
-    width: int
-    height: int
-    marks: Sequence[Mark]
-
-    def __post_init__(self) -> None:
-        check_integer("width", self.width, minimum=1, maximum=4000)
-        check_integer("height", self.height, minimum=1, maximum=4000)
-        check_sequence("marks", self.marks, Mark, remedy="pass a list of Mark", minimum=1)
+    width: _Units
+    height: _Units
+    marks: Annotated[Sequence[Mark], Remedy("pass a list of Mark")]
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Axes:
     """The axes of a panel of 320 x 320: their marks, and the scales from values to units of the drawing.
@@ -104,24 +91,25 @@ class Axes:
     across, up: functions of a number or an array, for values along x and y.
     """
 
-    marks: tuple[Mark, ...]
-    across: Callable[[Any], Any]
-    up: Callable[[Any], Any]
+    marks: Annotated[tuple[Mark, ...], Remedy("make it with plot_axes")]
+    across: _Function
+    up: _Function
 
     def __post_init__(self) -> None:
-        check_sequence("marks", self.marks, Mark, remedy="make it with plot_axes", minimum=1)
         for name in ("across", "up"):
             if not callable(getattr(self, name)):
                 raise invalid(name, "a function", getattr(self, name), "make it with plot_axes")
 
 
-def plot_axes(x_ticks: Mapping[float, str], y_ticks: Mapping[float, str], x_label: str, y_label: str) -> Axes:
+_Ticks = Annotated[Mapping[float, str], BY_HAND]
+
+
+@checked
+def plot_axes(x_ticks: _Ticks, y_ticks: _Ticks, x_label: str, y_label: str) -> Axes:
     """Axes from the first tick to the last. x_ticks, y_ticks: increasing, from where a tick stands to what it says.
 
     For a logarithmic axis pass the logarithms: `plot_axes({5: "100k", 6: "1M"}, ...)`. Raises InvalidArgument.
     """
-    check_text("x_label", x_label)
-    check_text("y_label", y_label)
     across = _scale("x_ticks", x_ticks, _LEFT, _RIGHT)
     up = _scale("y_ticks", y_ticks, _BOTTOM, _TOP)
     marks = [
@@ -140,22 +128,22 @@ def plot_axes(x_ticks: Mapping[float, str], y_ticks: Mapping[float, str], x_labe
     return Axes(tuple(marks), across, up)
 
 
+@checked
 def curve_panel(
-    x: Float[np.ndarray, "position"],
-    y: Float[np.ndarray, "position"],
+    x: Annotated[Float[np.ndarray, "position"], Entries(least=2)],
+    y: Annotated[Float[np.ndarray, "position"], BY_HAND],
     *,
     x_label: str,
     y_label: str,
-    x_ticks: Sequence[float],
-    y_ticks: Sequence[float],
+    x_ticks: Annotated[Sequence[float], BY_HAND],
+    y_ticks: Annotated[Sequence[float], BY_HAND],
     level: float | None = None,
-    level_label: str = "",
+    level_label: Annotated[str, BY_HAND] = "",
 ) -> Panel:
     """The curve of y against x, one point for each position of the slider, with a dot that moves along it.
 
     The axes reach from the first tick to the last. level: a height at which a dashed line is drawn, named level_label.
     """
-    x = check_array("x", x, dimensions=1, least=2)
     y = check_array("y", y, dimensions=1, length=len(x))
     if not isinstance(level_label, str):
         raise invalid("level_label", "a text", level_label, "pass a str")
@@ -163,7 +151,7 @@ def curve_panel(
     across, up, marks = axes.across, axes.up, list(axes.marks)
     ink = {"stroke": COLOURS["grey"], "fill": "none"}
     if level is not None:
-        height = float(up(check_real("level", level)))
+        height = float(up(level))
         marks.append(Mark("path", {"d": f"M{_LEFT} {height:.1f}H{_RIGHT}", "stroke-dasharray": "5 5", **ink}))
         marks.append(Mark("text", {"x": _RIGHT, "y": height - 7, "text-anchor": "end"}, level_label))
     points = list(zip(across(x).tolist(), up(y).tolist(), strict=True))
@@ -192,18 +180,19 @@ def _scale(name: str, ticks: Mapping[float, str], first: int, last: int) -> Call
     return lambda value: first + (last - first) * (np.asarray(value, float) - low) / (high - low)
 
 
+@checked
 def show_live(
-    panels: Sequence[Panel],
+    panels: Annotated[Sequence[Panel], Remedy("pass a list of Panel")],
     *,
     slider: str,
-    values: Sequence[str],
-    says: Sequence[str],
-    start: int,
+    values: Annotated[Sequence[str], Remedy("pass a list of texts", least=2)],
+    says: Annotated[Sequence[str], Remedy("pass a list of sentences", least=2)],
+    start: Annotated[int, BY_HAND],
     name: str,
     caption: str,
     alt: str,
-    table: pd.DataFrame,
-    runs: Sequence[str],
+    table: Annotated[pd.DataFrame, BY_HAND],
+    runs: Annotated[Sequence[str], BY_HAND],
 ) -> None:
     """Display a live figure.
 
@@ -213,10 +202,6 @@ def show_live(
 
     Raises InvalidArgument where a part is missing or a list has not one entry for each position.
     """
-    check_sequence("panels", panels, Panel, remedy="pass a list of Panel", minimum=1)
-    check_text("slider", slider)
-    check_sequence("values", values, str, remedy="pass a list of texts", minimum=2)
-    check_sequence("says", says, str, remedy="pass a list of sentences", minimum=2)
     start = check_integer("start", start, minimum=0, maximum=len(values) - 1)
     check_described(caption, alt)
     caption, alt = (" ".join(words.split()) for words in (caption, alt))

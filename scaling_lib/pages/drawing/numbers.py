@@ -5,14 +5,20 @@ zero has no sign, and what is smaller than rounding leaves of it (`NOISE`) is sa
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import check_instance, check_integer, check_real
+from scaling_lib.arguments import Integer, Remedy, checked
+from scaling_lib.errors import check_real
 
 __all__ = ["CSV_DIGITS", "NOISE", "number", "percent", "rounded"]
+
+AnyTable = Annotated[pd.DataFrame, Remedy("pass a pandas DataFrame")]
+Digits = Annotated[int, Integer(minimum=1, maximum=17)]
+_Significant = Annotated[int, Integer(minimum=1, maximum=15)]
+Decimals = Annotated[int | None, Integer(minimum=0, maximum=15)]
 
 # Sums of a thousand terms of order one, computed in double precision, agree between processors to about this.
 NOISE = 1e-12
@@ -23,7 +29,8 @@ CSV_DIGITS = 6
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: Any, digits: int = 3, *, decimals: int | None = None) -> str:
+@checked
+def number(value: Any, digits: _Significant = 3, *, decimals: Decimals = None) -> str:
     """`value` as prose writes it: 8,192; 0.749; 1.07 × 10⁻⁸; less than 10⁻¹².
 
     digits: significant digits of a number that is not whole (whole numbers of type int are written in full). decimals:
@@ -34,9 +41,6 @@ def number(value: Any, digits: int = 3, *, decimals: int | None = None) -> str:
     >>> number(1.0712e-8), number(3e-16)
     ('1.07 × 10⁻⁸', 'less than 10⁻¹²')
     """
-    digits = check_integer("digits", digits, minimum=1, maximum=15)
-    if decimals is not None:
-        decimals = check_integer("decimals", decimals, minimum=0, maximum=15)
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     value = check_real("value", value)
     if whole:
@@ -56,16 +60,16 @@ def number(value: Any, digits: int = 3, *, decimals: int | None = None) -> str:
     return f"{written:,.{max(0, digits - 1 - power)}f}"
 
 
-def percent(share: Any, digits: int = 2, *, decimals: int | None = None) -> str:
+@checked
+def percent(share: float, digits: _Significant = 2, *, decimals: Decimals = None) -> str:
     """A share as percent: `percent(0.0284)` is "2.8 %". digits, decimals: as for `number`."""
-    return f"{number(100 * check_real('share', share), digits, decimals=decimals)} %"
+    return f"{number(100 * share, digits, decimals=decimals)} %"
 
 
-def rounded(table: pd.DataFrame, digits: int = CSV_DIGITS) -> pd.DataFrame:
+@checked
+def rounded(table: AnyTable, digits: Digits = CSV_DIGITS) -> pd.DataFrame:
     """`table` with its floats rounded to `digits` significant digits; zero has no sign, and what is below `NOISE` of
     the largest entry of its column is zero."""
-    check_instance("table", table, pd.DataFrame, remedy="pass a pandas DataFrame")
-    digits = check_integer("digits", digits, minimum=1, maximum=17)
     floats = table.select_dtypes("floating")
     copy = table.copy()
     for name in floats:

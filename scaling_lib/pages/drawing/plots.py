@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from scaling_lib.errors import check_instance, check_path, check_sequence, invalid
+from scaling_lib.arguments import Remedy, checked
+from scaling_lib.errors import invalid
 from scaling_lib.fits.fitting import Fit
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, style
 from scaling_lib.pages.drawing.prose import texts
@@ -29,14 +30,14 @@ VERDICT_MARKS = {
 }
 
 
-def plot_fit(fitted: Fit, path: str | Path) -> Path:
+@checked
+def plot_fit(fitted: Annotated[Fit, Remedy("make one with fits.fitting.fit")], path: str | Path) -> Path:
     """Draw a fit into a file (the suffix chooses the format) and return its path.
 
     A law in one variable: points, curve and its 95 % band against the variable. A law in N and D: measured against
     fitted loss, and the relative residuals against C = 6 N D.
     """
-    check_instance("fitted", fitted, Fit, remedy="make one with fits.fitting.fit")
-    target = check_path("path", path)
+    target = Path(path)
     import matplotlib.pyplot as plt
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -87,30 +88,32 @@ def _surface(fitted: Fit, left: "Axes", right: "Axes") -> None:
     logarithmic(right, "x")
 
 
-def plot_claims(rows: Sequence[Row]) -> "Figure":
+@checked
+def plot_claims(
+    rows: Annotated[Sequence[Row], Remedy("pass rows of evaluate() that were measured")],
+) -> "Figure":
     """A forest plot, one line a claim: (ours - published) / margin with its interval, against the band of agreement.
 
     rows: claims with a rule and a measured value, drawn from top to bottom; in these units they share an axis. What
     lies more than four margins away is an arrow at the edge, with the distance in words. Exploratory verdicts are
     hollow. Raises InvalidArgument where a row has no rule or no value.
     """
-    checked = check_sequence("rows", rows, Row, remedy="pass rows of evaluate() that were measured")
-    unmeasured = [row.claim.id for row in checked if row.measured is None or row.claim.margin is None]
+    unmeasured = [row.claim.id for row in rows if row.measured is None or row.claim.margin is None]
     if unmeasured:
         raise invalid("rows", "rows with a rule and a measured value", unmeasured, "leave the others out")
     import matplotlib.pyplot as plt
 
     with style():
-        figure, axes = plt.subplots(figsize=(4.2, 1.2 + 0.5 * len(checked)))
-        for place, row in enumerate(checked):
+        figure, axes = plt.subplots(figsize=(4.2, 1.2 + 0.5 * len(rows)))
+        for place, row in enumerate(rows):
             _claim_line(axes, -place, row)
         axes.axvline(0, color=COLOURS["grey"], linewidth=0.8)
-        axes.set(xlim=(-_EDGE, _EDGE), ylim=(0.4 - len(checked), 0.75), yticks=[])
+        axes.set(xlim=(-_EDGE, _EDGE), ylim=(0.4 - len(rows), 0.75), yticks=[])
         axes.set_xlabel("(ours − published) / margin")
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
         for verdict, (colour, marker) in VERDICT_MARKS.items():
-            if any(row.verdict == verdict for row in checked):
+            if any(row.verdict == verdict for row in rows):
                 axes.plot([], [], marker, color=COLOURS[colour], label=verdict)
         figure.legend(loc="outside lower center", ncols=2, fontsize=10)
     return figure

@@ -6,11 +6,12 @@ only ledger rows and run tables can be (`glue`). `texts` writes the numbers of e
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.errors import MissingDependency, check_instance, check_real, check_text
+from scaling_lib.arguments import BY_HAND, checked
+from scaling_lib.errors import MissingDependency, check_instance
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured
@@ -19,24 +20,24 @@ from scaling_lib.runs.keeping.tables import check_runs
 __all__ = ["glue", "plain", "say", "texts"]
 
 
+@checked
 def say(sentence: str) -> None:
     """Display `sentence`, which is Markdown: `say(rf"The floor is $H =$ {number(floor, 5)} nats.")`.
 
     Numbers in it are written by `numbers.number` and `numbers.percent`. Needs IPython. Raises InvalidArgument for what
     is no text.
     """
-    check_text("sentence", sentence)
     _ipython().display(_ipython().Markdown(sentence))
 
 
-def glue(key: str, source: Row | Measured | pd.DataFrame) -> None:
+@checked
+def glue(key: str, source: Annotated[Row | Measured | pd.DataFrame, BY_HAND]) -> None:
     """Make numbers of a ledger row, a measured value or a run table available to the book's pages.
 
     Pages write {glue:text}`../notebooks/NN-name.ipynb::key.ours` and so on. Keys: of a Row or Measured: ours, interval,
     and for a Row also published, margin, verdict, power, place; of a run table: runs, tokens_low, tokens_high. Outside
     the book's build (Colab), where myst-nb is absent, it does nothing.
     """
-    check_text("key", key)
     check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
     try:
         from myst_nb import glue as keep
@@ -78,14 +79,14 @@ def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
     return words
 
 
-def plain(value: Any) -> str:
+@checked
+def plain(value: float) -> str:
     """A number as whoever chose or printed it wrote it, up to seven digits. Raises InvalidArgument for what is no
     finite number.
 
     >>> plain(8192.0), plain(0.749), plain(1.07e-8)
     ('8,192', '0.749', '1.07e-8')
     """
-    value = check_real("value", value)
     if value.is_integer() and abs(value) < 1e10:
         return f"{value:,.0f}"
     mantissa, _, power = f"{value:.7g}".partition("e")

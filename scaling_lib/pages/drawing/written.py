@@ -3,17 +3,18 @@
 Built on `numbers.number`, the one formatter.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.errors import check_instance, check_text, invalid
+from scaling_lib.arguments import Remedy, checked
+from scaling_lib.errors import invalid
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, table, width_powers
-from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.drawing.numbers import Decimals, number
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.comparisons import has_no_end
-from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.measured import AnyMeasured
 
 __all__ = ["interval", "short", "signed", "written_change", "written_rules"]
 
@@ -28,7 +29,7 @@ def short(value: Any, digits: int = 3) -> str:
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + times + power
 
 
-def signed(value: Any, *, decimals: int = 2) -> str:
+def signed(value: Any, *, decimals: Decimals = 2) -> str:
     """`value` with its sign, a plus where it is not negative.
 
     >>> signed(0.3661), signed(-0.5), signed(-0.001)
@@ -38,20 +39,20 @@ def signed(value: Any, *, decimals: int = 2) -> str:
     return text if text.startswith("-") else f"+{text}"
 
 
-def interval(value: Measured, *, decimals: int = 2) -> str:
+@checked
+def interval(value: AnyMeasured, *, decimals: Decimals = 2) -> str:
     """A measured value with its interval: 0.72 (0.52 to 0.92)."""
-    check_instance("value", value, Measured, remedy="build it with Measured(value, low, high)")
     middle, low, high = (number(part, decimals=decimals) for part in (value.value, value.low, value.high))
     return f"{middle} ({low} to {high})"
 
 
-def written_change(row: Row, *, decimals: int = 2) -> str:
+@checked
+def written_change(row: Annotated[Row, Remedy("take it from evaluate()")], *, decimals: Decimals = 2) -> str:
     """A change in an exponent as the ledger has it: +1.09 (+0.33 to +1.53; *differs*).
 
     Where the interval has no end within the search no number is given. Raises InvalidArgument for a row that was not
     measured.
     """
-    check_instance("row", row, Row, remedy="take it from evaluate()")
     if row.measured is None:
         raise invalid("row", "a row that was measured", row.claim.id, "train its runs first")
     if has_no_end(row.measured):
@@ -74,7 +75,7 @@ def written_rules(architecture: Architecture, parametrization: Parametrization) 
         words: [_entry(value, power) for value, power in zip(values[column], powers[column], strict=True)]
         for column, words in heads.items()
     }
-    names = [check_text("tensor", name).replace("_", " ") for name in values.index]
+    names = [str(name).replace("_", " ") for name in values.index]
     return pd.DataFrame(text, index=names)
 
 

@@ -1,8 +1,10 @@
 """The captions of the paper's 13 experiments as one table, from the ledger, where their 78 numbers stand."""
 
+from typing import Literal
+
 import pandas as pd
 
-from scaling_lib.errors import check_choice
+from scaling_lib.arguments import checked
 from scaling_lib.pages.judging.ledger import Claim, ledger
 
 __all__ = ["caption_ratios", "published_exponents"]
@@ -54,11 +56,11 @@ def _caption(claims: dict[str, Claim], name: str) -> dict[str, object]:
     return row | {"source": f"arXiv 2601.10684v1, caption of figure {figure}"}
 
 
-def caption_ratios(variable: str) -> pd.Series:
+@checked
+def caption_ratios(variable: Literal["n", "d"]) -> pd.Series:
     """MSE of the exponential over that of the power law, from the captions, by number of the figure.
 
     variable: "n" for the fits of L(N) at fixed D, "d" for those of L(D) at fixed N. Raises InvalidArgument.
     """
-    check_choice("variable", variable, ("n", "d"))
     table = published_exponents().set_index("figure")
     return table[f"mse_{variable}_exponential"] / table[f"mse_{variable}_power"]

@@ -26,19 +26,15 @@ the rule that judges it was in force makes the verdict *exploratory*: it is show
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import pandas as pd
 from scipy.special import ndtr
 
-from scaling_lib.errors import (
-    check_choice,
-    check_flag,
-    check_instance,
-    check_sequence,
-    invalid,
-)
-from scaling_lib.pages.judging.ledger import VERDICTS, Claim, ledger, rules_history
-from scaling_lib.pages.judging.measured import Measured, Tables
+from scaling_lib.arguments import BY_HAND, Choice, Remedy, checked
+from scaling_lib.errors import invalid
+from scaling_lib.pages.judging.ledger import VERDICTS, AnyClaim, Claim, ledger, rules_history
+from scaling_lib.pages.judging.measured import AnyMeasured, Measured, Tables
 from scaling_lib.pages.judging.quantities import QUANTITIES
 
 __all__ = ["Row", "evaluate", "expected_false_differences", "judge", "ledger_frame", "totals"]
@@ -46,23 +42,17 @@ __all__ = ["Row", "evaluate", "expected_false_differences", "judge", "ledger_fra
 POWER = 0.8
 
 
+@checked
 @dataclass(frozen=True)
 class Row:
     """A claim, what we measured (None where nothing was run), the verdict (one of VERDICTS), and whether it is
     exploratory: a run behind it is older than its rule. Raises InvalidArgument, naming the field, where one is no such
     thing."""
 
-    claim: Claim
-    measured: Measured | None
-    verdict: str
+    claim: AnyClaim
+    measured: AnyMeasured | None
+    verdict: Annotated[str, Choice(VERDICTS)]
     exploratory: bool
-
-    def __post_init__(self) -> None:
-        check_instance("claim", self.claim, Claim, remedy="take it from ledger()")
-        if self.measured is not None:
-            check_instance("measured", self.measured, Measured, remedy="build it with Measured(value, low, high)")
-        check_choice("verdict", self.verdict, VERDICTS)
-        check_flag("exploratory", self.exploratory)
 
     @property
     def power(self) -> float | None:
@@ -92,11 +82,10 @@ class Row:
         }
 
 
-def power(claim: Claim, measured: Measured) -> float:
+@checked
+def power(claim: AnyClaim, measured: AnyMeasured) -> float:
     """The probability of *differs* if the truth lay two margins from the published value, with our interval's width.
     Zero where nothing is shared with the claim, one where the value has no error. Raises InvalidArgument."""
-    check_instance("claim", claim, Claim, remedy="take it from ledger()")
-    check_instance("measured", measured, Measured, remedy="build it with Measured(value, low, high)")
     low, high = claim.band
     if not measured.shared:
         return 0.0
@@ -105,7 +94,8 @@ def power(claim: Claim, measured: Measured) -> float:
     return 1.0 if error == 0 else float(ndtr(margin / error - 1.96))
 
 
-def judge(claim: Claim, measured: Measured | None) -> str:
+@checked
+def judge(claim: AnyClaim, measured: AnyMeasured | None) -> str:
     """The verdict, one of VERDICTS, of the rule in the module's docstring. measured: None where nothing was run.
 
     >>> from scaling_lib.pages.judging.ledger import ledger
@@ -113,10 +103,8 @@ def judge(claim: Claim, measured: Measured | None) -> str:
     >>> claim.band, judge(claim, Measured(0.76, 0.72, 0.8)), judge(claim, Measured(1.0, 0.95, 1.05))
     ((0.649, 0.849), 'reproduced', 'differs')
     """
-    check_instance("claim", claim, Claim, remedy="take it from ledger()")
     if measured is None or not claim.judged:
         return "not run"
-    check_instance("measured", measured, Measured, remedy="build it with Measured(value, low, high)")
     low, high = claim.band
     if not measured.shared:
         return "not testable"
@@ -127,7 +115,12 @@ def judge(claim: Claim, measured: Measured | None) -> str:
     return "inconclusive" if power(claim, measured) >= POWER else "not testable"
 
 
-def evaluate(tables: Tables, *, only: Sequence[str] = ()) -> list[Row]:
+@checked
+def evaluate(
+    tables: Annotated[Tables, BY_HAND],
+    *,
+    only: Annotated[Sequence[str], Remedy("pass ids of claims", least=0)] = (),
+) -> list[Row]:
     """Every claim judged on `tables`, a function from an experiment's name to the table of its runs, or to None where
     there are none: `runs.keeping.tables.recorded_or_none` for the runs that ship.
 
@@ -136,17 +129,16 @@ def evaluate(tables: Tables, *, only: Sequence[str] = ()) -> list[Row]:
     """
     if not callable(tables):
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
-    wanted = set(check_sequence("only", only, str, remedy="pass ids of claims", minimum=0))
-    if unknown := sorted(wanted - {claim.id for claim in ledger()}):
+    if unknown := sorted(set(only) - {claim.id for claim in ledger()}):
         raise invalid("only", "ids of the ledger", unknown, "see `scaling-lab claims`")
-    rows = []
+    judged = []
     for claim in ledger():
-        if wanted and claim.id not in wanted:
+        if only and claim.id not in only:
             continue
         measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
         exploratory = measured is not None and not _confirmatory(claim, measured)
-        rows.append(Row(claim, measured, judge(claim, measured), exploratory))
-    return rows
+        judged.append(Row(claim, measured, judge(claim, measured), exploratory))
+    return judged
 
 
 def ledger_frame(rows: list[Row]) -> pd.DataFrame:

@@ -5,15 +5,17 @@ Each answer is one of a few words, which a chapter turns into sentences. A thres
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_real
+from scaling_lib.arguments import BY_HAND, Choice, Real, checked
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
-from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.measured import AnyMeasured, Measured
 from scaling_lib.pages.judging.quantities import measured
 from scaling_lib.runs.keeping.summaries import side
 from scaling_lib.runs.keeping.tables import check_runs
@@ -25,13 +27,15 @@ SIGNIFICANT = 0.05
 LONGEST = 5.0
 
 
-def exponent_in_parameters(best: pd.DataFrame, *, count: str = "N") -> Measured:
+@checked
+def exponent_in_parameters(
+    best: Annotated[pd.DataFrame, BY_HAND], *, count: Literal["N", "N_nonembedding"] = "N"
+) -> Measured:
     """alpha of excess loss = A N^-alpha, with its 95 % profile interval from the scatter about the line.
 
     best: one run for each size, as `lowest_losses` returns them. count: how N is counted, "N" or "N_nonembedding".
     Least squares on logarithms. Raises InvalidArgument.
     """
-    check_choice("count", count, ("N", "N_nonembedding"))
     check_runs("best", best, (count, "excess_loss", "identity", "rules"))
     points = pd.DataFrame({"N": best[count].astype(float), "loss": best["excess_loss"].astype(float)})
     return measured("alpha", fit(PowerLaw(variable="N", offset=0.0), points, objective="log-ols"), best)
@@ -56,44 +60,40 @@ def exponent_difference(first: pd.DataFrame, second: pd.DataFrame) -> Measured:
     return Measured(float(slope["slope"]), float(slope["low"]), float(slope["high"]), identities, rules)
 
 
-def sign(difference: Measured) -> str:
+@checked
+def sign(difference: AnyMeasured) -> str:
     """"positive" or "negative" where the interval of `difference` lies on one side of zero, else "not told apart".
 
     An end within a millionth of zero, measured by the interval's length, does not exclude it.
     """
-    check_instance("difference", difference, Measured, remedy="build it with Measured(value, low, high)")
     least = 1e-6 * (difference.high - difference.low)
     if difference.low > least:
         return "positive"
     return "negative" if difference.high < -least else "not told apart"
 
 
-def has_no_end(value: Measured) -> bool:
+@checked
+def has_no_end(value: AnyMeasured) -> bool:
     """Whether the interval of an exponent is longer than 5, beyond any exponent: its ends were not found."""
-    check_instance("value", value, Measured, remedy="build it with Measured(value, low, high)")
     return side(value.high - value.low, LONGEST) == "above"
 
 
+@checked
 @dataclass(frozen=True)
 class Bend:
     """p: of the lack-of-fit test, None without replicates. verdict: "bent" (p < .05), "compatible", "on the edge",
     or "one seed"."""
 
-    p: float | None
-    verdict: str
-
-    def __post_init__(self) -> None:
-        if self.p is not None:
-            check_real("p", self.p, minimum=0, maximum=1)
-        check_choice("verdict", self.verdict, ("bent", "compatible", "on the edge", "one seed"))
+    p: Annotated[float | None, Real(minimum=0, maximum=1)]
+    verdict: Annotated[str, Choice(("bent", "compatible", "on the edge", "one seed"))]
 
 
-def one_power_law(replicates: pd.DataFrame, *, variable: str) -> Bend:
+@checked
+def one_power_law(replicates: Annotated[pd.DataFrame, BY_HAND], *, variable: Literal["N", "D"]) -> Bend:
     """Whether the excess loss is one power law of `variable`, by the lack-of-fit test against the scatter of seeds.
 
     replicates: one run for each value of `variable` and seed. variable: "N" or "D". Raises InvalidArgument.
     """
-    check_choice("variable", variable, ("N", "D"))
     check_runs("replicates", replicates, (variable, "seed", "excess_loss"))
     if replicates["seed"].nunique() < 2:
         return Bend(None, "one seed")

@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+from scaling_lib.arguments import BY_HAND, Choice, Real, Remedy, checked
 from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check_real, check_text, invalid
 from scaling_lib.fits.laws.published import published_law
 
@@ -60,7 +61,11 @@ SOURCES = (
     "forecasts",
 )
 
+# "" for none.
+_Words = Annotated[str, BY_HAND]
 
+
+@checked
 @dataclass(frozen=True)
 class Claim:
     """One claim of the ledger. Raises InvalidArgument, naming the field, where one is malformed.
@@ -77,28 +82,22 @@ class Claim:
     id: str
     place: str
     claim: str
-    published: float | str
+    published: Annotated[float | str, BY_HAND]
     unit: str
-    quantity: str = ""
-    margin: float | None = None
-    scope: str = ""
-    chapter: str = ""
-    approved: str = "not run"
-    sense: str = "equal"
-    spread: float | None = None
+    quantity: _Words = ""
+    margin: Annotated[float | None, BY_HAND] = None
+    scope: _Words = ""
+    chapter: _Words = ""
+    approved: Annotated[str, Choice(VERDICTS)] = "not run"
+    sense: Annotated[str, Choice(SENSES)] = "equal"
+    spread: Annotated[float | None, Real(minimum=0)] = None
     source: str = "the paper"
-    note: str = ""
+    note: _Words = ""
 
     def __post_init__(self) -> None:
-        for name in ("id", "place", "claim", "unit", "source"):
-            check_text(name, getattr(self, name))
         for name in ("quantity", "scope", "chapter", "note"):
             if not isinstance(getattr(self, name), str):
                 raise invalid(name, "text", getattr(self, name), "pass '' for none")
-        check_choice("approved", self.approved, VERDICTS)
-        check_choice("sense", self.sense, SENSES)
-        if self.spread is not None:
-            object.__setattr__(self, "spread", check_real("spread", self.spread, minimum=0))
         if not self.quantity:
             if not isinstance(self.published, str):
                 object.__setattr__(self, "published", check_real("published", self.published))
@@ -131,6 +130,9 @@ class Claim:
         low = -math.inf if self.sense == "at most" else self.published - self.margin
         high = math.inf if self.sense == "at least" else self.published + self.margin
         return low, high
+
+
+AnyClaim = Annotated[Claim, Remedy("take it from ledger()")]
 
 
 @cache

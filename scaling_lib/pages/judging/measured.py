@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, check_flag, check_real, check_sequence
+from scaling_lib.arguments import Remedy, checked
+from scaling_lib.errors import InvalidArgument
 
 __all__ = ["Measured", "Tables"]
 
 # From an experiment's name to the table of its runs; None where there are none.
 Tables = Callable[[str], pd.DataFrame | None]
 
+_Hashes = Annotated[tuple[str, ...], Remedy("pass a tuple of hashes", least=0)]
 
+
+@checked
 @dataclass(frozen=True)
 class Measured:
     """Our value of a quantity with its 95 % interval [low, high], all in the unit of the claim; low = high where it is
@@ -26,16 +31,13 @@ class Measured:
     value: float
     low: float
     high: float
-    runs: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
+    runs: _Hashes = ()
+    rules: _Hashes = ()
     shared: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("value", "low", "high"):
-            check_real(name, getattr(self, name))
         if self.low > self.high:
             raise InvalidArgument(f"low must not exceed high, got {self.low} and {self.high}: swap them.")
-        for name in ("runs", "rules"):
-            value = check_sequence(name, getattr(self, name), str, remedy="pass a tuple of hashes", minimum=0)
-            object.__setattr__(self, name, value)
-        check_flag("shared", self.shared)
+
+
+AnyMeasured = Annotated[Measured, Remedy("build it with Measured(value, low, high)")]

@@ -9,12 +9,14 @@ and how value and interval become a verdict: `ledger` and `claims`.
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from scaling_lib.errors import check_choice, check_instance
+from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.errors import check_choice
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.laws import Chinchilla, Exponential, PowerLaw
 from scaling_lib.fits.uncertainty.intervals import profile, student_mean
@@ -56,12 +58,16 @@ def excess_surface(runs: pd.DataFrame) -> Fit:
     return fit(Chinchilla().pin(E=0.0), _lowest_excess(runs), objective="log-ols")
 
 
-def measured(parameter: str, fitted: Fit, runs: pd.DataFrame) -> Measured:
+@checked
+def measured(
+    parameter: Annotated[str, BY_HAND],
+    fitted: Annotated[Fit, Remedy("make one with fits.fitting.fit")],
+    runs: Annotated[pd.DataFrame, BY_HAND],
+) -> Measured:
     """One fitted parameter with its 95 % profile interval and the runs behind it.
 
     parameter: a name in `fitted.params`. runs: a table with the columns identity and rules. Raises InvalidArgument.
     """
-    check_instance("fitted", fitted, Fit, remedy="make one with fits.fitting.fit")
     check_choice("parameter", parameter, tuple(fitted.params))
     check_runs("runs", runs, ("identity", "rules"))
     interval = profile(fitted, parameter)

@@ -18,21 +18,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from scaling_lib.errors import (
-    ScalingLabError,
-    ScalingLabWarning,
-    StoreError,
-    check_instance,
-    check_mapping,
-    check_path,
-    check_real,
-    check_sequence,
-    check_text,
-)
+from scaling_lib.arguments import NonNegative, Remedy, checked
+from scaling_lib.errors import ScalingLabError, ScalingLabWarning, StoreError, check_instance
 from scaling_lib.runs.records import RunConfiguration, RunResult
 
 __all__ = ["Checkpoint", "Checkpoints", "Paused"]
@@ -44,6 +36,7 @@ class Paused(ScalingLabError):
     """The time was over in the middle of a run; its checkpoint is on disk."""
 
 
+@checked
 @dataclass(frozen=True)
 class Checkpoints:
     """Where checkpoints go, and when.
@@ -55,33 +48,30 @@ class Checkpoints:
     """
 
     folder: Path
-    every: float = 60.0
+    every: NonNegative = 60.0
     seconds: float | None = None
     _begun: float = field(default_factory=time.monotonic, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", check_path("folder", self.folder))
-        check_real("every", self.every, minimum=0)
-        if self.seconds is not None:
-            check_real("seconds", self.seconds)
 
     @property
     def over(self) -> bool:
         """Whether the time is over. The monotonic clock: a wall clock may be set back."""
         return self.seconds is not None and time.monotonic() - self._begun >= self.seconds
 
-    def of(self, configurations: Sequence[RunConfiguration]) -> "Checkpoint":
+    @checked
+    def of(
+        self, configurations: Annotated[Sequence[RunConfiguration], Remedy("pass the runs of a group")]
+    ) -> "Checkpoint":
         """The checkpoint of the group of these runs; no file is touched. Raises InvalidArgument."""
-        group = check_sequence("configurations", configurations, RunConfiguration, remedy="pass the runs of a group")
-        identities = "".join(configuration.identity for configuration in group)
+        identities = "".join(configuration.identity for configuration in configurations)
         name = hashlib.sha256(identities.encode()).hexdigest()[:32]
         return Checkpoint(self.folder / f"{name}.safetensors", identities, self.every)
 
-    def forget(self, configurations: Sequence[RunConfiguration]) -> None:
+    @checked
+    def forget(
+        self, configurations: Annotated[Sequence[RunConfiguration], Remedy("pass the runs of an ensemble")]
+    ) -> None:
         """Remove what is kept of these runs: they are in the store."""
-        remedy = "pass the runs of an ensemble"
-        group = check_sequence("configurations", configurations, RunConfiguration, remedy=remedy)
-        wanted = {configuration.identity for configuration in group}
+        wanted = {configuration.identity for configuration in configurations}
         for path in self.folder.glob("*.safetensors"):
             described = _described(path)
             if described is not None and wanted >= set(_split(described.get("identities", ""))):
@@ -95,10 +85,9 @@ def _split(identities: str) -> list[str]:
 class Checkpoint:
     """The file of one group. path: where; identities: of its runs, joined; every: seconds between two saves."""
 
-    def __init__(self, path: Path, identities: str, every: float = 60.0) -> None:
-        self.path = check_path("path", path)
-        self.identities = check_text("identities", identities)
-        self.every = check_real("every", every, minimum=0)
+    @checked
+    def __init__(self, path: Path, identities: str, every: NonNegative = 60.0) -> None:
+        self.path, self.identities, self.every = path, identities, every
         self._saved = time.monotonic()
         self._state: tuple[dict[str, Tensor], dict] | None = None
 
@@ -107,13 +96,16 @@ class Checkpoint:
         """Whether the last save is long enough ago."""
         return time.monotonic() - self._saved >= self.every
 
-    def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, object]) -> None:
+    @checked
+    def save(
+        self,
+        tensors: Annotated[Mapping[str, Tensor], Remedy("pass a dict of tensors")],
+        about: Annotated[Mapping[str, object], Remedy("pass a dict of plain values")],
+    ) -> None:
         """Put the state in place of the last one. tensors: of any shapes, by name. about: plain values that go with it.
 
         Raises InvalidArgument, and StoreError where the file could not be written; the last state is then still there.
         """
-        check_mapping("tensors", tensors, remedy="pass a dict of tensors")
-        check_mapping("about", about, remedy="pass a dict of plain values")
         self._write({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, dict(about))
         self._saved = time.monotonic()
 
@@ -122,9 +114,9 @@ class Checkpoint:
         contents, self._state = self._state or self._read(), None
         return None if contents is None or "results" in contents[1] else contents
 
-    def finish(self, results: Sequence[RunResult]) -> None:
+    @checked
+    def finish(self, results: Annotated[Sequence[RunResult], Remedy("pass what training returned")]) -> None:
         """Put the results of the group in the place of its state. Raises InvalidArgument and, as `save`, StoreError."""
-        results = check_sequence("results", results, RunResult, remedy="pass what training returned")
         self._write({"done": torch.ones(1)}, {"results": [result.to_json() for result in results]})
 
     def results(self) -> list[RunResult] | None:

@@ -11,11 +11,12 @@ run, with its difference.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, check_instance, check_sequence
+from scaling_lib.arguments import Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_instance
 from scaling_lib.runs.machine import UNKNOWN
 from scaling_lib.runs.records import RunRecord
 
@@ -39,7 +40,10 @@ REPEAT_TOLERANCE = 0.05
 # differ is with how many others a run was trained, and the order in which a GPU adds.
 SAME_PLACE_TOLERANCE = 1e-3
 
+_Record = Annotated[RunRecord, Remedy("build it with RunRecord(...)")]
 
+
+@checked
 @dataclass(frozen=True)
 class Repeat:
     """A result of a run besides the one that is kept.
@@ -48,15 +52,11 @@ class Repeat:
     conflict with (`kept`, or the first that was made where `other` was), None where it is in none.
     """
 
-    kept: RunRecord
-    other: RunRecord
-    against: RunRecord | None = None
+    kept: _Record
+    other: _Record
+    against: Annotated[RunRecord | None, Remedy("pass None where there is no conflict")] = None
 
     def __post_init__(self) -> None:
-        for name in ("kept", "other"):
-            check_instance(name, getattr(self, name), RunRecord, remedy="build it with RunRecord(...)")
-        if self.against is not None:
-            check_instance("against", self.against, RunRecord, remedy="pass None where there is no conflict")
         for name in ("other", "against"):
             record = getattr(self, name)
             if record is not None and record.identity != self.kept.identity:
@@ -85,13 +85,12 @@ class Repeat:
         )
 
 
-def relative_difference(kept: RunRecord, other: RunRecord) -> float:
+@checked
+def relative_difference(kept: _Record, other: _Record) -> float:
     """How far the excess loss of `other` is from that of `kept`, as a share of the latter.
 
     0 where both diverged, infinite where one of them did. Raises InvalidArgument.
     """
-    for name, record in (("kept", kept), ("other", other)):
-        check_instance(name, record, RunRecord, remedy="build it with RunRecord(...)")
     if kept.result.status != other.result.status:
         return math.inf
     first, second = kept.result.excess_loss, other.result.excess_loss
@@ -100,14 +99,18 @@ def relative_difference(kept: RunRecord, other: RunRecord) -> float:
     return abs(second - first) / abs(first) if first else math.inf
 
 
-def place_of(record: RunRecord) -> tuple[Any, ...]:
+@checked
+def place_of(record: _Record) -> tuple[Any, ...]:
     """Where a run was trained, with what: device, versions, sources, processor, GPU and driver, threads, switches."""
-    made = check_instance("record", record, RunRecord, remedy="build it with RunRecord(...)").provenance
+    made = record.provenance
     versions = (made.versions, made.code_version)
     return (record.result.device, *versions, made.processor, made.gpu, made.threads, made.switches)
 
 
-def reconcile(records: Sequence[RunRecord]) -> tuple[RunRecord, list[Repeat]]:
+@checked
+def reconcile(
+    records: Annotated[Sequence[RunRecord], Remedy("pass the results of one run")],
+) -> tuple[RunRecord, list[Repeat]]:
     """The record that is kept of several results of one run, and the repeats that are listed, first made first.
 
     A repeat is a conflict where it is more than `REPEAT_TOLERANCE` from the record that is kept, or (of places that are
@@ -116,8 +119,7 @@ def reconcile(records: Sequence[RunRecord]) -> tuple[RunRecord, list[Repeat]]:
     `SAME_PLACE_TOLERANCE`, since being equal to a tolerance is not transitive. Raises InvalidArgument where the records
     are of several runs.
     """
-    given = check_sequence("records", records, RunRecord, remedy="pass the results of one run")
-    kept, *later = sorted(given, key=lambda record: (record.provenance.time, record.checksum))
+    kept, *later = sorted(records, key=lambda record: (record.provenance.time, record.checksum))
     made_in = {place_of(kept): [kept]}
     repeats = []
     for record in later:

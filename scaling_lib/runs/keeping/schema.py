@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from scaling_lib.errors import StoreError, check_flag, check_path
+from scaling_lib.arguments import checked
+from scaling_lib.errors import StoreError
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "SCHEMA_VERSION", "open_database"]
 
@@ -48,6 +49,7 @@ def _add_repeats(connection: sqlite3.Connection) -> None:
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_repeats}
 
 
+@checked
 def open_database(path: str | Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection to the store at `path` with the schema of this version.
 
@@ -55,8 +57,7 @@ def open_database(path: str | Path, *, read_only: bool = False) -> sqlite3.Conne
     read-only, in a copy in memory, since a mirror may lie where nothing can be written.
     Raises StoreError where the file is foreign, torn, or of a newer schema.
     """
-    place = check_path("path", path)
-    mode = "ro" if check_flag("read_only", read_only) else "rwc"
+    place, mode = Path(path), "ro" if read_only else "rwc"
     connection = None
     try:
         connection = sqlite3.connect(f"{place.resolve().as_uri()}?mode={mode}", uri=True)

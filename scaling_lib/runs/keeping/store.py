@@ -20,15 +20,8 @@ from typing import Any, Self
 
 import pandas as pd
 
-from scaling_lib.errors import (
-    ScalingLabWarning,
-    StoreError,
-    check_flag,
-    check_instance,
-    check_path,
-    check_real,
-    invalid,
-)
+from scaling_lib.arguments import NonNegative, checked
+from scaling_lib.errors import ScalingLabWarning, StoreError, check_instance, check_path, invalid
 from scaling_lib.runs.keeping.repeats import Repeat, frame_of_repeats, reconcile
 from scaling_lib.runs.keeping.schema import open_database
 from scaling_lib.runs.keeping.tables import frame_of
@@ -60,12 +53,13 @@ class Store:
     newer schema, locked by another writer, or cannot be written.
     """
 
+    @checked
     def __init__(
-        self, path: str | Path, *, mirror: str | Path | None = None, read_only: bool = False, wait: float = 0.0
+        self, path: str | Path, *, mirror: str | Path | None = None, read_only: bool = False, wait: NonNegative = 0.0
     ) -> None:
-        self.path = check_path("path", path)
-        self.mirror = None if mirror is None else check_path("mirror", mirror)
-        self.read_only = check_flag("read_only", read_only)
+        self.path = Path(path)
+        self.mirror = None if mirror is None else Path(mirror)
+        self.read_only = read_only
         self._lock: Any = None
         if read_only:
             if not self.path.is_file():
@@ -77,7 +71,7 @@ class Store:
                     f"path must lie on a local disk, got {self.path} on {kind}: keep the store on this machine and "
                     f"pass that folder as mirror (--mirror), where a snapshot goes after each ensemble."
                 )
-            self._take_lock(check_real("wait", wait, minimum=0))
+            self._take_lock(wait)
         try:
             self._connection = open_database(self.path, read_only=self.read_only)
         except BaseException:
@@ -132,6 +126,7 @@ class Store:
             )
         return added
 
+    @checked
     def merge(self, other: str | Path, *, list_conflicts: bool = False) -> int:
         """Take over the runs and the repeats of another store; returns how many runs were new here.
 
@@ -141,9 +136,8 @@ class Store:
         Raises StoreError, naming both values, where a result here and one of `other` are further apart than their
         tolerance allows; this store is then as it was before.
         """
-        if not check_path("other", other).is_file():
+        if not Path(other).is_file():
             raise StoreError(f"other must be an existing store, got {other}: pass the path of a file of runs.")
-        check_flag("list_conflicts", list_conflicts)
         if self.read_only:
             raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
         with Store(other, read_only=True) as source:
@@ -202,9 +196,10 @@ class Store:
             problems += [f"conflict: {repeat}." for repeat in self._repeats() if repeat.conflict]
         return problems
 
+    @checked
     def snapshot(self, folder: str | Path) -> Path:
         """A whole, checked copy of the store in `folder`, put in place by one rename; returns its path."""
-        folder = check_path("folder", folder)
+        folder = Path(folder)
         target = folder / self.path.name
         temporary = folder / f".{self.path.name}.{os.getpid()}.part"
         try:
@@ -254,11 +249,11 @@ class Store:
 
     def _commit(self, changes: "_Changes", given: int) -> int:
         """Write the changes in one transaction, then snapshot; returns how many runs were new."""
-        rows = [_row(record) for record in changes.kept]
+        kept = [_row(record) for record in changes.kept]
         repeated = [_repeat_row(repeat.other) for repeats in changes.repeats.values() for repeat in repeats]
         try:
             with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
                 stale = [(identity,) for identity in changes.repeats]
                 self._connection.executemany("DELETE FROM repeats WHERE identity = ?", stale)
                 self._connection.executemany("INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", repeated)
@@ -278,13 +273,13 @@ class Store:
 
     def _stored(self, identity: str) -> list[RunRecord]:
         """All results of one run: first the one that is kept, then its repeats."""
-        rows = self._select(_TEXTS, "runs", identity)
-        if not rows:
+        stored = self._select(_TEXTS, "runs", identity)
+        if not stored:
             raise StoreError(
                 f"{self.path} holds repeats of a run that is not there ({identity[:12]}): restore the file from its "
                 f"mirror, or delete them."
             )
-        kept = rows[0]
+        kept = stored[0]
         configuration = kept[0]
         repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
         return [self._record(*kept), *(self._record(configuration, *texts) for texts in repeated)]

@@ -5,10 +5,12 @@ its threshold is "on the edge": which side it falls on would be decided by the r
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
+from scaling_lib.arguments import Count, Positive, Real, Remedy, checked
 from scaling_lib.errors import check_choice, check_instance, check_integer, check_real, invalid
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 
@@ -34,15 +36,16 @@ CAPACITY_ABOVE = 0.5  # share of the floor in the excess loss above which capaci
 LEFT_BELOW = 2 / 3  # what more data may leave above the floor where data or steps limit
 LEARNT = 1.0  # nats: a learning rate is said to learn something where some width gets below
 _RUNS = ("width", "learning_rate", "excess_loss", "status")
+_Curve = Annotated[pd.Series, Remedy("pass nats, indexed by width")]
 
 
+@checked
 def side(value: float, threshold: float) -> str:
     """Where `value` lies: "above" or "below" `threshold`, or "on the edge" where a millionth decides.
 
     >>> side(0.7, 0.6), side(0.5, 0.6), side(0.1 + 0.2 + 0.3, 0.6)
     ('above', 'below', 'on the edge')
     """
-    value, threshold = check_real("value", value), check_real("threshold", threshold)
     if abs(value - threshold) <= EDGE * max(abs(threshold), abs(value)):
         return "on the edge"
     return "above" if value > threshold else "below"
@@ -163,9 +166,9 @@ def capacity_or_data(losses: pd.DataFrame, floors: pd.DataFrame) -> pd.DataFrame
     floor = pd.Series({n: floors.loc[floors["width"] <= n, "floor"].min() for n in losses.index}, dtype=float)
     less, more = losses.iloc[:, 0].astype(float), losses.iloc[:, -1].astype(float)
     left = (more - floor) / (less - floor) if losses.shape[1] > 1 else pd.Series(np.nan, losses.index)
-    found = pd.DataFrame({"floor": floor, "share": floor / more, "left": left}).rename_axis(losses.index.name)
-    limits = [_limit_of_width(share, rest) for share, rest in zip(found["share"], found["left"], strict=True)]
-    return found.assign(limit=limits)
+    parts = pd.DataFrame({"floor": floor, "share": floor / more, "left": left}).rename_axis(losses.index.name)
+    limits = [_limit_of_width(share, rest) for share, rest in zip(parts["share"], parts["left"], strict=True)]
+    return parts.assign(limit=limits)
 
 
 def _limit_of_width(share: float, left: float) -> str:
@@ -179,6 +182,7 @@ def _limit_of_width(share: float, left: float) -> str:
     return {"below": "data or steps", "above": "neither shown"}.get(side(left, LEFT_BELOW), "on the edge")
 
 
+@checked
 @dataclass(frozen=True)
 class Drop:
     """From which width on the floor and the trained losses lie below a level; None where they never do.
@@ -186,37 +190,30 @@ class Drop:
     verdict: "not seen", "with the floor" or "behind the floor".
     """
 
-    floor_width: int | None
-    trained_width: int | None
-    verdict: str
-
-    def __post_init__(self) -> None:
-        for name in ("floor_width", "trained_width"):
-            if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), minimum=1)
-        check_choice("verdict", self.verdict, ("not seen", "with the floor", "behind the floor"))
+    floor_width: Count | None
+    trained_width: Count | None
+    verdict: Literal["not seen", "with the floor", "behind the floor"]
 
 
-def first_width_below(curve: pd.Series, level: float) -> int | None:
+@checked
+def first_width_below(curve: _Curve, level: Positive) -> int | None:
     """The least width at which `curve` lies below `level`; None where it never does. Both in nats.
 
     curve: indexed by width. A value within a millionth of the level does not lie below it.
     """
-    check_instance("curve", curve, pd.Series, remedy="pass nats, indexed by width")
-    level = check_real("level", level, above=0)
     below = curve[curve.astype(float) < level * (1 - EDGE)]
     return None if below.empty else int(below.index.min())
 
 
-def compare_drops(floor: pd.Series, losses: pd.Series, *, level: float = 0.5, factor: float = 1.2) -> Drop:
+@checked
+def compare_drops(
+    floor: _Curve, losses: _Curve, *, level: Positive = 0.5, factor: Annotated[float, Real(minimum=1)] = 1.2
+) -> Drop:
     """Whether trained models lose their excess loss where their capacity floor does.
 
     floor, losses: nats, indexed by width. level: nats; the first width below it is where a curve drops. The drop of the
     trained models is "behind the floor" where its width is more than `factor` times that of the floor.
     """
-    for name, curve in (("floor", floor), ("losses", losses)):
-        check_instance(name, curve, pd.Series, remedy="pass nats, indexed by width")
-    factor = check_real("factor", factor, minimum=1)
     floor_width, trained_width = first_width_below(floor, level), first_width_below(losses, level)
     if floor_width is None or trained_width is None:
         return Drop(floor_width, trained_width, "not seen")

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_path, check_text, invalid
+from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, invalid
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 
 __all__ = [
@@ -180,14 +181,14 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
     return best.assign(trials=groups.size().to_numpy())
 
 
+@checked
 def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     """The recorded table `name` ("er-100"), checked against the hash in its manifest.
 
     folder: where the tables lie; by default those that ship with the package.
     Raises InvalidArgument where there is no such table, InvalidData where its bytes are not those of the manifest.
     """
-    check_text("name", name)
-    folder = recorded_folder() if folder is None else check_path("folder", folder)
+    folder = recorded_folder() if folder is None else Path(folder)
     entry = manifest(folder).get(name)
     path = folder / f"{name}.parquet"
     if entry is None or not path.is_file():
@@ -202,21 +203,23 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
+@checked
 def recorded_or_none(name: str) -> pd.DataFrame | None:
     """The recorded table `name` that ships with the package, None where there is none: what claims are judged on."""
-    return load_recorded(name) if check_text("name", name) in manifest(recorded_folder()) else None
+    return load_recorded(name) if name in manifest(recorded_folder()) else None
 
 
-def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
+@checked
+def record_table(
+    frame: Annotated[pd.DataFrame, BY_HAND], name: str, how: str, folder: str | Path
+) -> Path:
     """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
 
     how: the command that makes the table again, for the data card. Raises InvalidArgument, and InvalidData where the
     identity of a row is not the hash of its configuration.
     """
-    check_text("name", name)
-    check_text("how", how)
     records_of(frame)  # refuses a table whose rows were changed by hand
-    folder = check_path("folder", folder)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.parquet"
     ordered = frame.sort_values(["N", "D", "learning_rate", "seed", "identity"]).reset_index(drop=True)
@@ -224,18 +227,18 @@ def record_table(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -
     return path
 
 
-def record_result(frame: pd.DataFrame, name: str, how: str, folder: str | Path) -> Path:
+@checked
+def record_result(
+    frame: Annotated[pd.DataFrame, Remedy("pass a table")], name: str, how: str, folder: str | Path
+) -> Path:
     """Write a small computed table that is no table of runs (a coordinate check, say); `load_recorded` reads it.
 
     how: the command that makes the table again, for the data card. Returns the Parquet file's path.
     Raises InvalidArgument.
     """
-    check_instance("frame", frame, pd.DataFrame, remedy="pass a table")
     if frame.empty:
         raise InvalidArgument("frame must have at least one row, got a table without rows: compute it first.")
-    check_text("name", name)
-    check_text("how", how)
-    folder = check_path("folder", folder)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.parquet"
     _enter(frame, path, {"rows": len(frame), "made_by": how})
@@ -250,12 +253,13 @@ def _enter(frame: pd.DataFrame, path: Path, entry: dict[str, Any]) -> None:
     (path.parent / "manifest.json").write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
 
 
+@checked
 def manifest(folder: Path) -> dict[str, Any]:
     """The entries of a folder's manifest, by the name of their table; empty where there is none.
 
     Raises InvalidData where the manifest is not JSON.
     """
-    path = check_path("folder", folder) / "manifest.json"
+    path = folder / "manifest.json"
     if not path.is_file():
         return {}
     try:

@@ -1,21 +1,23 @@
 """How long runs will take on this machine, from a measurement of a few seconds."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from scaling_lib.errors import check_choice, check_integer, check_real
+from scaling_lib.arguments import Choice, Integer, NonNegative, checked
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations, source_of
+from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone, chain_of, source_of
 
 __all__ = ["Calibration", "calibrate"]
 
 _STACKED = 16  # models together in a calibration on a GPU: about what a point L(N, D) has
+_Device = Annotated[str, Choice(DEVICES)]
 
 
+@checked
 @dataclass(frozen=True)
 class Calibration:
     """How fast this machine trains, on one device or in one process.
@@ -23,16 +25,12 @@ class Calibration:
     One training token of a model of N parameters takes per_token + per_parameter * N seconds.
     """
 
-    per_token: float
-    per_parameter: float
-    device: str = "cpu"
+    per_token: NonNegative
+    per_parameter: NonNegative
+    device: _Device = "cpu"
 
-    def __post_init__(self) -> None:
-        check_real("per_token", self.per_token, minimum=0)
-        check_real("per_parameter", self.per_parameter, minimum=0)
-        check_choice("device", self.device, DEVICES)
-
-    def seconds(self, configurations: Sequence[RunConfiguration]) -> float:
+    @checked
+    def seconds(self, configurations: GridOrNone) -> float:
         """How long `configurations` take when they are trained one after the other.
 
         >>> from scaling_lib.runs.sweeping.experiments import experiment
@@ -40,23 +38,24 @@ class Calibration:
         >>> round(speed.seconds(experiment("er-100").configurations("smoke")))
         19
         """
-        runs = check_configurations(configurations, minimum=0)
-        read = [run.schedule.tokens * run.schedule.epochs for run in runs]
-        speeds = [self.per_token + self.per_parameter * run.architecture.parameters for run in runs]
+        read = [run.schedule.tokens * run.schedule.epochs for run in configurations]
+        speeds = [self.per_token + self.per_parameter * run.architecture.parameters for run in configurations]
         return sum(tokens * seconds for tokens, seconds in zip(read, speeds, strict=True))
 
 
+@checked
 def calibrate(
-    device: str = "cpu", *, steps: int = 12, configurations: Sequence[RunConfiguration] | None = None
+    device: _Device = "cpu",
+    *,
+    steps: Annotated[int, Integer(minimum=2)] = 12,
+    configurations: Grid | None = None,
 ) -> Calibration:
     """The `Calibration` of this machine: the smallest and the largest of some models are trained for `steps` steps.
 
     configurations: what is to be trained; its times come out good to a factor of about 1.5. None stands for width 32 on
     500 nodes and width 64 on 4,000, from which the times of others come out good to a factor of about 2.
     """
-    check_choice("device", device, DEVICES)
-    check_integer("steps", steps, minimum=2)
-    probes = _probes() if configurations is None else check_configurations(configurations)
+    probes = _probes() if configurations is None else configurations
     by_size = {run.architecture.parameters: run for run in probes}
     small, large = min(by_size), max(by_size)
     seconds = {N: _seconds_per_token(by_size[N], device, steps) for N in {small, large}}

@@ -6,22 +6,24 @@ and gives back its records, with the provenance of its node. Machines that share
 """
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from scaling_lib.errors import MissingDependency, check_choice, check_integer, check_real, check_text, invalid
+from scaling_lib.arguments import Choice, Integer, Positive, checked
+from scaling_lib.errors import MissingDependency, invalid
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.sweeping.sweeps import Engine, Ensemble, Finished, train_one
 
 __all__ = ["ray_engine"]
 
 
+@checked
 def ray_engine(
     address: str | None = None,
     *,
-    device: str = "cpu",
-    seconds: float | None = None,
-    gpus: float = 0.25,
-    retries: int = 3,
+    device: Annotated[str, Choice(DEVICES)] = "cpu",
+    seconds: Positive | None = None,
+    gpus: Positive = 0.25,
+    retries: Annotated[int, Integer(minimum=0)] = 3,
 ) -> Engine:
     """An engine for `sweep`. Each ensemble takes one core or, on "cuda", a share `gpus` of a GPU.
 
@@ -29,13 +31,6 @@ def ray_engine(
     after which no further ensemble is begun. retries: how often a task is begun again when its node is lost.
     Raises MissingDependency without Ray.
     """
-    if address is not None:
-        check_text("address", address)
-    check_choice("device", device, DEVICES)
-    if seconds is not None:
-        check_real("seconds", seconds, above=0)
-    check_real("gpus", gpus, above=0)
-    check_integer("retries", retries, minimum=0)
     try:
         import ray
     except ImportError:

@@ -11,40 +11,36 @@ The experiments of the book are data, in `runs.sweeping.catalogue`.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from scaling_lib.arguments import Choice, Integer, Remedy, checked
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import (
-    InvalidArgument,
-    InvalidData,
-    check_choice,
-    check_instance,
-    check_integer,
-    check_mapping,
-    check_sequence,
-    check_text,
-    invalid,
-)
+from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check_instance, check_mapping, invalid
 from scaling_lib.runs.records import RunConfiguration, Source
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE, Axes
 
-__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "chain_of", "check_configurations", "experiment", "source_of"]
+__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "chain_of", "experiment", "source_of"]
 
 # What a notebook can be asked to do, smallest first. "recorded" trains nothing.
 PROFILES = ("recorded", "smoke", "colab", "full")
+
+_FROM_A_GRID = "take them from Experiment.configurations"
+Grid = Annotated[Sequence[RunConfiguration], Remedy(_FROM_A_GRID)]
+GridOrNone = Annotated[Sequence[RunConfiguration], Remedy(_FROM_A_GRID, least=0)]
 
 
 # ---------------------------------------------------------------------- experiments
 
 
+@checked
 @dataclass(frozen=True)
 class Experiment:
     """A question, and the runs that answer it.
@@ -69,19 +65,16 @@ class Experiment:
 
     name: str
     question: str
-    template: RunConfiguration
-    axes: Mapping[str, Axes]
+    template: Annotated[RunConfiguration, Remedy("build it with RunConfiguration(...)")]
+    axes: Annotated[Mapping[str, Axes], Remedy("pass a dict from profile to axes")]
 
     def __post_init__(self) -> None:
-        check_text("name", self.name)
-        check_text("question", self.question)
-        check_instance("template", self.template, RunConfiguration, remedy="build it with RunConfiguration(...)")
-        if not check_mapping("axes", self.axes, remedy="pass a dict from profile to axes"):
+        if not self.axes:
             raise invalid("axes", "a dict from profile to axes", self.axes, "pass one or more")
         for profile in self.axes:
             check_choice("axes", profile, PROFILES[1:])
-        checked = {profile: self._checked_axes(profile) for profile in self.axes}
-        object.__setattr__(self, "axes", checked)
+        plain = {profile: self._checked_axes(profile) for profile in self.axes}
+        object.__setattr__(self, "axes", plain)
 
     def _checked_axes(self, profile: str) -> Axes:
         """The axes of one profile, with plain values."""
@@ -136,12 +129,6 @@ def experiment(name: str) -> Experiment:
     """The experiment of that name."""
     check_choice("name", name, tuple(EXPERIMENTS))
     return EXPERIMENTS[name]
-
-
-def check_configurations(value: Any, *, minimum: int = 1) -> tuple[RunConfiguration, ...]:
-    """`value` as a tuple of at least `minimum` runs; the argument is called "configurations" everywhere."""
-    remedy = "take them from Experiment.configurations"
-    return check_sequence("configurations", value, RunConfiguration, remedy=remedy, minimum=minimum)
 
 
 # ---------------------------------------------------------------------- fields of a run
@@ -262,7 +249,12 @@ _RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
 )
 
 
-def source_of(ensemble: str, parameters: Mapping[str, int | float | str | bool], seed: int = 0) -> tuple[Source, Chain]:
+@checked
+def source_of(
+    ensemble: Annotated[str, Choice(tuple(_RECIPES))],
+    parameters: Annotated[Mapping[str, int | float | str | bool], Remedy("pass the ensemble's arguments")],
+    seed: Annotated[int, Integer(minimum=0)] = 0,
+) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
     ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
@@ -274,9 +266,6 @@ def source_of(ensemble: str, parameters: Mapping[str, int | float | str | bool],
 
     Raises InvalidArgument where the ensemble or one of its arguments is unknown.
     """
-    check_choice("ensemble", ensemble, tuple(_RECIPES))
-    check_integer("seed", seed, minimum=0)
-    check_mapping("parameters", parameters, remedy="pass the ensemble's arguments")
     pairs = tuple(sorted(parameters.items()))
     return _made(ensemble, pairs, seed)
 
@@ -290,12 +279,12 @@ def _made(ensemble: str, pairs: tuple[tuple[str, int | float | str | bool], ...]
     return Source(ensemble, pairs, seed, chain.fingerprint), chain
 
 
-def chain_of(source: Source) -> Chain:
+@checked
+def chain_of(source: Annotated[Source, Remedy("take it from a RunConfiguration")]) -> Chain:
     """The chain that a run was trained on, made again from its recipe.
 
     Raises InvalidData where the recipe now gives another graph (a numpy whose generators changed).
     """
-    check_instance("source", source, Source, remedy="take it from a RunConfiguration")
     made, chain = source_of(source.ensemble, dict(source.parameters), source.seed)
     if made.fingerprint != source.fingerprint:
         raise InvalidData(

@@ -11,31 +11,23 @@ import multiprocessing
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from scaling_lib.errors import (
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_path,
-    check_real,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Positive, Remedy, checked
+from scaling_lib.errors import check_integer, invalid
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord
-from scaling_lib.runs.sweeping.experiments import chain_of, check_configurations
+from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone, chain_of
 
 __all__ = [
     "SweepReport",
@@ -56,6 +48,11 @@ Finished = Iterator[tuple[Ensemble, list[RunRecord] | None]]
 Engine = Callable[[list[Ensemble]], Finished]
 
 
+_ZeroOrMore = Annotated[int, Integer(minimum=0)]
+_Runs = Annotated[pd.DataFrame, BY_HAND]  # `check_runs` looks for its columns
+
+
+@checked
 @dataclass(frozen=True)
 class SweepReport:
     """What a sweep did.
@@ -64,20 +61,15 @@ class SweepReport:
     lacks, because the time budget was over. diverged: how many of `trained` did. seconds: wall time.
     """
 
-    trained: tuple[str, ...]
-    already: int
-    missing: int
-    diverged: int
-    seconds: float
-
-    def __post_init__(self) -> None:
-        check_sequence("trained", self.trained, str, remedy="pass identities", minimum=0)
-        for name in ("already", "missing", "diverged"):
-            check_integer(name, getattr(self, name), minimum=0)
-        check_real("seconds", self.seconds, minimum=0)
+    trained: Annotated[tuple[str, ...], Remedy("pass identities", least=0)]
+    already: _ZeroOrMore
+    missing: _ZeroOrMore
+    diverged: _ZeroOrMore
+    seconds: NonNegative
 
 
-def ensembles_of(configurations: Sequence[RunConfiguration]) -> list[Ensemble]:
+@checked
+def ensembles_of(configurations: GridOrNone) -> list[Ensemble]:
     """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met.
 
     >>> from scaling_lib.runs.sweeping.experiments import experiment
@@ -85,18 +77,18 @@ def ensembles_of(configurations: Sequence[RunConfiguration]) -> list[Ensemble]:
     [3, 3, 3]
     """
     groups: dict[RunConfiguration, Ensemble] = {}
-    for configuration in check_configurations(configurations, minimum=0):
+    for configuration in configurations:
         optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
         groups.setdefault(replace(configuration, optimizer=optimizer, seed=0), []).append(configuration)
     return list(groups.values())
 
 
-def shard_of(configurations: Sequence[RunConfiguration], index: int, count: int) -> list[RunConfiguration]:
+@checked
+def shard_of(configurations: GridOrNone, index: Annotated[int, BY_HAND], count: Count) -> list[RunConfiguration]:
     """Shard `index` (1 .. count) of a grid: whole ensembles, dealt out by their cost so that shards take equally long.
 
     Every machine computes the same shards; together they are the grid, and no run is in two of them.
     """
-    check_integer("count", count, minimum=1)
     check_integer("index", index, minimum=1, maximum=count)
     loads, shards = [0.0] * count, [[] for _ in range(count)]  # type: ignore[var-annotated]
     for ensemble in sorted(ensembles_of(configurations), key=_cost, reverse=True):
@@ -122,20 +114,20 @@ def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
     return best.loc[outer & (best["min"] < best["max"]), [*point, "learning_rate", "edge"]].reset_index(drop=True)
 
 
-def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
+@checked
+def widened(configurations: Grid, runs: _Runs) -> list[RunConfiguration]:
     """The runs that carry each point of `at_the_edge` one learning rate further, by the ratio of its last two.
 
     configurations: the grid, with what earlier widenings added to it; runs: its table. Empty where no point is at an
     edge, or where a point has one rate only.
     """
-    wanted = check_configurations(configurations)
     points = at_the_edge(runs)
     edges = {
         (int(point.width), int(point.D), int(point.batch), int(point.epochs)): point.edge
         for point in points.itertuples()
     }
     added = []
-    for ensemble in ensembles_of(wanted):
+    for ensemble in ensembles_of(configurations):
         one = ensemble[0]
         edge = edges.get((one.architecture.width, one.schedule.tokens, one.schedule.batch, one.schedule.epochs))
         rates = sorted({run.optimizer.learning_rate for run in ensemble})
@@ -148,9 +140,10 @@ def widened(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> l
     return added
 
 
-def widened_so_far(configurations: Sequence[RunConfiguration], runs: pd.DataFrame) -> list[RunConfiguration]:
+@checked
+def widened_so_far(configurations: Grid, runs: _Runs) -> list[RunConfiguration]:
     """The grid with everything that `widened` added to it, step by step, as far as `runs` holds it."""
-    known = list(check_configurations(configurations))
+    known = list(configurations)
     check_runs("runs", runs, ("identity",))
     held = set(runs["identity"])
     while held >= (wanted := {run.identity for run in known}):
@@ -161,16 +154,17 @@ def widened_so_far(configurations: Sequence[RunConfiguration], runs: pd.DataFram
     return known
 
 
+@checked
 def sweep(
-    configurations: Sequence[RunConfiguration],
-    store: Store,
+    configurations: Grid,
+    store: Annotated[Store, Remedy("open it with Store(path)")],
     *,
-    device: str = "cpu",
-    workers: int = 1,
-    time_budget: float | None = None,
+    device: Annotated[str, Choice(DEVICES)] = "cpu",
+    workers: Count = 1,
+    time_budget: Positive | None = None,
     checkpoints: str | Path | None = None,
-    engine: Engine | None = None,
-    rules: str = "",
+    engine: Annotated[Engine | None, BY_HAND] = None,
+    rules: Annotated[str, BY_HAND] = "",
     progress: bool = True,
 ) -> SweepReport:
     """Train those of `configurations` that `store` lacks, commit each finished ensemble, and say what was done.
@@ -189,21 +183,15 @@ def sweep(
 
     Raises InvalidArgument where there are more workers than cores.
     """
-    wanted = check_configurations(configurations)
-    check_instance("store", store, Store, remedy="open it with Store(path)")
-    check_choice("device", device, DEVICES)
     cores = os.cpu_count() or 1
-    if check_integer("workers", workers, minimum=1) > cores:
+    if workers > cores:
         raise invalid("workers", f"at most one for each of the {cores} cores", workers, f"pass {cores}")
-    if time_budget is not None:
-        check_real("time_budget", time_budget, above=0)
-    folder = None if checkpoints is None else check_path("checkpoints", checkpoints)
+    folder = None if checkpoints is None else Path(checkpoints)
     if engine is not None and not callable(engine):
         raise invalid("engine", "a function from ensembles to results", engine, "leave it out, or use ray_engine()")
     if not isinstance(rules, str):
         raise invalid("rules", "a hash", rules, "pass '' where no claim is meant")
-    check_flag("progress", progress)
-    missing = store.missing(wanted)
+    missing = store.missing(configurations)
     start = time.monotonic()
     end = None if time_budget is None else start + time_budget
     trained: dict[str, None] = {}  # identities, in the order in which they were finished
@@ -226,7 +214,7 @@ def sweep(
                 from scaling_lib.runs.keeping.checkpoints import Checkpoints
 
                 Checkpoints(folder).forget(ensemble)
-    already = len({configuration.identity for configuration in wanted}) - len(missing)
+    already = len({configuration.identity for configuration in configurations}) - len(missing)
     left = len(missing) - len(trained)
     return SweepReport(tuple(trained), already, left, diverged, time.monotonic() - start)
 

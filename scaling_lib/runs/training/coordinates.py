@@ -10,16 +10,17 @@ learning-rate transfer can.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from tqdm import tqdm
 
-from scaling_lib.data.markov import Chain
+from scaling_lib.arguments import Count, Integer, Positive, Remedy, checked
+from scaling_lib.data.markov import AnyChain
 from scaling_lib.data.walks import WalkStream
-from scaling_lib.errors import check_flag, check_instance, check_integer, check_real, check_sequence, invalid
+from scaling_lib.errors import check_instance, check_real, invalid
 from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.models.parametrization import AnyParametrization
 from scaling_lib.runs.keeping.summaries import side
 from scaling_lib.runs.records import Optimizer
 
@@ -32,17 +33,18 @@ __all__ = ["BOUND", "activation_growth", "activation_sizes", "check_verdict", "l
 BOUND = 0.3  # the largest |slope| that muP is allowed, fixed before the check was run
 
 
+@checked
 def activation_sizes(
-    chain: Chain,
-    parametrization: Parametrization,
+    chain: AnyChain,
+    parametrization: AnyParametrization,
     *,
-    learning_rate: float,
-    widths: Sequence[int] = (32, 64, 128, 256, 512),
-    seeds: int = 4,
-    steps: int = 10,
-    batch: int = 10,
-    depth: int = 2,
-    context: int = 50,
+    learning_rate: Positive,
+    widths: Annotated[Sequence[int], Remedy("pass a list of widths")] = (32, 64, 128, 256, 512),
+    seeds: Count = 4,
+    steps: Annotated[int, Integer(minimum=0)] = 10,
+    batch: Count = 10,
+    depth: Count = 2,
+    context: Annotated[int, Integer(minimum=2)] = 50,
     tied: bool = True,
     progress: bool = False,
 ) -> "pd.DataFrame":
@@ -61,17 +63,7 @@ def activation_sizes(
     from scaling_lib.runs.training.ensembles import derived_seed
     from scaling_lib.runs.training.optimizers import AdamW
 
-    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-    check_instance("parametrization", parametrization, Parametrization, remedy="build one with Parametrization(...)")
-    optimizer = Optimizer(check_real("learning_rate", learning_rate, above=0))
-    widths = check_sequence("widths", widths, int, remedy="pass a list of widths")
-    seeds = check_integer("seeds", seeds, minimum=1)
-    steps = check_integer("steps", steps, minimum=0)
-    check_integer("batch", batch, minimum=1)
-    check_integer("depth", depth, minimum=1)
-    check_integer("context", context, minimum=2)
-    check_flag("tied", tied)
-    check_flag("progress", progress)
+    optimizer = Optimizer(learning_rate)
     shapes = [Architecture(chain.nodes, width, depth=depth, context=context, tied=tied) for width in widths]
     sizes_seen: list[dict[str, object]] = []
     bar = tqdm(total=len(shapes) * (steps + 1), unit="step", disable=not progress, leave=False)

@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -22,19 +22,10 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from scaling_lib.data.markov import Chain
+from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Remedy, checked
+from scaling_lib.data.markov import AnyChain, Chain
 from scaling_lib.data.walks import BUFFER, WalkStream, sample_walks
-from scaling_lib.errors import (
-    ScalingLabWarning,
-    check_choice,
-    check_flag,
-    check_instance,
-    check_integer,
-    check_real,
-    check_sequence,
-    check_text,
-    invalid,
-)
+from scaling_lib.errors import ScalingLabWarning, invalid
 from scaling_lib.models.accounting import training_bytes
 from scaling_lib.models.devices import check_device
 from scaling_lib.models.trainable import Trainable, check_trainable
@@ -61,18 +52,24 @@ __all__ = [
 _LARGEST_BLOCK = 65_535
 PURPOSES = ("initial weights", "training walks", "evaluation walks")
 
+_Configuration = Annotated[RunConfiguration, Remedy("build one with RunConfiguration(...)")]
+_Configurations = Annotated[Sequence[RunConfiguration], Remedy("pass a list of RunConfiguration")]
+_Device = Annotated[torch.device | str, BY_HAND]  # `check_device` asks torch for it
+_OnSteps = Annotated[Callable[[int], None] | None, BY_HAND]
+
 
 # ---------------------------------------------------------------------- what to call
 
 
+@checked
 def train_ensemble(
-    chain: Chain,
-    configurations: Sequence[RunConfiguration],
+    chain: AnyChain,
+    configurations: _Configurations,
     *,
-    device: str = "cpu",
-    members_at_once: int | None = None,
-    checkpoints: Checkpoints | None = None,
-    on_steps: Callable[[int], None] | None = None,
+    device: _Device = "cpu",
+    members_at_once: Count | None = None,
+    checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
+    on_steps: _OnSteps = None,
     progress: bool = False,
 ) -> list[RunResult]:
     """Train one model for each configuration and score it; one result each, in their order.
@@ -94,19 +91,16 @@ def train_ensemble(
     Raises InvalidArgument where the configurations differ in more, or belong to another chain; Paused where the time of
     `checkpoints` is over.
     """
-    configurations = _check(chain, configurations)
+    _check(chain, configurations)
     place = check_device(device)
     check_precision(configurations[0].precision, place)
-    check_flag("progress", progress)
-    if checkpoints is not None:
-        check_instance("checkpoints", checkpoints, Checkpoints, remedy="build it with Checkpoints(folder)")
     if on_steps is not None and not callable(on_steps):
         raise invalid("on_steps", "a function of a number", on_steps, "leave it out")
     if configurations[0].model != "transformer":
         raise invalid("configurations", "of model 'transformer'", configurations[0].model, "call train_module")
     if members_at_once is None:
         members_at_once = _default_members(configurations[0], place)
-    at_once = min(check_integer("members_at_once", members_at_once, minimum=1), len(configurations))
+    at_once = min(members_at_once, len(configurations))
     results: list[RunResult] = []
     while len(results) < len(configurations):
         group = configurations[len(results) : len(results) + at_once]
@@ -127,7 +121,7 @@ def train_ensemble(
                 if at_once == 1 or not _out_of_memory(error):
                     raise
                 at_once //= 2
-                warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 2)
+                warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 3)
                 continue
         elif on_steps is not None:
             on_steps(sum(configuration.optimizer_steps for configuration in group))
@@ -135,16 +129,14 @@ def train_ensemble(
     return results
 
 
-def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int:
+@checked
+def members_in_memory(configuration: _Configuration, free_bytes: NonNegative) -> int:
     """How many models like this train at once in `free_bytes` of memory.
 
     A fifth of it and the logits' 512 MiB are left free. A power of two: a group's checkpoint is found again only by the
     same group, so a little more or less of free memory should not change it.
     """
-    configuration = check_instance(
-        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
-    )
-    free = 0.8 * check_real("free_bytes", free_bytes, minimum=0) - 2**29
+    free = 0.8 * free_bytes - 2**29
     batch = configuration.schedule.batch
     walks = 16 * BUFFER  # drawn while the last ones are still held
     fitting = int(free // (training_bytes(configuration.architecture, batch) + walks))
@@ -152,11 +144,9 @@ def members_in_memory(configuration: RunConfiguration, free_bytes: float) -> int
     return 2 ** (most.bit_length() - 1)
 
 
-def default_members(configuration: RunConfiguration, device: torch.device | str = "cpu") -> int:
+@checked
+def default_members(configuration: _Configuration, device: _Device = "cpu") -> int:
     """How many models like this `train_ensemble` stacks: 1 on a CPU, on a GPU as many as its free memory holds now."""
-    configuration = check_instance(
-        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
-    )
     return _default_members(configuration, check_device(device))
 
 
@@ -173,13 +163,14 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "alloc_failed" in words
 
 
+@checked
 def train_module(
-    chain: Chain,
-    module: nn.Module,
-    configuration: RunConfiguration,
+    chain: AnyChain,
+    module: Annotated[nn.Module, BY_HAND],
+    configuration: _Configuration,
     *,
-    learning_rate_factors: Mapping[str, float] | None = None,
-    device: str = "cpu",
+    learning_rate_factors: Annotated[Mapping[str, float] | None, BY_HAND] = None,
+    device: _Device = "cpu",
     progress: bool = False,
 ) -> RunResult:
     """Train a module of your own, in place, on the same walks, schedule and optimizer, and score it in the same way.
@@ -191,18 +182,17 @@ def train_module(
     Raises InvalidArgument where the chain is not that of the configuration, or where the module is not trainable or
     gives something else than logits.
     """
-    configuration = check_instance(
-        "configuration", configuration, RunConfiguration, remedy="build one with RunConfiguration(...)"
-    )
     if configuration.model == "transformer":
         raise invalid("configuration", "of a model named otherwise", "transformer", "pass model='my-module'")
     model = WrappedModule(module, learning_rate_factors=learning_rate_factors, device=device)
     return train_model(chain, model, [configuration], progress=progress)[0]
 
 
-def initial_model(configurations: Sequence[RunConfiguration], *, device: str = "cpu") -> Transformer:
+@checked
+def initial_model(configurations: _Configurations, *, device: _Device = "cpu") -> Transformer:
     """The untrained models of an ensemble, stacked; each drawn from its own seed, the same on every device."""
-    return _initial_model(_check_alike(configurations), check_device(device))
+    _check_alike(configurations)
+    return _initial_model(configurations, check_device(device))
 
 
 def _initial_model(configurations: Sequence[RunConfiguration], device: torch.device) -> Transformer:
@@ -212,14 +202,15 @@ def _initial_model(configurations: Sequence[RunConfiguration], device: torch.dev
     return Transformer(first.architecture, first.parametrization, generators=generators, device=device)
 
 
+@checked
 def train_model(
-    chain: Chain,
-    model: Trainable,
-    configurations: Sequence[RunConfiguration],
+    chain: AnyChain,
+    model: Annotated[Trainable, BY_HAND],
+    configurations: _Configurations,
     *,
-    checkpoint: Checkpoint | None = None,
-    pause: Callable[[], bool] | None = None,
-    on_steps: Callable[[int], None] | None = None,
+    checkpoint: Annotated[Checkpoint | None, Remedy("take it from Checkpoints.of")] = None,
+    pause: Annotated[Callable[[], bool] | None, BY_HAND] = None,
+    on_steps: _OnSteps = None,
     progress: bool = False,
 ) -> list[RunResult]:
     """Train the K stacked models of `model`, one for each configuration, in place; one result each.
@@ -230,11 +221,8 @@ def train_model(
     A run has *diverged* if its final excess loss is not finite, or its final loss is above both ln V, that of a uniform
     guess, and its own before the first step. Its companions do not notice.
     """
-    configurations = _check(chain, configurations)
+    _check(chain, configurations)
     check_trainable("model", model)
-    check_flag("progress", progress)
-    if checkpoint is not None:
-        check_instance("checkpoint", checkpoint, Checkpoint, remedy="take it from Checkpoints.of")
     for name, function in (("pause", pause), ("on_steps", on_steps)):
         if function is not None and not callable(function):
             raise invalid(name, "a function", function, "leave it out")
@@ -316,26 +304,30 @@ def _resume(
 # ---------------------------------------------------------------------- data
 
 
-def derived_seed(seed: int, purpose: str) -> int:
+@checked
+def derived_seed(seed: Annotated[int, Integer(minimum=0)], purpose: Annotated[str, Choice(PURPOSES)]) -> int:
     """A 63-bit seed for one purpose: "initial weights", "training walks" or "evaluation walks", which never meet.
 
     >>> derived_seed(0, "initial weights") == derived_seed(0, "training walks")
     False
     """
-    seed = check_integer("seed", seed, minimum=0)
-    check_choice("purpose", purpose, PURPOSES)
     return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:8], "big") >> 1
 
 
+@checked
 def batches(
-    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device | str = "cpu", *, first: int = 0
+    chain: AnyChain,
+    configurations: _Configurations,
+    device: _Device = "cpu",
+    *,
+    first: Annotated[int, Integer(minimum=0)] = 0,
 ) -> Iterator[Int[Tensor, "K batch time"]]:
     """The training tokens of an ensemble, one step after another; every epoch brings the same.
 
     first: steps left out at the beginning. Each batch is int64 [K, batch, T], of whole sequences of T tokens.
     """
-    configurations = _check(chain, configurations)
-    return _batches(chain, configurations, check_device(device), check_integer("first", first, minimum=0))
+    _check(chain, configurations)
+    return _batches(chain, configurations, check_device(device), first)
 
 
 def _batches(
@@ -392,8 +384,7 @@ def _result(
 # ---------------------------------------------------------------------- checks
 
 
-def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
-    runs = check_sequence("configurations", configurations, RunConfiguration, remedy="pass a list of RunConfiguration")
+def _check_alike(runs: Sequence[RunConfiguration]) -> None:
     alike = {replace(c, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)) for c in runs}
     if len(alike) > 1:
         raise invalid(
@@ -402,13 +393,10 @@ def _check_alike(configurations: Any) -> tuple[RunConfiguration, ...]:
             f"{len(alike)} kinds",
             "train each kind as an ensemble of its own (runs.sweeping.sweeps.ensembles_of)",
         )
-    return runs
 
 
-def _check(chain: Any, configurations: Any) -> tuple[RunConfiguration, ...]:
-    check_instance("chain", chain, Chain, remedy="build it with erdos_renyi or another ensemble")
-    runs = _check_alike(configurations)
-    check_text("configurations", runs[0].source.fingerprint)
+def _check(chain: Chain, runs: Sequence[RunConfiguration]) -> None:
+    _check_alike(runs)
     if runs[0].source.fingerprint != chain.fingerprint:
         raise invalid("chain", f"that of the configurations ({runs[0].source.fingerprint[:12]})", chain, "pass that")
     if runs[0].architecture.vocabulary != chain.nodes:
@@ -418,4 +406,3 @@ def _check(chain: Any, configurations: Any) -> tuple[RunConfiguration, ...]:
             runs[0].architecture.vocabulary,
             "pass Architecture(vocabulary=chain.nodes, ...)",
         )
-    return runs

@@ -9,27 +9,25 @@ appendix A).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scaling_lib.errors import (
-    check_array,
-    check_integer,
-    check_mapping,
-    check_real,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.arguments import BY_HAND, Count, Entries, Real, Remedy, checked
+from scaling_lib.errors import check_mapping, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import Optimizer
 
 __all__ = ["AdamW", "learning_rate_schedule"]
 
 
-def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray, "step"]:
+@checked
+def learning_rate_schedule(
+    steps: Count, warmup: Annotated[float, Real(minimum=0, below=1)] = 0.02
+) -> Float[np.ndarray, "step"]:
     """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
 
     The zeros at either end lie just outside, so that every step moves.
@@ -37,8 +35,6 @@ def learning_rate_schedule(steps: int, warmup: float = 0.02) -> Float[np.ndarray
     >>> learning_rate_schedule(5, warmup=0.4).round(3)
     array([0.5  , 1.   , 0.854, 0.5  , 0.146])
     """
-    steps = check_integer("steps", steps, minimum=1)
-    warmup = check_real("warmup", warmup, minimum=0, below=1)
     rising = max(1, round(warmup * steps))
     t = np.arange(1, steps + 1)
     falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
@@ -54,15 +50,14 @@ class AdamW:
     Raises InvalidArgument where there is not one optimizer for each member, or where betas differ.
     """
 
+    @checked
     def __init__(
         self,
-        model: Trainable,
-        optimizers: Sequence[Optimizer],
-        schedule: Float[np.ndarray, "step"],
+        model: Annotated[Trainable, BY_HAND],
+        optimizers: Annotated[Sequence[Optimizer], Remedy("pass one Optimizer for each member")],
+        schedule: Annotated[Float[np.ndarray, "step"], Entries(minimum=0)],
     ) -> None:
         check_trainable("model", model)
-        optimizers = check_sequence("optimizers", optimizers, Optimizer, remedy="pass one Optimizer for each member")
-        schedule = check_array("schedule", schedule, dimensions=1, minimum=0)
         betas = {(optimizer.beta1, optimizer.beta2) for optimizer in optimizers}
         if len(optimizers) != model.members or len(betas) > 1:
             raise invalid("optimizers", f"{model.members} with the same betas", len(optimizers), "group them by betas")

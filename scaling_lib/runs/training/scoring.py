@@ -15,15 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scaling_lib.arguments import Count, checked
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import (
-    check_array,
-    check_instance,
-    check_integer,
-    check_mapping,
-    check_sequence,
-    invalid,
-)
+from scaling_lib.errors import check_array, check_instance, check_integer, check_mapping, check_sequence, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.training.steps import matrix_products
 
@@ -89,14 +83,13 @@ def _arcs_out_of(
     return context, first[context] + np.arange(len(context))
 
 
-def curve_steps(steps: int, points: int) -> tuple[int, ...]:
+@checked
+def curve_steps(steps: Count, points: Count) -> tuple[int, ...]:
     """The steps at which a run is scored: 0, and up to `points` log-spaced ones that end with the last.
 
     >>> curve_steps(100, 3)
     (0, 1, 10, 100)
     """
-    steps = check_integer("steps", steps, minimum=1)
-    points = check_integer("points", points, minimum=1)
     spaced = np.geomspace(steps, 1, points).round().astype(int)
     return (0, *sorted({int(step) for step in spaced}))
 

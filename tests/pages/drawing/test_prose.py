@@ -56,14 +56,14 @@ def test_a_row_without_runs_says_so(glued):
 )
 def test_digits_follow_the_margin(published, margin, measured, expected):
     claim = replace(CLAIM, published=published, margin=margin)
-    found = prose.texts(Row(claim, measured, claims.judge(claim, measured), exploratory=False))
-    assert tuple(found[name] for name in ("published", "margin", "ours", "interval")) == expected
+    words = prose.texts(Row(claim, measured, claims.judge(claim, measured), exploratory=False))
+    assert tuple(words[name] for name in ("published", "margin", "ours", "interval")) == expected
 
 
 def test_words_are_published_as_they_stand():
     claim = replace(CLAIM, published="almost 2", quantity="", margin=None, scope="")
-    found = prose.texts(Row(claim, None, "not run", exploratory=False))
-    assert (found["published"], found["margin"], found["power"]) == ("almost 2", "none", "not run")
+    words = prose.texts(Row(claim, None, "not run", exploratory=False))
+    assert (words["published"], words["margin"], words["power"]) == ("almost 2", "none", "not run")
 
 
 @pytest.mark.parametrize("literal", [0.75, "0.75", None, [0.75]])

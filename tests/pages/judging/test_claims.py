@@ -71,9 +71,9 @@ def test_power_is_the_share_of_planted_differences_that_are_found(sense, half):
     truth = CLAIM.published + (2 if sense != "at least" else -2) * CLAIM.margin
     estimates = truth + half / 1.96 * np.random.default_rng(0).standard_normal(4000)
     verdicts = [judge(claim, Measured(e, e - half, e + half)) for e in estimates]
-    found = np.mean([verdict == "differs" for verdict in verdicts])
+    share = np.mean([verdict == "differs" for verdict in verdicts])
     expected = claims.power(claim, Measured(0.0, -half, half))
-    assert found == pytest.approx(expected, abs=0.03)
+    assert share == pytest.approx(expected, abs=0.03)
     # A rule without power may only say so, or be right by its interval.
     if expected >= claims.POWER:
         assert "not testable" not in verdicts
@@ -126,7 +126,7 @@ def test_a_rule_does_not_change_with_its_wording_or_approval():
 def test_the_ledger_row_flips_on_planted_runs(beta, verdict):
     """A rule that cannot fail is no rule: planted exponents at two margins give the other verdict."""
     rows = claims.evaluate({"er-100": power_law_runs(beta)}.get)
-    row = next(each for each in rows if each.claim.id == "counting.rate")
+    row = next(row for row in rows if row.claim.id == "counting.rate")
     assert row.verdict == verdict
     assert row.measured.low <= beta <= row.measured.high
 
@@ -134,7 +134,7 @@ def test_the_ledger_row_flips_on_planted_runs(beta, verdict):
 def test_runs_older_than_their_rule_are_exploratory():
     def row(rules):
         rows = claims.evaluate({"er-100": power_law_runs(1.0, rules=rules)}.get)
-        return next(each for each in rows if each.claim.id == "counting.rate")
+        return next(row for row in rows if row.claim.id == "counting.rate")
 
     assert not row(ledger.rules_hash()).exploratory
     assert row("").exploratory

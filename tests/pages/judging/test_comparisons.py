@@ -15,9 +15,9 @@ from tests.runs.keeping.planted_grids import over_sizes
 
 
 def test_a_planted_exponent_is_found():
-    found = exponent_in_parameters(over_sizes(0.7))
-    assert found.value == pytest.approx(0.7, abs=1e-6)
-    assert found.runs == tuple(f"run-{i}" for i in range(5))
+    alpha = exponent_in_parameters(over_sizes(0.7))
+    assert alpha.value == pytest.approx(0.7, abs=1e-6)
+    assert alpha.runs == tuple(f"run-{i}" for i in range(5))
     noisy = exponent_in_parameters(over_sizes(0.7, scatter=0.1))
     assert noisy.low < 0.7 < noisy.high
 
@@ -35,8 +35,8 @@ def test_a_planted_difference_is_found_and_paired_by_size():
 
 def test_common_scatter_leaves_a_paired_difference():
     # Both have the same scatter, seed by seed: the ratio is a power law exactly.
-    found = exponent_difference(over_sizes(0.7, scatter=0.3), over_sizes(0.4, scatter=0.3))
-    assert (found.low, found.high) == pytest.approx((0.3, 0.3), abs=1e-9)
+    difference = exponent_difference(over_sizes(0.7, scatter=0.3), over_sizes(0.4, scatter=0.3))
+    assert (difference.low, difference.high) == pytest.approx((0.3, 0.3), abs=1e-9)
 
 
 def test_a_difference_needs_three_shared_sizes():

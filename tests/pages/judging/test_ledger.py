@@ -182,9 +182,9 @@ def test_no_published_number_is_typed_twice():
     ids=["same id", "same context", "law", "csv"],
 )
 def test_a_planted_double_is_found(planted):
-    found = doubles([*typed_in_the_library(), *planted])
-    assert len(found) == 1
-    assert "planted" in found[0][1]
+    twice = doubles([*typed_in_the_library(), *planted])
+    assert len(twice) == 1
+    assert "planted" in twice[0][1]
 
 
 def literals(text):

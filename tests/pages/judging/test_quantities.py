@@ -17,7 +17,7 @@ SIMULATIONS = 10
 
 
 def row_of(identifier, tables):
-    claim = next(each for each in ledger.ledger() if each.id == identifier)
+    claim = next(claim for claim in ledger.ledger() if claim.id == identifier)
     measured = QUANTITIES[claim.quantity](tables)
     return claim, measured, claims.judge(claim, measured)
 
@@ -57,7 +57,7 @@ def only_in_size(name, alpha, seed):
 
 def untied(seed, alpha):
     tables = {"er-200": 0.6, "er-200-untied": alpha}
-    return {name: only_in_size(name, each, seed + i) for i, (name, each) in enumerate(tables.items())}
+    return {name: only_in_size(name, runs, seed + i) for i, (name, runs) in enumerate(tables.items())}
 
 
 # id -> tables with the truth on the published value, tables with it two margins away
@@ -116,7 +116,7 @@ def test_a_planted_truth_gives_its_verdict(identifier):
 
 def test_a_forecast_can_fail():
     """The largest width's loss two margins from what was forecast; a narrower width does not count."""
-    claim = next(each for each in ledger.ledger() if each.id == "forecast.er-8k")
+    claim = next(claim for claim in ledger.ledger() if claim.id == "forecast.er-8k")
     runs = surface_runs("er-8k-small")
     for truth, verdict in ((claim.published, "reproduced"), (claim.published - 2 * claim.margin, "differs")):
         widest = runs[runs["width"] == runs["width"].max()]
@@ -130,7 +130,7 @@ def test_every_rule_on_runs_of_our_own_is_planted():
     """The exponents of the paper's other graphs are the same code as the two that are planted."""
     graphs = ("er-100", "er-200", "er-1k-small", "er-1k-wide", "er-8k-small", "er-8k-k1-small", "ba-8k-small")
     ours = {c.id for c in ledger.ledger() if c.quantity.startswith(graphs)}
-    assert {each for each in ours if not each.startswith("forecast.")} <= set(PLANTED)
+    assert {quantity for quantity in ours if not quantity.startswith("forecast.")} <= set(PLANTED)
 
 
 def test_a_rule_without_a_run_behind_it_has_the_power_it_needs():
@@ -142,9 +142,10 @@ def test_a_rule_without_a_run_behind_it_has_the_power_it_needs():
 
 
 def test_rules_on_results_fail_when_the_result_is_two_margins_off():
-    rows = [c for c in ledger.ledger() if c.quantity.startswith("chinchilla.") and not c.quantity.endswith("-printed")]
-    assert len(rows) > 15
-    for claim in rows:
+    asked = [claim for claim in ledger.ledger() if claim.quantity.startswith("chinchilla.")]
+    refits = [claim for claim in asked if not claim.quantity.endswith("-printed")]
+    assert len(refits) > 15
+    for claim in refits:
         name = claim.quantity.removeprefix("chinchilla.")
         for shift, verdict in ((0.0, "reproduced"), (2 * claim.margin, "differs")):
             value = claim.published + shift
@@ -167,7 +168,7 @@ def test_a_scale_free_graph_is_found_to_be_one(monkeypatch):
     """The rule that ER has no power law would fail on BA."""
     monkeypatch.setattr(_known, "_chain", lambda name: _known.experiment("ba-8k").chain())
     _known._degree_counts.cache_clear()
-    claim = next(each for each in ledger.ledger() if each.id == "er-k0.no_power_law_in_data")
+    claim = next(claim for claim in ledger.ledger() if claim.id == "er-k0.no_power_law_in_data")
     assert claims.judge(claim, _known.er_power_law_ratio()) == "differs"
     _known._degree_counts.cache_clear()
 

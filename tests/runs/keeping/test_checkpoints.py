@@ -51,7 +51,7 @@ def test_an_interrupted_run_is_the_same_to_the_bit(tmp_path, members):
     whole = train_ensemble(CHAIN, PAIR, members_at_once=members)
     pieces, pauses = interrupted(tmp_path, 7, members_at_once=members)
     assert pauses >= 2
-    assert [numbers(each) for each in pieces] == [numbers(each) for each in whole]
+    assert [numbers(result) for result in pieces] == [numbers(result) for result in whole]
     assert pieces[0].wall_seconds > 0
 
 
@@ -61,7 +61,7 @@ def test_a_finished_group_is_not_trained_again(tmp_path, monkeypatch):
     steps = []
     again = train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path), on_steps=steps.append)
     assert again == first
-    assert sum(steps) == sum(each.optimizer_steps for each in PAIR)
+    assert sum(steps) == sum(run.optimizer_steps for run in PAIR)
 
 
 def test_a_store_that_has_them_needs_no_checkpoints(tmp_path):
@@ -86,7 +86,7 @@ def test_a_torn_checkpoint_is_said_and_its_group_trained_again(tmp_path, damage)
     path.write_bytes(torn[damage])
     with pytest.warns(ScalingLabWarning, match=r"torn .* trained again from the start"):
         again = train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path))
-    assert [numbers(each) for each in again] == [numbers(each) for each in whole]
+    assert [numbers(result) for result in again] == [numbers(result) for result in whole]
 
 
 def test_other_runs_have_other_files(tmp_path):
@@ -149,8 +149,8 @@ def test_out_of_memory_halves_what_is_trained_at_once(tmp_path, monkeypatch, err
         halved = train_ensemble(CHAIN, four, members_at_once=4, checkpoints=Checkpoints(tmp_path))
     assert len(caught) == 2
     assert sizes == [4, 2, 1, 1, 1, 1]
-    assert [numbers(each) for each in halved] == [numbers(each) for each in whole]
-    assert {each.ensemble_size for each in halved} == {1}  # as it was trained, not as it was asked for
+    assert [numbers(result) for result in halved] == [numbers(result) for result in whole]
+    assert {result.ensemble_size for result in halved} == {1}  # as it was trained, not as it was asked for
 
 
 def test_out_of_memory_with_one_is_an_error(monkeypatch):

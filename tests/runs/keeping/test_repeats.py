@@ -191,7 +191,7 @@ def test_stores_merged_in_any_order_hold_the_same_rows(shares):
                     assert store.merge(path) == 0
                 assert contents(store) == results[-1]
                 assert all(problem.startswith("conflict") for problem in store.verify())
-        assert all(rows == results[0] for rows in results)
+        assert all(tables == results[0] for tables in results)
 
 
 def test_a_merge_lists_repeats_and_takes_over_those_of_the_other(tmp_path):

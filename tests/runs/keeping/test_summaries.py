@@ -83,9 +83,9 @@ def test_rises_with_the_width_are_counted():
     runs = over_rates()
     assert summaries.worse_when_wider(runs)["rises"].sum() == 0
     worse = runs.assign(excess_loss=runs["excess_loss"].where(runs["width"] < 64, 2 * runs["excess_loss"] + 2))
-    found = summaries.worse_when_wider(worse)
-    assert (found["rises"] >= 1).all()
-    assert found["learns"].tolist() == [False, True, True, True, False]  # 10/16 nat at 0.5, twice that at 0.25
+    by_rate = summaries.worse_when_wider(worse)
+    assert (by_rate["rises"] >= 1).all()
+    assert by_rate["learns"].tolist() == [False, True, True, True, False]  # 10/16 nat at 0.5, twice that at 0.25
 
 
 def test_equal_losses_are_no_rise():
@@ -105,17 +105,17 @@ def test_equal_losses_are_no_rise():
     ],
 )
 def test_the_share_of_the_steps_is_found_and_labelled(knob, gain, share, limit):
-    found = summaries.steps_or_data(over_steps(share, knob, gain), knob)
-    np.testing.assert_allclose(found["share"], share, rtol=0, atol=1e-9)
-    assert set(found["limit"]) == {limit}
+    limits = summaries.steps_or_data(over_steps(share, knob, gain), knob)
+    np.testing.assert_allclose(limits["share"], share, rtol=0, atol=1e-9)
+    assert set(limits["limit"]) == {limit}
 
 
 def test_one_number_of_tokens_or_one_setting_decides_nothing():
     runs = over_steps(0.9)
     for part in (runs[runs["D"] == 50_000], runs[runs["batch"] == 20]):
-        found = summaries.steps_or_data(part, "batch")
-        assert found["share"].isna().all()
-        assert set(found["limit"]) == {"not decided"}
+        limits = summaries.steps_or_data(part, "batch")
+        assert limits["share"].isna().all()
+        assert set(limits["limit"]) == {"not decided"}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_capacity_against_data_or_steps(floor, less, more, limit):
 def test_the_floor_of_the_next_narrower_width_bounds_a_width_between():
     losses = pd.DataFrame({1000: [1.0, 1.0, 1.0]}, index=[4, 12, 16])
     floors = pd.DataFrame({"width": [8, 16], "floor": [0.8, 0.1]})
-    found = summaries.capacity_or_data(losses, floors)
-    assert found["floor"].tolist()[1:] == [0.8, 0.1]
-    assert found["limit"].tolist() == ["not decided", "capacity", "not decided"]  # one D; no floor at width 4
+    limits = summaries.capacity_or_data(losses, floors)
+    assert limits["floor"].tolist()[1:] == [0.8, 0.1]
+    assert limits["limit"].tolist() == ["not decided", "capacity", "not decided"]  # one D; no floor at width 4
 
 
 @pytest.mark.parametrize(

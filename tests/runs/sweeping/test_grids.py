@@ -24,10 +24,10 @@ def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     pair = replace(asked, axes={"full": small}).configurations("full")
     per_step = pair[0].tokens_per_step
     tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
-    pair = [replace(each, schedule=replace(each.schedule, tokens=tokens)) for each in pair]
+    pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
     results = train_ensemble(asked.chain(), pair, members_at_once=2)
-    assert {each.ensemble_size for each in results} == {2}
-    for each in results:
-        assert each.status == "ok"
-        assert np.isfinite(each.excess_loss)
-        assert each.tokens == tokens
+    assert {result.ensemble_size for result in results} == {2}
+    for result in results:
+        assert result.status == "ok"
+        assert np.isfinite(result.excess_loss)
+        assert result.tokens == tokens

@@ -70,7 +70,7 @@ def test_two_workers_share_one_ensemble(tmp_path):
     with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
         sweep(ensemble, one, progress=False)
         sweep(ensemble, two, progress=False, workers=2)
-        tables = [each.frame().set_index("identity")["excess_loss"].sort_index() for each in (one, two)]
+        tables = [store.frame().set_index("identity")["excess_loss"].sort_index() for store in (one, two)]
     pd.testing.assert_series_equal(*tables)
 
 

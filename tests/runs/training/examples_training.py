@@ -11,7 +11,7 @@ from tests.runs.tiny import CHAIN, configuration
 
 PAIR = [configuration(seed=0), configuration(seed=1)]
 MODEL = training.initial_model(PAIR)
-OPTIMIZERS = [each.optimizer for each in PAIR]
+OPTIMIZERS = [configuration.optimizer for configuration in PAIR]
 OPTIMIZER = optimizers.AdamW(MODEL, OPTIMIZERS, np.ones(3))
 TOKENS = torch.zeros(2, 3, 5, dtype=torch.int64)
 WALKS = np.zeros((2, 5), np.int64)

@@ -9,14 +9,14 @@ from scaling_lib.runs.training.coordinates import BOUND, check_verdict, layer_ou
 
 def growth(largest):
     """Slopes of a check whose judged outputs reach `largest`; the start and the logits lie far outside the bound."""
-    rows = [
+    slopes = [
         (0, "layers.0.mlp_out", 5.0),
         (1, "logits", -5.0),
         (1, "layers.0.attention_logits", 5.0),
         (1, "layers.0.attention_out", 0.1),
         (2, "layers.1.mlp_out", largest),
     ]
-    return pd.DataFrame(rows, columns=["step", "activation", "slope"])
+    return pd.DataFrame(slopes, columns=["step", "activation", "slope"])
 
 
 def test_only_layer_outputs_after_a_step_are_judged():

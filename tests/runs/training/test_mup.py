@@ -24,13 +24,13 @@ SP_RATE, MUP_RATE = 0.01, 0.32
 
 
 def test_growth_of_known_powers():
-    rows = [
+    sizes = [
         {"width": width, "seed": seed, "step": step, "activation": "a", "size": (1 + seed) * width ** (0.5 * step)}
         for width in (32, 64, 128)
         for seed in (0, 1)
         for step in (0, 1, 2)
     ]
-    table = activation_growth(pd.DataFrame(rows))
+    table = activation_growth(pd.DataFrame(sizes))
     assert table["slope"].tolist() == pytest.approx([0.0, 0.5, 1.0], abs=1e-12)
     assert table["slope_se"].tolist() == pytest.approx([0.0] * 3, abs=1e-12)
 

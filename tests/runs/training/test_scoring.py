@@ -31,26 +31,26 @@ def test_the_truth_has_no_excess(kappa):
     chain = chains.biased(CHAIN, kappa=kappa, generator=np.random.default_rng(0)) if kappa else CHAIN
     with np.errstate(divide="ignore"):
         logits = np.maximum(np.log(chain.transitions.toarray()), -1e4)
-    found = conditional_kl(table(logits + 3.0), chain, WALKS if not kappa else sample_walks(chain, 40, 4, seed=3))
-    assert np.abs(found).max() < 1e-6
+    divergence = conditional_kl(table(logits + 3.0), chain, WALKS if not kappa else sample_walks(chain, 40, 4, seed=3))
+    assert np.abs(divergence).max() < 1e-6
 
 
 def test_a_uniform_guess_lacks_ln_v_minus_the_row_entropy():
-    found = conditional_kl(table(np.zeros((12, 12))), CHAIN, WALKS)
-    assert found.shape == (1, 40, 4)
-    assert found[0] == pytest.approx(math.log(12) - CHAIN.row_entropies[WALKS], abs=1e-6)
+    divergence = conditional_kl(table(np.zeros((12, 12))), CHAIN, WALKS)
+    assert divergence.shape == (1, 40, 4)
+    assert divergence[0] == pytest.approx(math.log(12) - CHAIN.row_entropies[WALKS], abs=1e-6)
 
 
 def test_two_members_against_dense_arithmetic():
     model = initial_model([configuration(seed=0), configuration(seed=1)])
-    found = conditional_kl(model, CHAIN, WALKS)
+    divergence = conditional_kl(model, CHAIN, WALKS)
     with torch.no_grad():
         tokens = torch.as_tensor(WALKS).expand(2, *WALKS.shape)
         logs = torch.log_softmax(model.logits(tokens).double(), -1).numpy()
     P = CHAIN.transitions.toarray()[WALKS]
     expected = (P * (np.log(np.where(P > 0, P, 1)) - logs)).sum(-1)
-    assert found == pytest.approx(expected, abs=1e-6)
-    assert (found > 0).all()
+    assert divergence == pytest.approx(expected, abs=1e-6)
+    assert (divergence > 0).all()
 
 
 def test_chunks_do_not_matter(monkeypatch):

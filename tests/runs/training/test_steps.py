@@ -34,7 +34,7 @@ def trained(capture=None, device="cpu"):
     group = members()
     model = initial_model(group, device=device)
     step = TrainingStep(
-        model, AdamW(model, [each.optimizer for each in group], learning_rate_schedule(STEPS)), capture=capture
+        model, AdamW(model, [run.optimizer for run in group], learning_rate_schedule(STEPS)), capture=capture
     )
     losses = [step(tokens).clone() for tokens in batches(CHAIN, group, device)]
     return torch.stack(losses).cpu(), model.flat.values.detach().cpu()
@@ -66,11 +66,11 @@ def kept_from_training(record):
     def capture(step, example):
         owner = step.__self__
         state = [owner.model.flat.values, *owner.optimizer.state.values()]
-        before = [each.detach().clone() for each in state]
+        before = [tensor.detach().clone() for tensor in state]
         replayed = record(step, example)
         with torch.no_grad():
-            for each, value in zip(state, before, strict=True):
-                each.copy_(value)
+            for tensor, value in zip(state, before, strict=True):
+                tensor.copy_(value)
         return replayed
 
     return capture
@@ -121,7 +121,7 @@ def excess_losses(precision, device="cpu"):
         )
         for seed in range(6)
     ]
-    return np.array([each.excess_loss for each in train_ensemble(chain, runs, device=device)])
+    return np.array([result.excess_loss for result in train_ensemble(chain, runs, device=device)])
 
 
 def agree(first, second):
@@ -135,9 +135,9 @@ def exact():
 
 
 def test_the_excess_loss_in_bfloat16_agrees(exact):
-    found = excess_losses("bfloat16")
-    assert not np.array_equal(found, exact)
-    assert agree(found, exact), np.log(found / exact)
+    rounded = excess_losses("bfloat16")
+    assert not np.array_equal(rounded, exact)
+    assert agree(rounded, exact), np.log(rounded / exact)
 
 
 def test_a_coarser_precision_would_not_agree(exact, monkeypatch):
@@ -145,8 +145,8 @@ def test_a_coarser_precision_would_not_agree(exact, monkeypatch):
     real = Transformer._hidden
 
     def rounded(self, tokens, watch=None):
-        found = real(self, tokens, watch)
-        return found + (found.detach().to(torch.float8_e4m3fn).float() - found.detach())
+        hidden = real(self, tokens, watch)
+        return hidden + (hidden.detach().to(torch.float8_e4m3fn).float() - hidden.detach())
 
     monkeypatch.setattr(Transformer, "_hidden", rounded)
     assert not agree(excess_losses("float32"), exact)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmarks.training import PlainDecoder
+from scaling_lib import errors
 from scaling_lib.data.chains import ring
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import SEMANTICS_VERSION, Optimizer
-from scaling_lib.runs.training import ensembles
 from scaling_lib.runs.training.ensembles import (
     PURPOSES,
     batches,
@@ -129,9 +129,9 @@ def test_batches_depend_on_the_member_alone():
     together = list(batches(CHAIN, configurations))
     assert len(together) == 3
     assert together[0].shape == (3, 2, 5)
-    for k, each in enumerate(configurations):
-        seed = derived_seed(each.seed, "training walks")
-        walks = sample_walks(CHAIN, 6, 5, seed=seed, start=each.source.start)
+    for k, run in enumerate(configurations):
+        seed = derived_seed(run.seed, "training walks")
+        walks = sample_walks(CHAIN, 6, 5, seed=seed, start=run.source.start)
         assert np.array_equal(torch.cat([step[k] for step in together]).numpy(), walks)
 
 
@@ -168,13 +168,13 @@ def test_members_do_not_influence_each_other(kind):
         )
         for seed, rate, decay in [(0, 0.1, 0.0), (1, 0.5, 0.01), (0, 0.5, 0.1), (2, 0.01, 0.01), (1, 0.1, 0.0)]
     ]
-    alone = [numbers(train_ensemble(CHAIN, [each])[0]) for each in members]
-    assert all(len(each) == 5 + 6 for each in alone)
+    alone = [numbers(train_ensemble(CHAIN, [member])[0]) for member in members]
+    assert all(len(losses) == 5 + 6 for losses in alone)
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1]):
         for at_once in (2, 3, 5):
-            found = train_ensemble(CHAIN, [members[k] for k in order], members_at_once=at_once)
-            assert found[0].ensemble_size == at_once
-            for k, result in zip(order, found, strict=True):
+            results = train_ensemble(CHAIN, [members[k] for k in order], members_at_once=at_once)
+            assert results[0].ensemble_size == at_once
+            for k, result in zip(order, results, strict=True):
                 assert numbers(result) == pytest.approx(alone[k], rel=1e-6, abs=0)
 
 
@@ -186,16 +186,16 @@ def test_the_same_run_twice_is_the_same_to_the_bit():
 @pytest.mark.parametrize("tied", [True, False])
 def test_sp_and_relative_mup_agree_at_the_base_width(tied):
     """The losses of five steps agree to 1e-6 of themselves, with the same epsilon and tying."""
-    found = [
+    losses = [
         numbers(
             train_ensemble(
                 CHAIN,
-                [configuration(5, width=16, tied=tied, learning_rate=0.01, parametrization=each, curve_points=9)],
+                [configuration(5, width=16, tied=tied, learning_rate=0.01, parametrization=rules, curve_points=9)],
             )[0]
         )
-        for each in (Parametrization("sp"), Parametrization("mup-base", base_width=16))
+        for rules in (Parametrization("sp"), Parametrization("mup-base", base_width=16))
     ]
-    assert found[0] == pytest.approx(found[1], rel=1e-6, abs=0)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6, abs=0)
 
 
 def test_more_tokens_learn_more():
@@ -288,8 +288,8 @@ def test_golden_losses(name):
     the new numbers here under the new version (all stored runs keep their identity under the old one)."""
     assert SEMANTICS_VERSION in GOLDEN, "enter the numbers of the new version"
     (result,) = train_ensemble(CHAIN, [golden_configurations()[name]])
-    found = (result.curve_training_loss[-1], result.excess_loss)
-    assert found == pytest.approx(GOLDEN[SEMANTICS_VERSION][name], rel=1e-4)
+    losses = (result.curve_training_loss[-1], result.excess_loss)
+    assert losses == pytest.approx(GOLDEN[SEMANTICS_VERSION][name], rel=1e-4)
 
 
 # ---------------------------------------------------------------------- refusals
@@ -312,18 +312,19 @@ def test_refused_configurations(configurations, message):
 
 def test_configurations_are_checked_once(monkeypatch):
     """At the door: train_ensemble, not again for the model, the batches and every group that is trained."""
-    checked, real = [], ensembles.check_sequence
+    checked, real = [], errors.check_instance
 
     def counting(name, *arguments, **options):
-        checked.append(name)
+        if name.startswith("configurations"):
+            checked.append(name)
         return real(name, *arguments, **options)
 
-    monkeypatch.setattr(ensembles, "check_sequence", counting)
+    monkeypatch.setattr(errors, "check_instance", counting)  # what `check_sequence` asks of every item
     train_ensemble(CHAIN, [configuration(seed=seed) for seed in range(3)], members_at_once=1)
-    assert checked == ["configurations"]
+    assert checked == [f"configurations[{i}]" for i in range(3)]
     checked.clear()
     train_model(CHAIN, initial_model([configuration()]), [configuration()])
-    assert checked == ["configurations"] * 2  # two doors
+    assert checked == ["configurations[0]"] * 2  # two doors
 
 
 def test_a_cpu_stacks_nothing_and_a_gpu_what_its_memory_holds(monkeypatch):
