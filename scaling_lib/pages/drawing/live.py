@@ -56,19 +56,19 @@ class Mark:
         for name, value in self.attributes.items():
             if not isinstance(name, str) or not name.replace("-", "").isalnum() or name.lower().startswith("on"):
                 raise invalid("attributes", "a dict whose keys are names of SVG attributes", name, "mend the key")
-            for each in _entries(value):
-                if isinstance(each, str):
+            for entry in _entries(value):
+                if isinstance(entry, str):
                     continue
-                check_real(f"attributes[{name!r}]", each)
-        for each in _entries(self.text):
-            if not isinstance(each, str):
+                check_real(f"attributes[{name!r}]", entry)
+        for entry in _entries(self.text):
+            if not isinstance(entry, str):
                 raise invalid("text", "a text or a list of texts", self.text, "write texts")
 
     @property
     def moving(self) -> dict[str, list[Value]]:
         """What the slider changes: attribute (or "" for the text) to its entries."""
         named = {**self.attributes, "": self.text}
-        return {name: [_short(each) for each in value] for name, value in named.items() if isinstance(value, _LISTS)}
+        return {name: [_short(entry) for entry in value] for name, value in named.items() if isinstance(value, _LISTS)}
 
     def drawn(self, position: int) -> str:
         """The element as SVG, at one position of the slider."""
