@@ -61,7 +61,7 @@ class Reference:
     def best_of(self, weights, warm, generator, starts=12):
         """The lowest of the warm start and `starts` random ones, each L-BFGS-B to its limits, then BFGS."""
         low, high = np.array([0, 0, -1, 0, 0]), np.array([25, 25, 1, 2, 2])
-        found = np.inf
+        lowest = np.inf
         scale = 1 / max(self.value(warm, weights), 1e-300)
         for start in [warm, *generator.uniform(low, high, (starts, 5))]:
             theta = start
@@ -73,16 +73,16 @@ class Reference:
                     method=method,
                     options=options,
                 ).x
-            found = min(found, self.value(theta, weights))
-        return found
+            lowest = min(lowest, self.value(theta, weights))
+        return lowest
 
     def least_squares(self, weights, warm):
         # Huber's threshold is on the residual, so a point drawn twice is two rows and not one of double weight.
-        rows = np.repeat(np.arange(len(weights)), weights.astype(int))
+        drawn = np.repeat(np.arange(len(weights)), weights.astype(int))
         return optimize.least_squares(
-            lambda t: self.parts(t)[0][rows],
+            lambda t: self.parts(t)[0][drawn],
             warm,
-            jac=lambda t: self.jacobian(t)[rows],
+            jac=lambda t: self.jacobian(t)[drawn],
             loss="huber",
             f_scale=DELTA,
             x_scale="jac",
@@ -106,8 +106,8 @@ def spread(values):
 
 
 def measure(points, rounds, resamples, checked):
-    found = chinchilla_points(points, download=False)
-    table, law = found.table, Chinchilla()
+    published = chinchilla_points(points, download=False)
+    table, law = published.table, Chinchilla()
     reference = Reference(table)
     n = len(table)
     ones = np.ones(n)
@@ -143,7 +143,7 @@ def measure(points, rounds, resamples, checked):
     )
     ours = [seconds / resamples for seconds in times["bootstrap"]]
     return {
-        "data": found.label,
+        "data": published.label,
         "resamples": resamples,
         "cold_fit_ms": 1000 * statistics.median(times["cold"]),
         "cold_fit_excess": first.objective / best - 1,
@@ -157,8 +157,8 @@ def measure(points, rounds, resamples, checked):
 
 def one_dimensional(curves, resamples):
     for curve in curves:
-        found = fit(PowerLaw(variable="D"), curve, objective="log-huber", delta=DELTA)
-        resampling.bootstrap(found, np.random.default_rng(0), resamples=resamples, kind="wild")
+        fitted = fit(PowerLaw(variable="D"), curve, objective="log-huber", delta=DELTA)
+        resampling.bootstrap(fitted, np.random.default_rng(0), resamples=resamples, kind="wild")
 
 
 def main():

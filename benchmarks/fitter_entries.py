@@ -105,8 +105,8 @@ def curve_fit(table: pd.DataFrame, kind: str) -> Fitted:
     """Squared errors of L, from the usual start, every setting at its default."""
     N, D, loss = (table[name].to_numpy(float) for name in ("N", "D", "loss"))
     start = list(usual_start(table, kind).values())
-    found, _ = optimize.curve_fit(lambda _, *values: _loss(kind, np.array(values), N, D), D, loss, p0=start)
-    return Fitted(dict(zip(NAMES[kind], found, strict=True)))
+    values, _ = optimize.curve_fit(lambda _, *tried: _loss(kind, np.array(tried), N, D), D, loss, p0=start)
+    return Fitted(dict(zip(NAMES[kind], values, strict=True)))
 
 
 def _natural(kind: str, logs: np.ndarray) -> dict[str, float]:
@@ -124,10 +124,10 @@ class _Logarithmic:
     def parts(self, logs: np.ndarray) -> np.ndarray:
         """Logarithms of the terms, (terms, ..., points); logs has shape (..., parameters)."""
         at = {name: logs[..., i, None] for i, name in enumerate(NAMES[self.kind])}
-        found = [at["E"] + 0 * self.D, at["B"] - at["beta"] * self.D]
+        terms = [at["E"] + 0 * self.D, at["B"] - at["beta"] * self.D]
         if self.kind == "chinchilla":
-            found.insert(1, at["A"] - at["alpha"] * self.N)
-        return np.stack(found)
+            terms.insert(1, at["A"] - at["alpha"] * self.N)
+        return np.stack(terms)
 
     def residuals(self, logs: np.ndarray) -> np.ndarray:
         return self.y - special.logsumexp(self.parts(logs), axis=0)
@@ -180,8 +180,8 @@ def with_lmfit(table: pd.DataFrame, kind: str) -> Fitted:
     for name, value in usual_start(table, kind).items():
         parameters.add(name, value=value, min=0)
     N, D, loss = (table[name].to_numpy(float) for name in ("N", "D", "loss"))
-    found = lmfit.minimize(lambda p: Fitted(p.valuesdict()).predict(N, D) - loss, parameters)
-    return Fitted(found.params.valuesdict())
+    minimum = lmfit.minimize(lambda p: Fitted(p.valuesdict()).predict(N, D) - loss, parameters)
+    return Fitted(minimum.params.valuesdict())
 
 
 def with_chinchilla(table: pd.DataFrame, kind: str) -> Fitted:

@@ -195,23 +195,24 @@ def version_of(entry: Entry) -> str | None:
 
 def measure(entries: Mapping[str, Entry], tasks: list[Task]) -> pd.DataFrame:
     """One row for each entry and table; an entry whose package is missing has one row, in the state not installed."""
-    rows: list[dict[str, Any]] = []
+    outcomes: list[dict[str, Any]] = []
     for name, entry in entries.items():
         package = version_of(entry)
         if package is None:
-            rows.append({"entry": name, "task": "", "state": "not installed", "reason": f"pip install {entry.needs}"})
+            reason = f"pip install {entry.needs}"
+            outcomes.append({"entry": name, "task": "", "state": "not installed", "reason": reason})
             continue
         for task in tasks:
             about = {"entry": name, "package": package, "task": task.name, "kind": task.kind, "noise": task.noise}
-            rows.append(about | {"copy": task.copy, "points": len(task.table)} | score(entry.fitter, task))
-    frame = pd.DataFrame(rows)
+            outcomes.append(about | {"copy": task.copy, "points": len(task.table)} | score(entry.fitter, task))
+    frame = pd.DataFrame(outcomes)
     missing = [column for column in ("package", "kind", "noise", "copy", "points", *ERRORS) if column not in frame]
     return frame.assign(**dict.fromkeys(missing, np.nan))
 
 
-def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """By entry and task, in the order of `rows`: tables, failed (a share), median errors, ms. NaN: not to be scored."""
-    tried = rows[rows["state"].isin(("ok", "failed"))]
+def scores(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """By entry and task, in their order: tables, failed (a share), median errors, ms. NaN: not to be scored."""
+    tried = outcomes[outcomes["state"].isin(("ok", "failed"))]
     lines = []
     for (entry, task), group in tried.groupby(["entry", "task"], sort=False):
         failed = (group["state"] == "failed").to_numpy()
@@ -258,10 +259,10 @@ def main(arguments: list[str] | None = None) -> None:
         if options.record and options.entry:
             raise invalid("--record", "without --entry", options.entry, "add yours to benchmarks/fitter_entries.py")
         own = {text: handed_in(text) for text in options.entry}
-        rows = measure(own or ENTRIES, all_tasks())
+        outcomes = measure(own or ENTRIES, all_tasks())
         if options.record:
-            record_result(rows, NAME, HOW, FOLDER)
-        table = scores(rows)
+            record_result(outcomes, NAME, HOW, FOLDER)
+        table = scores(outcomes)
         if own:
             table = pd.concat([table, scores(load_recorded(NAME))], ignore_index=True)
     except ScalingLabError as error:
@@ -271,10 +272,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     for _, group in table.groupby("task", sort=False):
         print(printed(group.sort_values("E_error", kind="stable")), end="\n\n")
-    skipped = rows[rows["state"] == "not installed"]
+    skipped = outcomes[outcomes["state"] == "not installed"]
     for row in skipped.itertuples():
         print(f"{row.entry} was skipped: {row.reason}")
-    for (entry, reason), group in rows[rows["state"] == "failed"].groupby(["entry", "reason"]):
+    for (entry, reason), group in outcomes[outcomes["state"] == "failed"].groupby(["entry", "reason"]):
         print(f"{entry} failed on {len(group)} tables: {reason}")
 
 

@@ -73,7 +73,7 @@ def bytes_per_token(vocabulary: int, width: int, precision: str) -> float:
 def ours(chain: Chain, group: list[RunConfiguration], device: torch.device) -> Callable[[int], int]:
     """A function that takes so many steps and says how many tokens they read."""
     model = initial_model(group, device=str(device))
-    optimizer = AdamW(model, [each.optimizer for each in group], learning_rate_schedule(group[0].optimizer_steps))
+    optimizer = AdamW(model, [run.optimizer for run in group], learning_rate_schedule(group[0].optimizer_steps))
     step = TrainingStep(model, optimizer, group[0].precision)
     data = batches(chain, group, device)
 
@@ -136,7 +136,7 @@ def measure(
         for who, take in jobs.items():
             speeds[who].append(speed(take, steps[who], device))
     ratios = [a / b for a, b in zip(speeds["ours"], speeds["eager"], strict=True)]
-    found = statistics.median(speeds["ours"])
+    tokens_per_second = statistics.median(speeds["ours"])
     bound = copying / bytes_per_token(V, n, precision)
     return {
         "shape": name,
@@ -144,13 +144,13 @@ def measure(
         "width": n,
         "precision": precision,
         "members": K,
-        "tokens_per_second": found,
+        "tokens_per_second": tokens_per_second,
         "eager_tokens_per_second": statistics.median(speeds["eager"]),
         "ratio": statistics.median(ratios),
         "ratio_least": min(ratios),
         "ratio_greatest": max(ratios),
         "memory_bound_tokens_per_second": bound,
-        "share": found / bound,
+        "share": tokens_per_second / bound,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
     }
@@ -174,26 +174,26 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     torch.set_num_threads(1)
     copying = copy_speed(device)
-    rows = []
+    measured = []
     for name in options.shapes:
         for precision in options.precisions:
             try:
                 check_precision(precision, device)
             except ScalingLabError:
                 continue  # not a precision of this device
-            row = measure(name, precision, device, options.rounds, options.seconds, copying)
-            rows.append(row)
+            line = measure(name, precision, device, options.rounds, options.seconds, copying)
+            measured.append(line)
             if not options.json:
                 print(
-                    f"{name:10s} {precision:8s} K {row['members']:3d} {row['tokens_per_second']:12,.0f} tokens/s, "
-                    f"{row['ratio']:6.1f}x eager ({row['ratio_least']:.1f} to {row['ratio_greatest']:.1f}), "
-                    f"{100 * float(row['share']):.0f} % of the memory bound",
+                    f"{name:10s} {precision:8s} K {line['members']:3d} {line['tokens_per_second']:12,.0f} tokens/s, "
+                    f"{line['ratio']:6.1f}x eager ({line['ratio_least']:.1f} to {line['ratio_greatest']:.1f}), "
+                    f"{100 * float(line['share']):.0f} % of the memory bound",
                     flush=True,
                 )
     if options.json:
-        print(json.dumps(rows))
+        print(json.dumps(measured))
     if options.record:
-        record_result(pd.DataFrame(rows), "gpu-speed", "python -m benchmarks.gpu --record", FOLDER)
+        record_result(pd.DataFrame(measured), "gpu-speed", "python -m benchmarks.gpu --record", FOLDER)
 
 
 if __name__ == "__main__":

@@ -89,11 +89,11 @@ def main() -> None:
     result: dict[str, Any] = {"models_per_hour": {}, "torch": torch.__version__}
     for name in arguments.experiments:
         for profile in arguments.profiles:
-            found = models_per_hour(name, profile, arguments.rounds, speeds)
-            result["models_per_hour"][f"{name} {profile}"] = found
+            rates = models_per_hour(name, profile, arguments.rounds, speeds)
+            result["models_per_hour"][f"{name} {profile}"] = rates
             if not arguments.json:
-                told = f"{found['models']:4.0f} models: {found['ours']:8.0f} an hour, eager {found['eager']:8.0f}"
-                print(f"{name:14s} {profile:6s} {told}, {found['ratio']:.2f}x", flush=True)
+                told = f"{rates['models']:4.0f} models: {rates['ours']:8.0f} an hour, eager {rates['eager']:8.0f}"
+                print(f"{name:14s} {profile:6s} {told}, {rates['ratio']:.2f}x", flush=True)
     result["two_workers"] = two_workers(arguments.rounds)
     if arguments.json:
         print(json.dumps(result))

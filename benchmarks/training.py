@@ -56,8 +56,8 @@ class PlainBlock(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         B, T, n = x.shape
         q, k, v = self.query_key_value(self.attention_norm(x)).split(n, dim=2)
-        q, k, v = (each.view(B, T, self.heads, n // self.heads).transpose(1, 2) for each in (q, k, v))
-        q, k = (each * cos + rotate_half(each) * sin for each in (q, k))
+        q, k, v = (x.view(B, T, self.heads, n // self.heads).transpose(1, 2) for x in (q, k, v))
+        q, k = (x * cos + rotate_half(x) * sin for x in (q, k))
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.attention_out(mixed.transpose(1, 2).reshape(B, T, n))
         return x + self.mlp_down(functional.gelu(self.mlp_up(self.mlp_norm(x))))
@@ -112,8 +112,8 @@ class PlainDecoder(nn.Module):
 
 def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule: Any) -> Callable[[Tensor], Tensor]:
     """A training step of a module as a function from a batch of tokens [B, T] to the loss before the update."""
-    matrices = [each for each in module.parameters() if each.ndim > 1]
-    others = [each for each in module.parameters() if each.ndim <= 1]
+    matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": matrices, "weight_decay": OPTIMIZER.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=OPTIMIZER.learning_rate,
@@ -126,8 +126,8 @@ def plain_steps(module: nn.Module, logits: Callable[[Tensor], Tensor], schedule:
         factor = next(factors)
         for group in optimizer.param_groups:
             group["lr"] = OPTIMIZER.learning_rate * factor
-        found = logits(tokens[:, :-1])
-        loss = functional.cross_entropy(found.flatten(0, 1), tokens[:, 1:].flatten())
+        scores = logits(tokens[:, :-1])
+        loss = functional.cross_entropy(scores.flatten(0, 1), tokens[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), OPTIMIZER.clip)
@@ -155,7 +155,7 @@ def contestants(V: int, n: int, gpt2: bool, steps: int) -> dict[str, Callable[[T
     ours = Transformer(architecture, Parametrization("sp"), generators=[torch.Generator().manual_seed(0)])
     plain = PlainDecoder(architecture)
     plain.copy_from(ours)
-    found = {"ours": our_steps(ours, schedule), "plain": plain_steps(plain, plain, schedule)}
+    steps_of = {"ours": our_steps(ours, schedule), "plain": plain_steps(plain, plain, schedule)}
     if gpt2:
         from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -174,8 +174,8 @@ def contestants(V: int, n: int, gpt2: bool, steps: int) -> dict[str, Callable[[T
             eos_token_id=0,
         )
         module = GPT2LMHeadModel(config)
-        found["gpt2"] = plain_steps(module, lambda tokens: module(input_ids=tokens).logits, schedule)
-    return found
+        steps_of["gpt2"] = plain_steps(module, lambda tokens: module(input_ids=tokens).logits, schedule)
+    return steps_of
 
 
 def measure(V: int, n: int, rounds: int, batch: int, gpt2: bool) -> dict[str, Any]:
@@ -214,29 +214,29 @@ def main() -> None:
     parser.add_argument("--gpt2", action="store_true", help="also GPT-2 of the same shape from transformers")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, dict[str, Any]] = {}
+    shapes: dict[str, dict[str, Any]] = {}
     for name in arguments.shapes:
-        found[name] = measure(*names[name], arguments.rounds, arguments.batch, arguments.gpt2)
+        shapes[name] = measure(*names[name], arguments.rounds, arguments.batch, arguments.gpt2)
         if not arguments.json:
-            spread = found[name]["plain"]
-            beside = f", GPT-2 {found[name]['gpt2']['median']:.2f}x" if arguments.gpt2 else ""
+            spread = shapes[name]["plain"]
+            beside = f", GPT-2 {shapes[name]['gpt2']['median']:.2f}x" if arguments.gpt2 else ""
             print(
                 f"{name:12s} {spread['median']:5.2f}x   ({spread['least']:.2f} to {spread['greatest']:.2f})   "
-                f"{found[name]['steps_per_s']['ours']:7.1f} steps/s{beside}   losses agree to "
-                f"{found[name]['loss_agreement']:.1e}",
+                f"{shapes[name]['steps_per_s']['ours']:7.1f} steps/s{beside}   losses agree to "
+                f"{shapes[name]['loss_agreement']:.1e}",
                 flush=True,
             )
     result: dict[str, Any] = {
-        "ratio": {name: each["plain"]["median"] for name, each in found.items()},
-        "min_ratio": min(each["plain"]["median"] for each in found.values()),
-        "loss_agreement": max(each["loss_agreement"] for each in found.values()),
+        "ratio": {name: shape["plain"]["median"] for name, shape in shapes.items()},
+        "min_ratio": min(shape["plain"]["median"] for shape in shapes.values()),
+        "loss_agreement": max(shape["loss_agreement"] for shape in shapes.values()),
         "rounds": arguments.rounds,
         "batch": arguments.batch,
         "torch": torch.__version__,
-        "shapes": found,
+        "shapes": shapes,
     }
     if arguments.gpt2:
-        result["ratio_gpt2"] = {name: each["gpt2"]["median"] for name, each in found.items()}
+        result["ratio_gpt2"] = {name: shape["gpt2"]["median"] for name, shape in shapes.items()}
     if arguments.json:
         print(json.dumps(result))
 

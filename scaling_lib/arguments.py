@@ -63,6 +63,7 @@ class ByHand:
     """The mark of an argument that the body checks; use `BY_HAND`."""
 
     def check(self, kind: Any) -> None:
+        """The check that an argument annotated with `kind` and this mark gets."""
         return None
 
 
@@ -76,6 +77,7 @@ class Real:
     below: float | None = None
 
     def check(self, kind: Any) -> Check:
+        """The check that an argument annotated with `kind` and this mark gets."""
         return functools.partial(
             errors.check_real, minimum=self.minimum, maximum=self.maximum, above=self.above, below=self.below
         )
@@ -89,6 +91,7 @@ class Integer:
     maximum: int | None = None
 
     def check(self, kind: Any) -> Check:
+        """The check that an argument annotated with `kind` and this mark gets."""
         return functools.partial(errors.check_integer, minimum=self.minimum, maximum=self.maximum)
 
 
@@ -99,6 +102,7 @@ class Choice:
     choices: Collection[Any]
 
     def check(self, kind: Any) -> Check:
+        """The check that an argument annotated with `kind` and this mark gets."""
         return functools.partial(errors.check_choice, choices=self.choices)
 
 
@@ -111,6 +115,7 @@ class Entries:
     least: int = 1
 
     def check(self, kind: Any) -> Check:
+        """The check that an argument annotated with `kind` and this mark gets."""
         array = next(one for one in (kind, *get_args(kind)) if _is_array(one))
         return functools.partial(
             errors.check_array,
@@ -131,6 +136,7 @@ class Remedy:
     least: int = 1
 
     def check(self, kind: Any) -> Check:
+        """The check that an argument annotated with `kind` and this mark gets."""
         origin = get_origin(kind) or kind
         if origin is Mapping:
             return functools.partial(errors.check_mapping, remedy=self.remedy)

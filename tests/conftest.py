@@ -1,6 +1,12 @@
-"""Options of the test suite."""
+"""Options of the test suite, and the browser that several tests look through."""
 
+import os
+import shutil
 import sys
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def checked(function):
@@ -29,3 +35,20 @@ def pytest_configure(config):
         early = {name for name in sys.modules if name.startswith("scaling_lib.")} - {"scaling_lib.errors"}
         assert not early, f"imported before the hook: {sorted(early)}"
         install_import_hook("scaling_lib", f"{__name__}.checked")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, driven by Playwright, with no way out to the network."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        if os.environ.get("SCALING_REQUIRE_BROWSER") == "1":
+            pytest.fail("SCALING_REQUIRE_BROWSER is set, and there is no Chromium")
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()

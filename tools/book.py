@@ -131,6 +131,7 @@ def main() -> None:
     print(f"Executing {len(sources())} chapter(s) afresh, profile {profile}, two at a time: {expected}.", flush=True)
     for old in build.glob("run-*"):
         shutil.rmtree(old)
+    shutil.rmtree(build / "installed", ignore_errors=True)
     python = install(build / "installed") if arguments.installed else None
     run = build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     executed = execute(run, profile, inject=True, python=python)

@@ -1124,7 +1124,7 @@ On the real points the converged optimum of Huber's loss has $A =$
 {number(huber["A"], decimals=1)}, $B =$ {number(huber["B"], decimals=0)}, that
 of absolute values $A =$ {number(absolute["A"], decimals=1)}, $B =$
 {number(absolute["B"], decimals=0)} (the rows `besiroglu-huber` and `besiroglu`
-of `scaling_lib.fits.allocation.planner.published_laws`). The differences are
+of `scaling_lib.fits.allocation.literature.published_laws`). The differences are
 below a tenth of a standard error. They matter to whoever tests code against
 published digits. They also show that the numbers of a tuple belong together:
 all of them should come from one fit.

@@ -1,4 +1,4 @@
-"""`scaling-lab chain`: a graph, its stationary distribution, its exact entropy rate."""
+"""`scaling-lab chain`: a graph, its exact entropy rate, and how fast counting learns it."""
 
 from pathlib import Path
 from typing import Annotated, Any

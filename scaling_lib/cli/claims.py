@@ -25,11 +25,11 @@ def claims(
 ) -> None:
     """The ledger of claims with its verdicts."""
     with one_line_errors():
-        rows = evaluate(recorded_or_none if store is None else _from_store(store))
+        ledger = evaluate(recorded_or_none if store is None else _from_store(store))
         if as_json:
-            print(json.dumps({"claims": [row.as_dict() for row in rows]}, allow_nan=False))
+            print(json.dumps({"claims": [row.as_dict() for row in ledger]}, allow_nan=False))
             return
-        print_frame(ledger_frame(rows), "Claims")
+        print_frame(ledger_frame(ledger), "Claims")
 
 
 def _from_store(path: Path) -> Tables:
@@ -43,7 +43,7 @@ def _from_store(path: Path) -> Tables:
         raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
     frame = pd.concat(frames).drop_duplicates("identity")
     sources = [RunConfiguration.from_json(text).source for text in frame["configuration"]]
-    recipes = [(each.ensemble, each.parameters, each.seed) for each in sources]
+    recipes = [(source.ensemble, source.parameters, source.seed) for source in sources]
     made_of = pd.Series(recipes, index=frame.index, dtype=object)
 
     def table(name: str) -> pd.DataFrame | None:
@@ -52,7 +52,7 @@ def _from_store(path: Path) -> Tables:
         asked = experiments.experiment(name)
         source = asked.template.source
         recipe = (source.ensemble, source.parameters, source.seed)
-        own = frame[[each == recipe for each in made_of]]
+        own = frame[[run == recipe for run in made_of]]
         if own.empty:
             return own
         wanted = {c.identity for profile in asked.axes for c in asked.configurations(profile)}

@@ -99,7 +99,7 @@ def fit_table(
 
 def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
     """Parameter, value, and the interval: the bootstrap's where one was asked for, else the profile likelihood's."""
-    rows = []
+    parameters = []
     for name, value in fitted.params.items():
         low = high = None
         if name in payload.get("ci95", {}):
@@ -109,8 +109,8 @@ def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
                 band = intervals.profile(fitted, name)
                 low, high = band.low, band.high
         shown = "pinned" if name not in fitted.law.free else "-" if low is None else f"{low:.4g} to {high:.4g}"
-        rows.append({"parameter": name, "value": value, "95 % interval": shown})
-    return pd.DataFrame(rows)
+        parameters.append({"parameter": name, "value": value, "95 % interval": shown})
+    return pd.DataFrame(parameters)
 
 
 def allocate_budget(
@@ -144,7 +144,7 @@ def allocate_budget(
             return
         warnings = payload.pop("warnings", [])
         intervals_of = payload.pop("interval", None) or {}
-        rows = [
+        quantities = [
             {
                 "quantity": name,
                 "value": f"{value:.4g}" if isinstance(value, float) else str(value),
@@ -152,6 +152,6 @@ def allocate_budget(
             }
             for name, value in payload.items()
         ]
-        print_frame(pd.DataFrame(rows), "Compute-optimal plan")
+        print_frame(pd.DataFrame(quantities), "Compute-optimal plan")
         for warning in warnings:
             typer.echo(f"warning: {warning}", err=True)

@@ -41,8 +41,8 @@ def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
 def print_frame(frame: pd.DataFrame, title: str) -> None:
     """A table on standard output, floats to four digits."""
     table = Table(title=title)
-    for column in frame:
-        table.add_column(str(column))
+    for place, column in enumerate(frame):
+        table.add_column(str(column), no_wrap=place == 0)  # a name that is cut off cannot be passed to a command
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     Console().print(table)

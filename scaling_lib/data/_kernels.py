@@ -164,11 +164,11 @@ def mutual_information(
             f"{length}: use a smaller graph."
         )
     result = np.zeros(length)
-    for rows in _blocks(transitions, nodes, progress):
-        for t, power in zip(range(length), _evolve(transitions, rows), strict=False):
+    for starts in _blocks(transitions, nodes, progress):
+        for t, power in zip(range(length), _evolve(transitions, starts), strict=False):
             ratio = power / law[:, None]
             np.log(ratio, out=ratio, where=ratio > 0)
-            result[t] += np.einsum("vu,vu,u->", power, ratio, law[rows])
+            result[t] += np.einsum("vu,vu,u->", power, ratio, law[starts])
     return np.maximum(result, 0)  # KL sums of 1e-17 may round below zero
 
 
@@ -178,11 +178,11 @@ def _blocks(transitions: sparse.csr_array, nodes: int, progress: bool) -> Iterat
         yield np.arange(first, min(first + BLOCK, nodes))
 
 
-def _evolve(transitions: sparse.csr_array, rows: np.ndarray) -> Iterator[Float[np.ndarray, "node row"]]:
-    """(P^t)[rows].T for t = 0, 1, 2, ..."""
+def _evolve(transitions: sparse.csr_array, starts: np.ndarray) -> Iterator[Float[np.ndarray, "node row"]]:
+    """(P^t)[starts].T for t = 0, 1, 2, ..."""
     step = transitions.T.tocsr()
-    power = np.zeros((step.shape[0], len(rows)))
-    power[rows, np.arange(len(rows))] = 1
+    power = np.zeros((step.shape[0], len(starts)))
+    power[starts, np.arange(len(starts))] = 1
     while True:
         yield power
         power = step @ power

@@ -67,26 +67,26 @@ def estimate_entropy_rate(
     if base > 2**31:
         raise InvalidArgument(f"walks must hold tokens below 2^31, got {base - 1}: renumber them.")
     pairs, counts = np.unique(walks[:, :-1].ravel() * base + walks[:, 1:].ravel(), return_counts=True)
-    _, rows = np.unique(pairs // base, return_inverse=True)
-    return float(np.bincount(rows, counts) @ _row_entropies(counts, rows, estimator) / counts.sum())
+    _, row_of = np.unique(pairs // base, return_inverse=True)
+    return float(np.bincount(row_of, counts) @ _row_entropies(counts, row_of, estimator) / counts.sum())
 
 
-def _row_entropies(counts: Any, rows: Any, estimator: str) -> Float[np.ndarray, "row"]:
-    """The estimate for every row; counts[i] belongs to row rows[i], and every row has at least one draw."""
+def _row_entropies(counts: Any, row_of: Any, estimator: str) -> Float[np.ndarray, "row"]:
+    """The estimate for every row; counts[i] belongs to row row_of[i], and every row has at least one draw."""
     seen = counts > 0
-    x, rows = counts[seen].astype(np.float64), rows[seen]
-    n = np.bincount(rows, x)
-    total = n[rows]
+    x, row_of = counts[seen].astype(np.float64), row_of[seen]
+    n = np.bincount(row_of, x)
+    total = n[row_of]
     if estimator != "chao_wang_jost":
-        plug_in = np.log(n) - np.bincount(rows, x * np.log(x)) / n
-        correction = (np.bincount(rows) - 1) / (2 * n) if estimator == "miller_madow" else 0
+        plug_in = np.log(n) - np.bincount(row_of, x * np.log(x)) / n
+        correction = (np.bincount(row_of) - 1) / (2 * n) if estimator == "miller_madow" else 0
         return np.maximum(plug_in, 0) + correction
-    once, twice = np.bincount(rows, x == 1), np.bincount(rows, x == 2)
+    once, twice = np.bincount(row_of, x == 1), np.bincount(row_of, x == 2)
     a = np.where(
         twice > 0, 2 * twice / np.maximum((n - 1) * once + 2 * twice, 1), 2 / ((n - 1) * np.maximum(once - 1, 0) + 2)
     )
     unseen = np.where((once > 0) & (a < 1), once / n * _tail(n, np.minimum(a, 1 - 1e-12)), 0)
-    return np.bincount(rows, x / total * (digamma(total) - digamma(x))) + unseen
+    return np.bincount(row_of, x / total * (digamma(total) - digamma(x))) + unseen
 
 
 def _tail(n: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,6 +123,14 @@ def table_columns(law: AnyLaw, table: Any) -> tuple[dict[str, np.ndarray], np.nd
             )
         _refuse_mixed_units(name, values, loss)
     return arrays, loss
+
+
+def finished_runs(runs: pd.DataFrame, needed: Iterable[str]) -> pd.DataFrame:
+    """`runs`, with the columns that are needed; of runs with a status only the finished. Raises InvalidArgument."""
+    absent = [name for name in needed if name not in runs]
+    if absent:
+        raise InvalidArgument(f"runs lacks the column {absent[0]!r}, got {', '.join(map(str, runs))[:200]}: add it.")
+    return runs.loc[runs["status"] == "ok"] if "status" in runs else runs
 
 
 def check_kind(table: Any, name: str = "table") -> None:

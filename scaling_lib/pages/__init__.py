@@ -1,1 +1,1 @@
-"""Floor 5: claims with their verdicts, figures with their provenance, checks for coursework."""
+"""Floor 5: claims with their verdicts, figures with their provenance."""

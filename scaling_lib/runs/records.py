@@ -244,7 +244,7 @@ class Provenance:
     """Where a run came from: never part of its identity.
 
     time: UTC, ISO 8601. versions: (package, version) pairs. code_version: distribution version and a hash of the
-    library's sources. rules: hash of the claim rules in force (`pages.claims`), passed in by the caller; a run older
+    library's sources. rules: hash of the claim rules in force (`pages.judging`), passed in by the caller; a run older
     than the rule that judges it is exploratory.
 
     Of the process that trained the run (`runs.machine` says how each is found), and "unknown" in runs that were

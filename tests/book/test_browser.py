@@ -2,9 +2,7 @@
 
 import functools
 import http.server
-import os
 import re
-import shutil
 import threading
 
 import pytest
@@ -13,8 +11,6 @@ from tests.book.conftest import CHAPTERS, PAGES
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 # Everything else about a page is in both tables; the quick pass looks at each page from two opposite corners.
 QUICK = {(DESKTOP, "light"), (PHONE, "dark")}
@@ -28,21 +24,6 @@ VIEWS = [
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        if os.environ.get("SCALING_REQUIRE_BROWSER") == "1":
-            pytest.fail("SCALING_REQUIRE_BROWSER is set, and there is no Chromium")
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ Every law is a sum of positive terms,
 
 and the fits on L and on log L need only the u_k and their first two derivatives. Most v_k are linear in an exponent:
 log(B x^-beta) = log B - beta log x. Laws speak in the logarithms of their coefficients; the solver works with the
-coefficients themselves (`_design`), so that an offset E = 0 is an ordinary bound.
+coefficients themselves (`solver.design`), so that an offset E = 0 is an ordinary bound.
 """
 
 from abc import ABC, abstractmethod

@@ -1,7 +1,7 @@
 """The objective of a batch of fits, with two derivatives.
 
-f(theta) = sum_i w_i rho(r_i) with r = log L_i - log L(x_i) or r = L_i - L(x_i), and L = sum_k exp(u_k) (`_forms`). With
-psi = rho', c = rho'' and, for residuals of log L, p_k = exp(u_k) / L:
+f(theta) = sum_i w_i rho(r_i) with r = log L_i - log L(x_i) or r = L_i - L(x_i), and L = sum_k exp(u_k) (`laws.forms`).
+With psi = rho', c = rho'' and, for residuals of log L, p_k = exp(u_k) / L:
 
     grad f = - sum_i w psi sum_k p_k grad u_k
     Hess f =   sum_i w (c + psi) (grad log L)(grad log L)' - w psi sum_k p_k (grad u_k grad u_k' + Hess u_k)

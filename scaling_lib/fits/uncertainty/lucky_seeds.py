@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import integrate, stats
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_integer, check_real, invalid
+from scaling_lib.errors import check_choice, check_instance, check_integer, check_real, invalid
 from scaling_lib.fits.laws import PowerLaw
+from scaling_lib.fits.tables import finished_runs
 from scaling_lib.fits.uncertainty.resampling import Resamples, runs_bootstrap, seed_bias
 
 __all__ = [
@@ -58,11 +59,7 @@ def _checked(runs: Any, variable: Any) -> pd.DataFrame:
     """The columns that are needed; of runs with a status only those that are ok."""
     check_instance("runs", runs, pd.DataFrame, remedy="pass a DataFrame, one row a run")
     check_choice("variable", variable, ("N", "D"))
-    needed = (variable, "learning_rate", "seed", "excess_loss")
-    absent = [name for name in needed if name not in runs]
-    if absent:
-        raise InvalidArgument(f"runs lacks the column {absent[0]!r}, got {', '.join(map(str, runs))[:200]}: add it.")
-    frame = runs.loc[runs["status"] == "ok"] if "status" in runs else runs
+    frame = finished_runs(runs, (variable, "learning_rate", "seed", "excess_loss"))
     numbers = frame[[variable, "learning_rate", "excess_loss"]]
     if frame.empty or any(numbers[name].dtype.kind not in "iuf" for name in numbers):
         raise invalid("runs", "rows of numbers", runs, "pass trained runs")

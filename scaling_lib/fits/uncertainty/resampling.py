@@ -23,11 +23,11 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Choice, Entries, Generator, Integer, NonNegative, Remedy, checked
-from scaling_lib.errors import InvalidArgument, check_array, check_choice, check_integer, invalid
+from scaling_lib.errors import check_array, check_choice, check_integer, invalid
 from scaling_lib.fits.fitting import AnyFit, Fit, fit
 from scaling_lib.fits.laws.forms import AnyLaw, Law
 from scaling_lib.fits.points.synthetic import synthetic_runs
-from scaling_lib.fits.tables import table_columns
+from scaling_lib.fits.tables import finished_runs, table_columns
 
 __all__ = ["Resamples", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
 
@@ -201,11 +201,7 @@ AnyRuns = Annotated[pd.DataFrame, Remedy("pass a DataFrame, one row a run")]
 
 
 def _checked_runs(law: Law, runs: pd.DataFrame) -> pd.DataFrame:
-    needed = (*law.variables, "learning_rate", "seed", "loss")
-    absent = [name for name in needed if name not in runs]
-    if absent:
-        raise InvalidArgument(f"runs lacks the column {absent[0]!r}, got {', '.join(map(str, runs))[:200]}: add it.")
-    frame = runs.loc[runs["status"] == "ok"] if "status" in runs else runs
+    frame = finished_runs(runs, (*law.variables, "learning_rate", "seed", "loss"))
     columns, loss = table_columns(law, frame)
     rates = np.asarray(frame["learning_rate"])
     if rates.dtype.kind not in "iuf" or not np.isfinite(rates.astype(float)).all():

@@ -165,7 +165,7 @@ class Store:
         return [self._record(*texts) for texts in self._select(_TEXTS)]
 
     def frame(self) -> pd.DataFrame:
-        """All runs as a table (`runs.tables.frame_of`)."""
+        """All runs as a table (`tables.frame_of`)."""
         return frame_of(self.records())
 
     def __len__(self) -> int:

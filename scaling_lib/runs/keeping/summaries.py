@@ -166,9 +166,9 @@ def capacity_or_data(losses: pd.DataFrame, floors: pd.DataFrame) -> pd.DataFrame
     floor = pd.Series({n: floors.loc[floors["width"] <= n, "floor"].min() for n in losses.index}, dtype=float)
     less, more = losses.iloc[:, 0].astype(float), losses.iloc[:, -1].astype(float)
     left = (more - floor) / (less - floor) if losses.shape[1] > 1 else pd.Series(np.nan, losses.index)
-    parts = pd.DataFrame({"floor": floor, "share": floor / more, "left": left}).rename_axis(losses.index.name)
-    limits = [_limit_of_width(share, rest) for share, rest in zip(parts["share"], parts["left"], strict=True)]
-    return parts.assign(limit=limits)
+    widths = pd.DataFrame({"floor": floor, "share": floor / more, "left": left}).rename_axis(losses.index.name)
+    limits = [_limit_of_width(share, rest) for share, rest in zip(widths["share"], widths["left"], strict=True)]
+    return widths.assign(limit=limits)
 
 
 def _limit_of_width(share: float, left: float) -> str:

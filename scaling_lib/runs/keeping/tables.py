@@ -162,9 +162,9 @@ def records_of(frame: pd.DataFrame) -> list[RunRecord]:
 def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.DataFrame:
     """L(N, D): for each group, the run with the lowest loss over learning rates and seeds (paper, Eq. 1).
 
-    Diverged runs do not take part. A minimum over noisy runs is biased low; `fits.resampling` measures by how much.
-    Returns the rows of the winning runs, sorted by `by`, with `trials`, the number of runs that the minimum was taken
-    over. Raises InvalidArgument.
+    Diverged runs do not take part. A minimum over noisy runs is biased low; `uncertainty.resampling` measures by how
+    much. Returns the rows of the winning runs, sorted by `by`, with `trials`, the number of runs that the minimum was
+    taken over. Raises InvalidArgument.
 
         runs = load_recorded("er-100")
         lowest_losses(runs)[["N", "D", "loss", "trials"]]

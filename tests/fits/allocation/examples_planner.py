@@ -1,4 +1,4 @@
-"""A valid call for each public name of fits.planner."""
+"""A valid call for each public name of fits.allocation.planner."""
 
 
 import numpy as np

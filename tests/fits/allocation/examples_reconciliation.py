@@ -1,4 +1,4 @@
-"""A valid call for each public name of fits.reconciliation."""
+"""A valid call for each public name of fits.allocation.reconciliation."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A valid call for each public name of fits.datasets."""
+"""A valid call for each public name of fits.points.datasets."""
 
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A valid call for each public name of fits.straightness."""
+"""A valid call for each public name of fits.uncertainty.straightness."""
 
 import numpy as np
 

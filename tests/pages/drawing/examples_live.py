@@ -1,4 +1,4 @@
-"""A valid call for each public name of pages.live."""
+"""A valid call for each public name of pages.drawing.live."""
 
 import numpy as np
 import pandas as pd

@@ -1,9 +1,7 @@
 """A live figure: one picture without scripts, all of them with, the same bytes every time."""
 
 import json
-import os
 import re
-import shutil
 
 import pytest
 from bs4 import BeautifulSoup
@@ -11,9 +9,6 @@ from bs4 import BeautifulSoup
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.drawing import live
 from tests.pages.drawing.examples_live import CURVE, FIGURE, LABEL, MARK
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.fixture
@@ -103,21 +98,8 @@ def test_the_dot_of_a_curve_lies_on_its_curve_between_the_axes():
         live.curve_panel(**(CURVE | {"y_ticks": [8, 4]}))
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    if BROWSER is None:
-        if os.environ.get("SCALING_REQUIRE_BROWSER") == "1":
-            pytest.fail("SCALING_REQUIRE_BROWSER is set, and there is no Chromium")
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-def test_arrow_keys_move_every_list_and_what_is_said(html, chromium):
-    page = chromium.new_page(viewport={"width": 390, "height": 844})
+def test_arrow_keys_move_every_list_and_what_is_said(html, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
     page.set_content(html())
     page.locator("input").focus()
     page.keyboard.press("ArrowRight")
@@ -130,8 +112,8 @@ def test_arrow_keys_move_every_list_and_what_is_said(html, chromium):
     page.close()
 
 
-def test_without_scripts_the_picture_stands_and_the_slider_is_hidden(html, chromium):
-    page = chromium.new_page(java_script_enabled=False)
+def test_without_scripts_the_picture_stands_and_the_slider_is_hidden(html, browser):
+    page = browser.new_page(java_script_enabled=False)
     page.set_content(html())
     assert page.locator("circle").get_attribute("r") == "4.5"
     assert not page.locator("input").is_visible()

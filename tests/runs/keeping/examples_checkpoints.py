@@ -1,4 +1,4 @@
-"""A valid call for each public name of runs.checkpoints and runs.optimizers."""
+"""A valid call for each public name of runs.keeping.checkpoints and runs.training.optimizers."""
 
 
 import torch

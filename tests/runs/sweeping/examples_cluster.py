@@ -1,4 +1,4 @@
-"""No valid call of runs.cluster without Ray (extra `cluster`); with it, one that starts nothing yet."""
+"""No valid call of runs.sweeping.cluster without Ray (extra `cluster`); with it, one that starts nothing yet."""
 
 import importlib.util
 

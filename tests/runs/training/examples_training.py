@@ -1,4 +1,4 @@
-"""A valid call for each public name of runs.training, runs.steps, runs.scoring and runs.coordinates."""
+"""A valid call for each public name of runs.training: ensembles, steps, scoring, coordinates."""
 
 import numpy as np
 import torch
