@@ -8,7 +8,7 @@ Shapes: K members, B sequences of T tokens, V tokens in the vocabulary.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -56,6 +56,7 @@ class FlatTensors:
         return [part.view(self.members, -1) for part in parts]  # each [K, size]
 
 
+@runtime_checkable  # for the pass that checks every annotation at run time; nothing here asks isinstance of it
 class Trainable(Protocol):
     """K models that are trained together and do not meet: the members that training needs."""
 

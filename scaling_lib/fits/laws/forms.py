@@ -165,7 +165,7 @@ class Law(ABC):
         return loss
 
     @abstractmethod
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         """L at checked values and columns."""
 
     # What the solver needs -------------------------------------------------------------------------------------------

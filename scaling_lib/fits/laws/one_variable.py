@@ -74,7 +74,7 @@ class PowerLaw(_OneDimensional):
     def formula(self) -> str:
         return f"L = E + {self.coefficient} {self.variable}^-{self.exponent}"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         return values["E"] + values[self.coefficient] * columns[self.variable] ** -values[self.exponent]
 
     def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +115,7 @@ class Exponential(_OneDimensional):
     def formula(self) -> str:
         return f"L = E + {self.coefficient} exp(-rate {self.variable})"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         return values["E"] + values[self.coefficient] * np.exp(-values["rate"] * columns[self.variable])
 
     def frame(self, centre: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +168,7 @@ class StretchedExponential(_OneDimensional):
     def formula(self) -> str:
         return f"L = E + {self.coefficient} exp(-(rate {self.variable})^stretch)"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         decay = (values["rate"] * columns[self.variable]) ** values["stretch"]
         return values["E"] + values[self.coefficient] * np.exp(-decay)
 
@@ -223,7 +223,7 @@ class ShiftedPower(_OneDimensional):
     def formula(self) -> str:
         return f"L = E + {self.coefficient} ({self.variable} + {self.shift})^-{self.exponent}"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         x = columns[self.variable] + values[self.shift]
         return values["E"] + values[self.coefficient] * x ** -values[self.exponent]
 
@@ -291,7 +291,7 @@ class BrokenPower(_OneDimensional):
         x, beta, late = self.variable, self.exponent, self.late_exponent
         return f"L = E + {self.coefficient} {x}^-{beta} (1 + ({x}/{x}_break)^(1/s))^(-({late} - {beta}) s)"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         log_x, s = np.log(columns[self.variable]), self.smoothness
         beta, late = values[self.exponent], values[self.late_exponent]
         bend = s * np.logaddexp(0, (log_x - np.log(values[f"{self.variable}_break"])) / s)

@@ -40,7 +40,7 @@ class Chinchilla(Law):
     def formula(self) -> str:
         return f"L = E + A N^-alpha + B D^-{self.exponents[-1]}"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         alpha, beta = values["alpha"], values[self.exponents[-1]]
         return values["E"] + values["A"] * columns["N"] ** -alpha + values["B"] * columns["D"] ** -beta
 
@@ -95,7 +95,7 @@ class Kaplan(Law):
     def formula(self) -> str:
         return "L = E + ((Nc/N)^(alpha/beta) + Dc/D)^beta"
 
-    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    def _loss(self, values: Mapping[str, float], columns: Mapping[str, np.ndarray]) -> np.ndarray | np.floating:
         alpha, beta = values["alpha"], values["beta"]
         log_n = alpha / beta * (np.log(values["Nc"]) - np.log(columns["N"]))
         log_d = np.log(values["Dc"]) - np.log(columns["D"])
