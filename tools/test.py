@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chapters import AT_ONCE, ROOT, environment
+from tools.chapters import AT_ONCE, ROOT, environment, longest_first
 
 BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
@@ -48,7 +48,7 @@ def stages(everything: bool) -> Iterator[Stage]:
 
     yield book("smoke", "smoke", 120)
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
-    executed = sorted(map(str, BUILD.glob("smoke/_build/run-*/*.ipynb")))
+    executed = [str(path) for path in longest_first(sorted(BUILD.glob("smoke/_build/run-*/*.ipynb")))]
     again = [*PYTEST, *PARALLEL, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800", *executed]
     kernels = environment("smoke", SECOND_HOME)
     yield Stage("nbval", "a second execution, from another empty store", 120, again, ("smoke",), kernels)
