@@ -21,11 +21,11 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from scaling_lib.runs.sweeping.experiments import PROFILES
 from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
 from tools.installed import install
 from tools.pages.filling import fill_pages
 
-PROFILES = ("recorded", "smoke", "colab", "full")
 SECONDS = {"recorded": 15, "smoke": 90}  # expected for a chapter, on one core
 RENDERING = 20
 

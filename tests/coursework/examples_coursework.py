@@ -2,13 +2,10 @@
 
 from scaling_lib.coursework import checks, exercises, fingerprints
 from tests.coursework.test_exercises import CASES, SQUARE
+from tests.records import fields_of
 
 MISTAKE = SQUARE.mistakes[0]
 ANSWERS = [6.25, 9.0, 25.0]
-
-
-def fields_of(record):
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 EXAMPLES = [

@@ -6,6 +6,7 @@ import pytest
 from coursework import EXERCISES
 from scaling_lib.coursework.exercises import Exercise, Mistake, diagnose, draw_cases
 from scaling_lib.errors import InvalidArgument
+from tests.records import fields_of
 
 SEEDS = range(20)
 
@@ -85,7 +86,7 @@ def test_a_stub_is_not_attempted(nothing):
 
 
 def test_mistakes_that_cannot_be_told_apart_are_refused():
-    fields = {name: getattr(SQUARE, name) for name in Exercise.__dataclass_fields__}
+    fields = fields_of(SQUARE)
     twin = Mistake("twice", "How much?", "You added it to itself.", lambda x: x + x)
     with pytest.raises(InvalidArgument, match=r"exercise must be one whose mistakes can be told apart, got .*twice"):
         draw_cases(Exercise(**fields | {"mistakes": (*SQUARE.mistakes, twin)}), "secret", "label")
@@ -101,7 +102,7 @@ def test_mistakes_that_cannot_be_told_apart_are_refused():
     ],
 )
 def test_a_malformed_exercise_is_refused(change, words):
-    fields = {name: getattr(SQUARE, name) for name in Exercise.__dataclass_fields__}
+    fields = fields_of(SQUARE)
     with pytest.raises(InvalidArgument, match=words):
         Exercise(**fields | change)
 

@@ -7,6 +7,7 @@ from scaling_lib.fits import fitting, laws, tables
 from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
 from tests import scratch
+from tests.records import fields_of
 
 
 def generator():
@@ -49,7 +50,7 @@ EXAMPLES = [
     (laws.Kaplan, {"offset": 0.0, "pinned": ()}),
     (laws.Chinchilla().pin, {"E": 1.69, "alpha": 0.34}),
     (laws.published_law, {"name": "besiroglu"}),
-    (laws.PublishedLaw, {name: getattr(BESIROGLU, name) for name in BESIROGLU.__dataclass_fields__}),
+    (laws.PublishedLaw, fields_of(BESIROGLU)),
     *((law.loss, {"parameters": values, **dict.fromkeys(law.variables, D)}) for law, values in LAWS_AND_VALUES),
     *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),

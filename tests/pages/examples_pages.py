@@ -8,6 +8,7 @@ from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, claims, ledger, measured, quantities
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
+from tests.records import fields_of
 
 mpl.use("agg")
 
@@ -22,7 +23,7 @@ ALT = "Line plot of loss against tokens, falling from two nats to one."
 PARTS = {"name": "fig-x", "caption": "Loss.", "alt": ALT, "table": TABLE, "runs": ["a"]}
 
 EXAMPLES = [
-    (ledger.Claim, {name: getattr(CLAIM, name) for name in ledger.Claim.__dataclass_fields__}),
+    (ledger.Claim, fields_of(CLAIM)),
     (measured.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "shared": True}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
     (claims.judge, {"claim": CLAIM, "measured": MEASURED}),

@@ -9,6 +9,7 @@ from scaling_lib.fits.surfaces import kernel_ridge
 from scaling_lib.runs.keeping import learning_curves
 from scaling_lib.runs.keeping.tables import frame_of
 from tests.fits.allocation.planted_frontiers import HOFFMANN, curves, grid, isoflops
+from tests.records import fields_of
 from tests.runs import planted
 
 GENERATOR = np.random.default_rng(0)
@@ -22,7 +23,7 @@ EXAMPLES = [
     (ALLOCATION.optimal_parameters, {"flops": 1e20}),
     (ALLOCATION.optimal_tokens, {"flops": 1e20}),
     (ALLOCATION.loss, {"flops": 1e20}),
-    (allocation.Frontier, {name: getattr(FRONTIER, name) for name in allocation.Frontier.__dataclass_fields__}),
+    (allocation.Frontier, fields_of(FRONTIER)),
     (FRONTIER.summary, {"level": 0.9}),
     (FRONTIER.predict, {"flops": 1e20, "level": 0.9}),
     (allocation.closed_form, {"parameters": HOFFMANN}),

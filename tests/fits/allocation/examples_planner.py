@@ -6,6 +6,7 @@ import numpy as np
 from scaling_lib.fits.allocation import corrections, hardware, literature, planner
 from tests import scratch
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
+from tests.records import fields_of
 
 GENERATOR = np.random.default_rng(0)
 H100 = hardware.hardware_table()["h100"]
@@ -42,10 +43,6 @@ def by_law(flops, generator, law, level, resamples):
 
 def for_a_budget(flops):
     return corrections.inference_aware(HOFFMANN, 1e12, flops=flops)
-
-
-def fields_of(record):
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 EXAMPLES = [

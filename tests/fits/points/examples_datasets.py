@@ -5,6 +5,7 @@ import numpy as np
 
 from scaling_lib.fits.points import datasets
 from tests import scratch
+from tests.records import fields_of
 
 FOLDER = scratch.folder()
 POINTS = datasets.chinchilla_points(cache=FOLDER, download=False)
@@ -18,7 +19,7 @@ def by_path(path):
     return datasets.chinchilla_points(path, cache=FOLDER, download=False)
 
 
-FIELDS = {name: getattr(POINTS, name) for name in datasets.ChinchillaPoints.__dataclass_fields__}
+FIELDS = fields_of(POINTS)
 
 EXAMPLES = [
     (datasets.ChinchillaPoints, FIELDS),

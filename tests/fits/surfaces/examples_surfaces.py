@@ -6,6 +6,7 @@ from scaling_lib.fits import surfaces
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
+from tests.records import fields_of
 
 RUNS = grid(HOFFMANN, 4, noise=1e-3)
 FIT = fit(Chinchilla(), RUNS)
@@ -14,7 +15,7 @@ SURFACE = surfaces.kernel_ridge(RUNS)
 VALIDATED = surfaces.cross_validate(RUNS, GENERATOR, methods=("kernel",), splits=2)
 
 EXAMPLES = [
-    (surfaces.Surface, {name: getattr(SURFACE, name) for name in surfaces.Surface.__dataclass_fields__}),
+    (surfaces.Surface, fields_of(SURFACE)),
     (SURFACE.loss, {"N": 1e8, "D": 1e10}),
     (surfaces.law_surface, {"fitted": FIT}),
     (

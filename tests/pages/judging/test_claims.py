@@ -18,6 +18,7 @@ from scaling_lib.pages.judging.measured import Measured
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import CLAIM, power_law_runs
+from tests.records import fields_of
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_exactly_one_verdict_and_a_wide_interval_decides_nothing(middle, half):
 
 @pytest.mark.parametrize("field", ["id", "published", "quantity", "margin", "scope"])
 def test_a_rule_changes_with_what_the_verdict_depends_on(field):
-    values = {name: getattr(CLAIM, name) for name in Claim.__dataclass_fields__}
+    values = fields_of(CLAIM)
     values[field] = values[field] + (0.5 if isinstance(values[field], float) else "x")
     assert Claim(**values).rule != CLAIM.rule
     assert replace(CLAIM, sense="at least").rule != CLAIM.rule
@@ -118,7 +119,7 @@ def test_a_claim_without_a_rule_may_be_in_words():
 
 
 def test_a_rule_does_not_change_with_its_wording_or_approval():
-    values = {name: getattr(CLAIM, name) for name in Claim.__dataclass_fields__}
+    values = fields_of(CLAIM)
     assert Claim(**(values | {"claim": "in other words", "approved": "differs"})).rule == CLAIM.rule
 
 
