@@ -18,7 +18,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
-from scaling_lib.coursework.exercises import UNKNOWN, Diagnosis, attempted, still_to_do, unusable
+from scaling_lib.coursework.exercises import UNKNOWN, Diagnosis, all_right, attempted, still_to_do, unusable
 from scaling_lib.coursework.fingerprints import RIGHT, recognised
 
 __all__ = ["check", "practice"]
@@ -77,7 +77,7 @@ def diagnosis_of(key: Any, answer: Any) -> Diagnosis:
 
 def _diagnosed(exercise: Practice, answer: Any) -> Diagnosis:
     if not attempted(answer):
-        return Diagnosis("not attempted", "", still_to_do(exercise.function))
+        return still_to_do(exercise.function)
     if not callable(answer):
         return Diagnosis("wrong", "", f"Hand over the function itself: check({exercise.key!r}, {exercise.function}).")
     answers = []
@@ -89,11 +89,11 @@ def _diagnosed(exercise: Practice, answer: Any) -> Diagnosis:
             words = f"Your function stopped with {type(error).__name__}: {error} (for {given[:200]})."
             return Diagnosis("wrong", "", words)
     if not any(map(attempted, answers)):
-        return Diagnosis("not attempted", "", still_to_do(exercise.function))
+        return still_to_do(exercise.function)
     for given in answers:
         if reason := unusable(given, exercise.shape):
             return Diagnosis("wrong", "", reason)
     name = recognised(exercise.key, exercise.tolerance, exercise.table, answers)
     if name == RIGHT:
-        return Diagnosis("right", "", f"Right, in all {len(exercise.cases)} cases.")
+        return all_right(len(exercise.cases))
     return Diagnosis("wrong", name, f"Not yet. {exercise.hints[name]}" if name else UNKNOWN)

@@ -114,9 +114,14 @@ def close(one: Any, other: Any, tolerance: float) -> bool:
     return bool((np.abs(first - second) <= tolerance * np.maximum(np.abs(second), 1e-12)).all())
 
 
-def still_to_do(function: str) -> str:
-    """The sentence for an exercise whose function is still the stub."""
-    return f"Not attempted yet: write `{function}`, then run this cell again."
+def all_right(count: int) -> Diagnosis:
+    """The diagnosis of an answer that is right in all of `count` cases."""
+    return Diagnosis("right", "", f"Right, in all {count} cases.")
+
+
+def still_to_do(function: str) -> Diagnosis:
+    """The diagnosis of an exercise whose function is still the stub."""
+    return Diagnosis("not attempted", "", f"Not attempted yet: write `{function}`, then run this cell again.")
 
 
 def unusable(answer: Any, shape: tuple[int, ...]) -> str:
@@ -158,11 +163,11 @@ def diagnose(
     if isinstance(answers, str) or not isinstance(answers, Sequence) or len(answers) != len(cases):
         raise invalid("answers", f"a list of {len(cases)}, one for each case", answers, "answer every case")
     if not any(map(attempted, answers)):
-        return Diagnosis("not attempted", "", still_to_do(exercise.function))
+        return still_to_do(exercise.function)
     right = [exercise.answer(**case) for case in cases]
     hits = [close(answer, truth, exercise.tolerance) for answer, truth in zip(answers, right, strict=True)]
     if all(hits):
-        return Diagnosis("right", "", f"Right, in all {len(cases)} cases.")
+        return all_right(len(cases))
     for answer, truth in zip(answers, right, strict=True):
         if reason := unusable(answer, np.shape(truth)):
             return Diagnosis("wrong", "unusable", reason)

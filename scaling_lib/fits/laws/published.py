@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Annotated
 
-from scaling_lib.errors import check_array, check_choice, check_instance, check_mapping, check_real, check_text
+from scaling_lib.arguments import BY_HAND, Choice, Remedy, checked
+from scaling_lib.errors import check_array, check_choice, check_mapping, check_real
 
 __all__ = ["PublishedLaw", "published_law", "published_names"]
 
 FORMS = ("chinchilla", "kaplan", "frontier")
 
 
+@checked
 @dataclass(frozen=True)
 class PublishedLaw:
     """A law as published. form: chinchilla, kaplan or frontier (see published_laws.toml). counts: what N means there.
@@ -23,20 +26,16 @@ class PublishedLaw:
     """
 
     name: str
-    form: str
+    form: Annotated[str, Choice(FORMS)]
     counts: str
-    parameters: Mapping[str, float]
+    parameters: Annotated[Mapping[str, float], BY_HAND]
     source: str
-    note: str = ""
-    flops: tuple[float, float] | None = None
-    covariance: tuple[tuple[float, ...], ...] | None = None
-    repetition: Mapping[str, float] | None = None
+    note: Annotated[str, Remedy("pass '' for none")] = ""
+    flops: Annotated[tuple[float, float] | None, BY_HAND] = None
+    covariance: Annotated[tuple[tuple[float, ...], ...] | None, BY_HAND] = None
+    repetition: Annotated[Mapping[str, float] | None, BY_HAND] = None
 
     def __post_init__(self) -> None:
-        for name in ("name", "counts", "source"):
-            check_text(name, getattr(self, name))
-        check_instance("note", self.note, str, remedy="pass '' for none")
-        check_choice("form", self.form, FORMS)
         _check_numbers("parameters", self.parameters)
         if self.flops is not None:
             check_array("flops", self.flops, dimensions=1, above=0, length=2)
