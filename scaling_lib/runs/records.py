@@ -7,7 +7,7 @@ JSON is its *identity* and covers everything that changes the numbers. Its *reco
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -21,6 +21,7 @@ from scaling_lib.runs.machine import UNKNOWN
 
 __all__ = [
     "Evaluation",
+    "Measurement",
     "Optimizer",
     "Provenance",
     "RunConfiguration",
@@ -38,10 +39,16 @@ SEMANTICS_VERSION = 1
 # For fields added after the first stored run: see RunConfiguration.canonical_json.
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
+# For what is kept beside a result, not in it: see RunResult.
+APART: Mapping[str, bool] = MappingProxyType({"apart": True})
+
 Part = TypeVar("Part")
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 STATUSES = ("ok", "diverged")
+SHAPES = ("cosine", "wsd", "constant")
+SPACINGS = ("log", "linear")
+LABELS = ("sampled", "exact")
 STARTS = ("stationary", "strength")
 
 _ZeroOrMore = Annotated[int, Integer(minimum=0)]
@@ -88,28 +95,50 @@ class Optimizer:
 @checked
 @dataclass(frozen=True)
 class Schedule:
-    """How many tokens, in what portions: linear warm-up over the first `warmup` of the steps, cosine to zero.
+    """How many tokens, in what portions, and how the learning rate moves while they are read.
 
     tokens: D, distinct training tokens. batch: walks per step. epochs: passes over the D tokens (the paper: 1).
+    warmup: the share of the steps over which the learning rate rises linearly; warmup_steps: that as a number of steps,
+    in place of the share, so that runs of several lengths begin alike. shape: what follows the warm-up: "cosine" to
+    zero over all the other steps (the paper), "wsd" (warm-up, stable, decay): the peak, then linearly to zero over the
+    last `decay` of the steps, or "constant": the peak to the end.
+
+    Raises InvalidArgument where `decay` is given for another shape than "wsd".
+
+    >>> Schedule(10_000, shape="wsd", decay=0.1, warmup_steps=20).epochs
+    1
     """
 
     tokens: Count
     batch: Count = 100
     epochs: Count = 1
     warmup: _BelowOne = 0.02
+    shape: Annotated[str, Choice(SHAPES)] = field(default="cosine", metadata=LATER)
+    decay: Annotated[float, Real(above=0, below=1)] = field(default=0.2, metadata=LATER)
+    warmup_steps: Count | None = field(default=None, metadata=LATER)
+
+    def __post_init__(self) -> None:
+        # Two identities for the same numbers would be trained twice.
+        if self.shape != "wsd" and self.decay != 0.2:
+            raise invalid("decay", "left out where the shape is not 'wsd'", self.decay, "pass shape='wsd', or no decay")
+        if self.warmup_steps is not None and self.warmup != 0.02:
+            raise invalid("warmup", "left out where warmup_steps is given", self.warmup, "pass one of the two")
 
 
 @checked
 @dataclass(frozen=True)
 class Evaluation:
-    """How a run is scored: exact conditional KL on `walks` common sequences drawn with `seed`.
+    """How a run is scored: on `walks` common sequences drawn with `seed`, by exact conditional KL where the law of the
+    next token is known, else by cross-entropy.
 
-    curve_points: how many log-spaced steps of the run are scored too (the learning curve); the last step always is.
+    curve_points: how many steps of the run are scored too (the learning curve); the last step always is. spacing: of
+    these steps, "log" or "linear".
     """
 
     walks: Annotated[int, Integer(minimum=2)] = 200
     seed: _ZeroOrMore = 0
     curve_points: Count = 12
+    spacing: Annotated[str, Choice(SPACINGS)] = field(default="log", metadata=LATER)
 
 
 @checked
@@ -118,7 +147,9 @@ class RunConfiguration:
     """Everything that changes the numbers of one run; `identity` is its hash.
 
     seed: of the initial weights and of the training walks. precision: of the matrix products (losses and evaluation
-    are always float32). model: "transformer", or the name of the caller's own module.
+    are always float32). model: "transformer", or the name of the caller's own module. labels: what a model is trained
+    to predict, the next token of its walks ("sampled") or the exact law that the token was drawn from ("exact"; soft
+    labels, for a source that knows its laws).
     Raises InvalidArgument where the tokens are not a whole number of batches.
     """
 
@@ -132,6 +163,7 @@ class RunConfiguration:
     precision: Annotated[str, Choice(PRECISIONS)] = "float32"
     model: str = "transformer"
     semantics_version: Count = SEMANTICS_VERSION
+    labels: Annotated[str, Choice(LABELS)] = field(default="sampled", metadata=LATER)
 
     def __post_init__(self) -> None:
         per_step = self.tokens_per_step
@@ -189,6 +221,20 @@ _PARTS: dict[str, type] = {
 
 @checked
 @dataclass(frozen=True)
+class Measurement:
+    """The value of one metric for one run (`runs.training.metrics`).
+
+    metric: its name. step: the optimiser step after which it was taken. value: in the unit of the metric; None where it
+    was not finite.
+    """
+
+    metric: str
+    step: _ZeroOrMore
+    value: float | None
+
+
+@checked
+@dataclass(frozen=True)
 class RunResult:
     """What one run gave. Losses in nats per predicted token, time in seconds.
 
@@ -197,13 +243,20 @@ class RunResult:
     exact floor (here, not in the configuration: machines may differ in its last digit, identities must not).
     curve_steps, curve_training_loss, curve_excess_loss: the learning curve, equally long.
     ensemble_size: how many models were trained together (K).
+
+    Of data whose law nobody knows (text), entropy_rate, excess_loss and every entry of curve_excess_loss are None; loss
+    is the mean cross-entropy on the common held-out sequences, loss_se its standard error over them, and curve_loss its
+    learning curve.
+
+    measurements: what the metrics found in the finished model. They are no part of `to_json`: a store keeps them in a
+    table of their own, so that a metric can be added to a finished run.
     """
 
     status: Annotated[str, Choice(STATUSES)]
     excess_loss: float | None
     excess_loss_se: float | None
     loss: float | None
-    entropy_rate: NonNegative
+    entropy_rate: NonNegative | None
     parameters: _ZeroOrMore
     nonembedding_parameters: _ZeroOrMore
     tokens: _ZeroOrMore
@@ -215,22 +268,32 @@ class RunResult:
     wall_seconds: NonNegative
     device: str
     ensemble_size: Count
+    loss_se: float | None = field(default=None, metadata=LATER)
+    curve_loss: Annotated[tuple[float | None, ...], BY_HAND] = field(default=(), metadata=LATER)
+    measurements: Annotated[tuple[Measurement, ...], Remedy("pass a tuple of Measurement", least=0)] = field(
+        default=(), metadata=APART
+    )
 
     def __post_init__(self) -> None:
         if self.status == "ok":
-            for name in ("excess_loss", "excess_loss_se", "loss"):
+            known = self.entropy_rate is not None
+            if not known and self.excess_loss is not None:
+                raise invalid("entropy_rate", "known where there is an excess loss", None, "pass both or neither")
+            for name in ("excess_loss", "excess_loss_se", "loss") if known else ("loss", "loss_se"):
                 check_real(name, getattr(self, name))
         count = len(self.curve_steps)
-        for name in ("curve_training_loss", "curve_excess_loss"):
+        for name in ("curve_training_loss", "curve_excess_loss", "curve_loss"):
             values = getattr(self, name)
+            if name == "curve_loss" and values == ():
+                continue
             if not isinstance(values, list | tuple) or len(values) != count:
                 raise invalid(name, f"{count} losses, one for each curve step", values, "pass None where unknown")
             losses = (None if v is None else check_real(f"{name}[{i}]", v) for i, v in enumerate(values))
             object.__setattr__(self, name, tuple(losses))
 
     def to_json(self) -> str:
-        """Sorted keys, no spaces, shortest decimal of every float: one text for one result."""
-        return _canonical(asdict(self))
+        """Sorted keys, no spaces, shortest decimal of every float: one text for one result, without measurements."""
+        return _canonical(_plain(self))
 
     @classmethod
     def from_json(cls, text: str) -> "RunResult":
@@ -348,13 +411,14 @@ _PLAIN = (str, int, float, bool)
 
 
 def _plain(value: Any) -> Any:
-    """A dataclass as nested dicts, without fields marked LATER that stand at their default."""
+    """A dataclass as nested dicts, without fields marked APART, or marked LATER and at their default."""
     if not is_dataclass(value):
         return value
     return {
         part.name: _plain(getattr(value, part.name))
         for part in fields(value)
-        if not (part.metadata.get("later") and getattr(value, part.name) == part.default)
+        if not part.metadata.get("apart")
+        and not (part.metadata.get("later") and getattr(value, part.name) == part.default)
     }
 
 

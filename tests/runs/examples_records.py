@@ -18,6 +18,7 @@ EXAMPLES = [
     (records.Optimizer, asdict(CONFIGURATION.optimizer)),
     (records.Schedule, asdict(CONFIGURATION.schedule)),
     (records.Evaluation, asdict(CONFIGURATION.evaluation)),
+    (records.Measurement, {"metric": "leak", "step": 100, "value": 0.1}),
     (records.RunConfiguration, _shallow(CONFIGURATION)),
     (records.RunConfiguration.from_json, {"text": CONFIGURATION.canonical_json()}),
     (records.RunResult, _shallow(RECORD.result)),

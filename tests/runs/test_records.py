@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.keeping.tables import load_recorded, manifest, recorded_folder
 from scaling_lib.runs.records import (
     LATER,
     Evaluation,
+    Measurement,
     Optimizer,
     Provenance,
     RunConfiguration,
@@ -56,6 +58,7 @@ CHANGES = {
     "precision": "tf32",
     "model": "mine",
     "semantics_version": 2,
+    "labels": "exact",
 }
 
 
@@ -86,6 +89,66 @@ def test_a_later_field_leaves_earlier_identities_alone():
     same, other = LaterOptimizer(1.0), LaterOptimizer(1.0, momentum=0.5)
     assert replace(one, optimizer=same).identity == one.identity
     assert replace(one, optimizer=other).identity != one.identity
+
+
+def test_the_identity_of_every_recorded_run_is_that_of_its_configuration_read_again():
+    """Fields that came later must not move a single one."""
+    for name in manifest(recorded_folder()):
+        table = load_recorded(name)
+        if "configuration" in table:
+            for identity, text in zip(table["identity"], table["configuration"], strict=True):
+                again = RunConfiguration.from_json(text)
+                assert (again.identity, again.canonical_json()) == (identity, text)
+
+
+LATER_PARTS = [
+    ("schedule", Schedule(100_000, batch=20, shape="wsd")),
+    ("schedule", Schedule(100_000, batch=20, shape="wsd", decay=0.1)),
+    ("schedule", Schedule(100_000, batch=20, shape="constant")),
+    ("schedule", Schedule(100_000, batch=20, warmup_steps=7)),
+    ("evaluation", Evaluation(spacing="linear")),
+    ("labels", "exact"),
+]
+
+
+def test_later_choices_are_identities_of_their_own_and_round_trip():
+    one = planted.configuration()
+    others = [replace(one, **{part: value}) for part, value in LATER_PARTS]
+    assert len({run.identity for run in [one, *others]}) == len(others) + 1
+    assert [RunConfiguration.from_json(run.canonical_json()) for run in others] == others
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("decay", {"decay": 0.1}),
+        ("decay", {"shape": "wsd", "decay": 1.0}),
+        ("shape", {"shape": "linear"}),
+        ("warmup", {"warmup": 0.1, "warmup_steps": 5}),
+        ("warmup_steps", {"warmup_steps": 0}),
+    ],
+)
+def test_a_schedule_that_says_two_things_is_refused(name, values):
+    with pytest.raises(InvalidArgument, match=f"^{name} must be"):
+        Schedule(1000, **values)
+
+
+def test_a_result_without_an_entropy_rate_has_a_loss_with_an_error():
+    known = planted.record().result
+    curve = [None] * len(known.curve_steps)
+    unknown = {"entropy_rate": None, "excess_loss": None, "excess_loss_se": None, "curve_excess_loss": tuple(curve)}
+    text = replace(known, **unknown, loss=4.5, loss_se=0.01, curve_loss=(5.0, *[4.5] * (len(curve) - 1)))
+    assert RunResult.from_json(text.to_json()) == text
+    with pytest.raises(InvalidArgument, match="loss_se must be"):
+        replace(text, loss_se=None)
+    with pytest.raises(InvalidArgument, match="curve_loss must be"):
+        replace(text, curve_loss=(1.0,) * (len(curve) + 1))
+
+
+def test_measurements_are_kept_beside_the_text_of_a_result():
+    plain = planted.record().result
+    measured = replace(plain, measurements=(Measurement("leak", 100, 0.1), Measurement("within", 100, None)))
+    assert measured.to_json() == plain.to_json()
 
 
 def test_result_and_provenance_round_trip():
