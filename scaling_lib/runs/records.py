@@ -284,7 +284,7 @@ class RunResult:
         count = len(self.curve_steps)
         for name in ("curve_training_loss", "curve_excess_loss", "curve_loss"):
             values = getattr(self, name)
-            if name == "curve_loss" and values == ():
+            if name == "curve_loss" and isinstance(values, list | tuple) and not values:
                 continue
             if not isinstance(values, list | tuple) or len(values) != count:
                 raise invalid(name, f"{count} losses, one for each curve step", values, "pass None where unknown")
