@@ -6,6 +6,7 @@ from typing import Any
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import (
+    Measurement,
     Optimizer,
     Provenance,
     RunConfiguration,
@@ -71,3 +72,21 @@ def record(
         ensemble_size=1,
     )
     return RunRecord(wanted, result, replace(PROVENANCE, rules=rules, **(made or {})))
+
+
+def text_record(loss: float | None = 3.2, measured: tuple[Measurement, ...] = (), **options) -> RunRecord:
+    """A run on data whose entropy rate nobody knows. loss: None for a diverged one. options: of `record`."""
+    made = record(None if loss is None else 0.1, **options)
+    finished = (loss, 0.01) if loss is not None else (None, None)
+    result = replace(
+        made.result,
+        excess_loss=None,
+        excess_loss_se=None,
+        loss=finished[0],
+        loss_se=finished[1],
+        entropy_rate=None,
+        curve_excess_loss=(None, None),
+        curve_loss=(4.6, loss),
+        measurements=measured,
+    )
+    return replace(made, result=result)

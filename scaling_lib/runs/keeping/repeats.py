@@ -10,13 +10,14 @@ run, with its difference.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import pandas as pd
 
 from scaling_lib.arguments import Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_instance
+from scaling_lib.runs.keeping.measurements import merged_measurements
 from scaling_lib.runs.machine import UNKNOWN
 from scaling_lib.runs.records import RunRecord
 
@@ -31,12 +32,13 @@ __all__ = [
     "relative_difference",
 ]
 
-# Of the excess loss, relative, on another device or with other versions: float32 sums in another order, grown by
-# training. Written before the first comparison; facts of the tool chain put code paths at 1e-5 after 60 steps, growing
-# with training (and with the learning rate: at 4, the largest, 3e-4 after 100 steps with two threads in place of one).
+# Of the excess loss (where nobody knows the entropy rate, of the loss), relative, on another device or with other
+# versions: float32 sums in another order, grown by training. Written before the first comparison; facts of the tool
+# chain put code paths at 1e-5 after 60 steps, growing with training (and with the learning rate: at 4, the largest,
+# 3e-4 after 100 steps with two threads in place of one).
 REPEAT_TOLERANCE = 0.05
 
-# Of the excess loss, relative, where device, versions, sources, threads and switches are the same. What is left to
+# Likewise, where device, versions, sources, threads and switches are the same. What is left to
 # differ is with how many others a run was trained, and the order in which a GPU adds.
 SAME_PLACE_TOLERANCE = 1e-3
 
@@ -72,8 +74,9 @@ class Repeat:
 
     @property
     def difference(self) -> float | None:
-        """`other` minus `kept`: excess loss, in nats per token; None where one of them diverged."""
-        other, kept = self.other.result.excess_loss, self.kept.result.excess_loss
+        """`other` minus `kept`: excess loss, or loss where nobody knows the entropy rate, in nats per token; None where
+        one of them diverged."""
+        other, kept = _compared(self.other), _compared(self.kept)
         return None if other is None or kept is None else other - kept
 
     def __str__(self) -> str:
@@ -87,16 +90,23 @@ class Repeat:
 
 @checked
 def relative_difference(kept: _Record, other: _Record) -> float:
-    """How far the excess loss of `other` is from that of `kept`, as a share of the latter.
+    """How far the excess loss of `other` is from that of `kept`, as a share of the latter; by loss where nobody knows
+    the entropy rate.
 
     0 where both diverged, infinite where one of them did. Raises InvalidArgument.
     """
     if kept.result.status != other.result.status:
         return math.inf
-    first, second = kept.result.excess_loss, other.result.excess_loss
+    first, second = _compared(kept), _compared(other)
     if kept.result.status == "diverged" or first is None or second is None or first == second:
         return 0.0
     return abs(second - first) / abs(first) if first else math.inf
+
+
+def _compared(record: RunRecord) -> float | None:
+    """The number in which two results of one run are compared, nats."""
+    result = record.result
+    return result.loss if result.entropy_rate is None else result.excess_loss
 
 
 @checked
@@ -116,10 +126,15 @@ def reconcile(
     A repeat is a conflict where it is more than `REPEAT_TOLERANCE` from the record that is kept, or (of places that are
     known in full) more than `SAME_PLACE_TOLERANCE` from the first that was made in the same place. The record that is
     kept is the same in whatever order stores are merged; so is the list, but for results at the very edge of
-    `SAME_PLACE_TOLERANCE`, since being equal to a tolerance is not transitive. Raises InvalidArgument where the records
-    are of several runs.
+    `SAME_PLACE_TOLERANCE`, since being equal to a tolerance is not transitive. The record that is kept has what was
+    measured in its own model (`runs.keeping.measurements`), repeats have no measurements. Raises InvalidArgument where
+    the records are of several runs.
     """
-    kept, *later = sorted(records, key=lambda record: (record.provenance.time, record.checksum))
+    ordered = sorted(records, key=lambda record: (record.provenance.time, record.checksum))
+    kept, *later = ordered
+    if any(record.result.measurements for record in ordered):
+        kept = _measured(kept, [record for record in ordered if record.checksum == kept.checksum])
+        later = [_measured(record, []) for record in later]
     made_in = {place_of(kept): [kept]}
     repeats = []
     for record in later:
@@ -142,6 +157,12 @@ def reconcile(
     return kept, repeats
 
 
+def _measured(record: RunRecord, same: Sequence[RunRecord]) -> RunRecord:
+    """`record` with what was measured in its own model, as these records of the same result say it."""
+    measured = merged_measurements(one for other in same for one in other.result.measurements)
+    return replace(record, result=replace(record.result, measurements=measured))
+
+
 # Every column of a table of repeats, with its meaning.
 REPEAT_COLUMNS: dict[str, str] = {
     "identity": "SHA-256 of the configuration",
@@ -152,7 +173,7 @@ REPEAT_COLUMNS: dict[str, str] = {
     "excess_loss": "nats per token",
     "excess_loss_difference": "nats per token: repeat minus kept",
     "loss_difference": "nats per token: repeat minus kept",
-    "relative_difference": "of the excess loss, as a share of that of the result that is kept",
+    "relative_difference": "of the excess loss (text: of the loss), as a share of that of the result that is kept",
     "kept_device": "where the result that is kept was trained",
     "device": "where the repeat was trained",
     "kept_time": "UTC when it finished",
@@ -185,7 +206,7 @@ def _columns(repeat: Repeat) -> dict[str, Any]:
         "status": other.status,
         "kept_excess_loss": kept.excess_loss,
         "excess_loss": other.excess_loss,
-        "excess_loss_difference": repeat.difference,
+        "excess_loss_difference": None if kept.entropy_rate is None else repeat.difference,
         "loss_difference": None if kept.loss is None or other.loss is None else other.loss - kept.loss,
         "relative_difference": relative_difference(repeat.kept, repeat.other),
         "kept_device": kept.device,
@@ -211,7 +232,8 @@ def _tolerance(first: RunRecord, second: RunRecord) -> float:
 
 def _value_and_place(record: RunRecord) -> str:
     result, made = record.result, record.provenance
-    value = "diverged" if result.excess_loss is None else f"an excess loss of {result.excess_loss:.6g} nats"
+    loss, what = _compared(record), "a loss" if result.entropy_rate is None else "an excess loss"
+    value = "diverged" if loss is None else f"{what} of {loss:.6g} nats"
     return f"{value} ({result.device}, code {made.code_version}, {made.time})"
 
 

@@ -12,7 +12,7 @@ __all__ = ["APPLICATION_ID", "MIGRATIONS", "SCHEMA_VERSION", "open_database"]
 
 # "ScLb": SQLite's own field for telling one program's files from another's.
 APPLICATION_ID = 0x53634C62
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _RUNS = """
 CREATE TABLE runs (
@@ -40,13 +40,29 @@ CREATE TABLE repeats (
 ) WITHOUT ROWID
 """
 
+# What metrics found in the models of `runs`. A value that was not finite is NULL. No checksum of `runs` covers it, so
+# that a metric can be added to a finished run.
+_MEASUREMENTS = """
+CREATE TABLE measurements (
+    identity TEXT NOT NULL REFERENCES runs (identity),
+    metric TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    value REAL,
+    PRIMARY KEY (identity, metric, step)
+) WITHOUT ROWID
+"""
+
 
 def _add_repeats(connection: sqlite3.Connection) -> None:
     connection.execute(_REPEATS)
 
 
+def _add_measurements(connection: sqlite3.Connection) -> None:
+    connection.execute(_MEASUREMENTS)
+
+
 # From schema version n to n + 1, inside one transaction.
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_repeats}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_repeats, 2: _add_measurements}
 
 
 @checked
@@ -97,6 +113,7 @@ def _version(connection: sqlite3.Connection, path: Path, read_only: bool) -> int
             connection.execute("BEGIN")
             connection.execute(_RUNS)
             connection.execute(_REPEATS)
+            connection.execute(_MEASUREMENTS)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return SCHEMA_VERSION

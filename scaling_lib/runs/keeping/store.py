@@ -1,31 +1,35 @@
 """Where runs are kept: one SQLite file on a local disk, one writer, nothing lost and nothing twice.
 
 A finished ensemble is committed in one transaction; identical configurations are one row, and what was made again
-elsewhere is listed beside it (`runs.keeping.repeats` says which is kept). The file carries its own
-application id and schema version, so that a foreign or newer file is refused and an older one migrated. After each
-commit an integrity-checked snapshot goes, by temporary file and rename, to an optional mirror folder (a mounted Drive,
-a network share), where SQLite itself would not be safe.
+elsewhere is listed beside it (`runs.keeping.repeats` says which is kept). What metrics found in the finished models has
+a table of its own, so that a metric can be added later. The file carries its own application id and schema version, so
+that a foreign or newer file is refused and an older one migrated. After each commit an integrity-checked snapshot goes,
+by temporary file and rename, to an optional mirror folder (a mounted Drive, a network share), where SQLite itself would
+not be safe.
 """
 
 import os
 import sqlite3
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pandas as pd
 
-from scaling_lib.arguments import NonNegative, checked
+from scaling_lib.arguments import NonNegative, Remedy, checked
 from scaling_lib.errors import ScalingLabWarning, StoreError, check_instance, check_path, invalid
+from scaling_lib.runs.keeping.changes import _Changes, _measurement_row, _repeat_row, _row
+from scaling_lib.runs.keeping.measurements import merged_measurements
 from scaling_lib.runs.keeping.repeats import Repeat, frame_of_repeats, reconcile
 from scaling_lib.runs.keeping.schema import open_database
 from scaling_lib.runs.keeping.tables import frame_of
-from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult, checksum_of
+from scaling_lib.runs.records import Measurement, Provenance, RunConfiguration, RunRecord, RunResult, checksum_of
 
 __all__ = ["Store", "file_system"]
 
@@ -104,12 +108,12 @@ class Store:
         """Commit `records` in one transaction, then snapshot; returns how many runs were new.
 
         A run that is already there is never lost and never there twice: `runs.keeping.repeats` says which result is
-        kept and which are listed in `repeats`. A conflict between two results is listed too and said as a
-        ScalingLabWarning when everything is written, so that a sweep goes on; `merge` refuses it.
+        kept and which are listed in `repeats`. The measurements that are kept are those of the kept result
+        (`runs.keeping.measurements`), which is said where it leaves some out. A conflict between two results is listed
+        too and said as a ScalingLabWarning when everything is written, so that a sweep goes on; `merge` refuses it.
         Raises InvalidArgument, and StoreError where nothing was written or where the mirror took no snapshot.
         """
-        if self.read_only:
-            raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
+        self._check_writable()
         given = [
             check_instance(f"records[{i}]", record, RunRecord, remedy="build it with RunRecord(...)")
             for i, record in enumerate(_listed("records", records))
@@ -127,19 +131,38 @@ class Store:
         return added
 
     @checked
+    def add_measurements(
+        self, identity: str, measurements: Annotated[Sequence[Measurement], Remedy("pass a list of Measurement")]
+    ) -> None:
+        """Commit what metrics found in the kept model of a run, in one transaction, then snapshot.
+
+        identity: of a run of this store. measurements: a row with the same metric and step is replaced; the run itself,
+        and its checksum, stay as they are.
+        Raises InvalidArgument where the store does not hold the run, StoreError as `add`.
+        """
+        self._check_writable()
+        if not self._select("identity", "runs", identity):
+            raise invalid("identity", f"that of a run in {self.path.name}", identity, "add the run first")
+        rows = [_measurement_row(identity, one) for one in merged_measurements(measurements)]
+        with self._transaction(f"{len(rows)} measurements") as connection:
+            connection.executemany("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", rows)
+        if self.mirror is not None:
+            self.snapshot(self.mirror)
+
+    @checked
     def merge(self, other: str | Path, *, list_conflicts: bool = False) -> int:
         """Take over the runs and the repeats of another store; returns how many runs were new here.
 
         The order in which stores are merged does not matter, and merging one twice changes nothing
         (`runs.keeping.repeats`). list_conflicts: list results in conflict as repeats, in place of refusing them.
-        Conflicts that one of the two stores lists already are taken over without an error.
+        Conflicts that one of the two stores lists already are taken over without an error. The measurements of the
+        results that are kept are taken over too (`runs.keeping.measurements`), which is said where it leaves some out.
         Raises StoreError, naming both values, where a result here and one of `other` are further apart than their
         tolerance allows; this store is then as it was before.
         """
         if not Path(other).is_file():
             raise StoreError(f"other must be an existing store, got {other}: pass the path of a file of runs.")
-        if self.read_only:
-            raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
+        self._check_writable()
         with Store(other, read_only=True) as source:
             listed = source._repeats()
             given = source.records() + [repeat.other for repeat in listed]
@@ -161,8 +184,10 @@ class Store:
         return frame_of_repeats(self._repeats())
 
     def records(self) -> list[RunRecord]:
-        """All runs, ordered by identity. Raises StoreError where a row does not match its checksum."""
-        return [self._record(*texts) for texts in self._select(_TEXTS)]
+        """All runs, ordered by identity, with their measurements. Raises StoreError where a row does not match its
+        checksum."""
+        measured = self._measurements()
+        return [self._record(*texts, measured[texts[-1]]) for texts in self._select(_TEXTS)]
 
     def frame(self) -> pd.DataFrame:
         """All runs as a table (`tables.frame_of`)."""
@@ -175,7 +200,8 @@ class Store:
     def verify(self) -> list[str]:
         """What is wrong with the file and with what it says, one sentence each; an empty list means it is whole.
 
-        Pages and rows are checked, identities, and whether two results of one run are in conflict.
+        Pages and rows are checked, identities, whether a repeat or a measurement is of a run that is not there, and
+        whether two results of one run are in conflict.
         """
         problems = [
             f"SQLite: {row[0]}." for row in self._connection.execute("PRAGMA integrity_check") if row[0] != "ok"
@@ -192,6 +218,14 @@ class Store:
                 problems.append(f"repeat of run {identity[:12]}: the run itself is not there.")
             elif checksum_of((held[identity], result, provenance)) != checksum:
                 problems.append(f"repeat of run {identity[:12]}: its text does not match its checksum.")
+        for identity, *measured in self._select("identity, metric, step, value", "measurements"):
+            if identity not in held:
+                problems.append(f"measurement of run {identity[:12]}: the run itself is not there.")
+                continue
+            try:
+                self._measurement(identity, *measured)
+            except StoreError:
+                problems.append(f"measurement of run {identity[:12]}: its row is damaged.")
         if not problems:
             problems += [f"conflict: {repeat}." for repeat in self._repeats() if repeat.conflict]
         return problems
@@ -225,7 +259,11 @@ class Store:
             ) from error
         return target
 
-    def _changes(self, given: Sequence[RunRecord]) -> "_Changes":
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StoreError(f"{self.path} was opened read-only: open it with read_only=False to add runs.")
+
+    def _changes(self, given: Sequence[RunRecord]) -> _Changes:
         """What taking these records in would change; nothing is written."""
         held = {identity for (identity,) in self._select("identity")}
         arriving: dict[str, list[RunRecord]] = defaultdict(list)
@@ -233,38 +271,45 @@ class Store:
             arriving[record.identity].append(record)
         changes = _Changes()
         for identity, records in arriving.items():
-            stored = self._stored(identity) if identity in held else []
-            kept, repeats = reconcile(stored + records)
-            if not stored:
-                changes.new += 1
-            if not stored or kept != stored[0]:
-                changes.kept.append(kept)
-            before = {record.checksum for record in stored[1:]}
-            if before != {repeat.other.checksum for repeat in repeats}:
-                changes.repeats[identity] = repeats
-            listed = reconcile(stored)[1] if stored else []
-            changes.known |= {repeat.other.checksum for repeat in listed if repeat.conflict}
-            changes.conflicts += [repeat for repeat in repeats if repeat.conflict]
+            changes.take(identity, self._stored(identity) if identity in held else [], records)
         return changes
 
-    def _commit(self, changes: "_Changes", given: int) -> int:
+    def _commit(self, changes: _Changes, given: int) -> int:
         """Write the changes in one transaction, then snapshot; returns how many runs were new."""
         kept = [_row(record) for record in changes.kept]
         repeated = [_repeat_row(repeat.other) for repeats in changes.repeats.values() for repeat in repeats]
+        measured = [_measurement_row(i, one) for i, listed in changes.measurements.items() for one in listed]
+        with self._transaction(f"{given} runs") as connection:
+            connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
+            stale = [(identity,) for identity in changes.repeats]
+            connection.executemany("DELETE FROM repeats WHERE identity = ?", stale)
+            connection.executemany("INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", repeated)
+            stale = [(identity,) for identity in changes.measurements]
+            connection.executemany("DELETE FROM measurements WHERE identity = ?", stale)
+            connection.executemany("INSERT INTO measurements VALUES (?, ?, ?, ?)", measured)
+        if self.mirror is not None and (changes.kept or changes.repeats or changes.measurements):
+            self.snapshot(self.mirror)
+        if changes.unmeasured:
+            warnings.warn(
+                f"{self.path} keeps another result of {len(changes.unmeasured)} runs "
+                f"({changes.unmeasured[0][:12]}) than the one that was measured, whose measurements were left out: "
+                f"measure the kept models (`scaling-lab runs measure`), or keep the other store beside this one.",
+                ScalingLabWarning,
+                stacklevel=3,
+            )
+        return changes.new
+
+    @contextmanager
+    def _transaction(self, what: str) -> Iterator[Any]:
+        """The connection inside one transaction: everything in it is written, or nothing and StoreError is raised."""
         try:
             with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
-                stale = [(identity,) for identity in changes.repeats]
-                self._connection.executemany("DELETE FROM repeats WHERE identity = ?", stale)
-                self._connection.executemany("INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", repeated)
-        except sqlite3.Error as error:
+                yield self._connection
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise StoreError(
-                f"{self.path} could not take {given} runs ({error}): nothing of them was written; "
+                f"{self.path} could not take {what} ({error}): nothing of them was written; "
                 f"free space or mend the disk, and run the same command again."
             ) from error
-        if self.mirror is not None and (changes.kept or changes.repeats):
-            self.snapshot(self.mirror)
-        return changes.new
 
     def _repeats(self) -> list[Repeat]:
         """Everything that is listed besides the runs, by identity, first made first."""
@@ -282,20 +327,49 @@ class Store:
         kept = stored[0]
         configuration = kept[0]
         repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
-        return [self._record(*kept), *(self._record(configuration, *texts) for texts in repeated)]
+        measured = self._measurements(identity)[identity]
+        return [self._record(*kept, measured), *(self._record(configuration, *texts) for texts in repeated)]
 
-    def _record(self, configuration: str, result: str, provenance: str, checksum: str, identity: str) -> RunRecord:
+    def _measurements(self, identity: str | None = None) -> Mapping[str, tuple[Measurement, ...]]:
+        """What was measured in each run, or in one, ordered by metric and step; () where nothing was."""
+        measured: dict[str, tuple[Measurement, ...]] = defaultdict(tuple)
+        rows = self._select("identity, metric, step, value", "measurements", identity, "identity, metric, step")
+        for run, group in groupby(rows, key=lambda row: row[0]):
+            measured[run] = tuple(self._measurement(*row) for row in group)
+        return measured
+
+    def _measurement(self, identity: str, metric: Any, step: Any, value: Any) -> Measurement:
+        try:
+            return Measurement(metric, step, value)
+        except ValueError as error:
+            raise StoreError(
+                f"{self.path} holds a damaged measurement of run {identity[:12]} ({error}): restore the file from its "
+                f"mirror, or delete that row and measure it again."
+            ) from None
+
+    def _record(
+        self,
+        configuration: str,
+        result: str,
+        provenance: str,
+        checksum: str,
+        identity: str,
+        measured: tuple[Measurement, ...] = (),
+    ) -> RunRecord:
         if checksum_of((configuration, result, provenance)) != checksum:
             raise StoreError(
                 f"{self.path} holds a damaged run {identity[:12]}: restore the file from its mirror, "
                 f"or delete that row and train it again."
             )
-        parts = RunConfiguration.from_json(configuration), RunResult.from_json(result), Provenance.from_json(provenance)
-        return RunRecord(*parts)
+        given = RunResult.from_json(result)
+        with_measurements = replace(given, measurements=measured) if measured else given
+        return RunRecord(RunConfiguration.from_json(configuration), with_measurements, Provenance.from_json(provenance))
 
-    def _select(self, columns: str, table: str = "runs", identity: str | None = None) -> list[tuple]:
+    def _select(
+        self, columns: str, table: str = "runs", identity: str | None = None, order: str = "identity"
+    ) -> list[tuple]:
         which, values = ("", ()) if identity is None else ("WHERE identity = ?", (identity,))
-        query = f"SELECT {columns} FROM {table} {which} ORDER BY identity"
+        query = f"SELECT {columns} FROM {table} {which} ORDER BY {order}"
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
@@ -325,24 +399,6 @@ class Store:
             self._lock = None
 
 
-@dataclass
-class _Changes:
-    """What taking records in changes. new: how many identities were not there. kept: rows to put in place. repeats: of
-    each identity whose list changes, the whole list. conflicts: all of these identities, old ones included. known:
-    checksums of the results that are listed as conflicts already."""
-
-    new: int = 0
-    kept: list[RunRecord] = field(default_factory=list)
-    repeats: dict[str, list[Repeat]] = field(default_factory=dict)
-    conflicts: list[Repeat] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-
-    def new_conflicts(self, known_elsewhere: Iterable[str] = ()) -> list[Repeat]:
-        """The conflicts that nobody was told of yet."""
-        known = self.known | set(known_elsewhere)
-        return [repeat for repeat in self.conflicts if repeat.other.checksum not in known]
-
-
 def file_system(path: str | Path, mounts: str | Path = "/proc/self/mounts") -> str:
     """The type of the file system that `path` lies (or would lie) on, as Linux names it; "" where that is not known."""
     try:
@@ -362,16 +418,6 @@ def _listed(name: str, value: Iterable) -> list:
 
 
 _TEXTS = "configuration, result, provenance, checksum, identity"
-
-
-def _row(record: RunRecord) -> tuple:
-    result = record.result
-    return (record.identity, result.status, result.tokens, result.optimizer_steps, *record.texts, record.checksum)
-
-
-def _repeat_row(record: RunRecord) -> tuple:
-    _, result, provenance = record.texts
-    return record.identity, record.checksum, record.result.status, result, provenance
 
 
 def _conflicts(conflicts: Sequence[Repeat]) -> str:

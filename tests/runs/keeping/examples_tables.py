@@ -1,7 +1,8 @@
 """A valid call for each public name of runs.keeping: tables, store, schema, repeats."""
 
 
-from scaling_lib.runs.keeping import repeats, schema, store, tables
+from scaling_lib.runs.keeping import measurements, repeats, schema, store, tables
+from scaling_lib.runs.records import Measurement
 from tests import scratch
 from tests.runs import planted
 
@@ -14,6 +15,7 @@ STORE = store.Store(FOLDER / "runs.db")
 STORE.add(RECORDS)
 OTHER = store.Store(FOLDER / "other.db")
 OTHER.close()
+MEASURED = (Measurement("leak", 100, 0.25),)
 
 
 def open_store(path, mirror, read_only, wait):
@@ -35,6 +37,11 @@ EXAMPLES = [
     (open_store, {"path": FOLDER / "third.db", "mirror": None, "read_only": False, "wait": 0.0}),
     (STORE.missing, {"configurations": [planted.configuration()]}),
     (STORE.add, {"records": RECORDS}),
+    (STORE.add_measurements, {"identity": RECORDS[0].identity, "measurements": MEASURED}),
+    (measurements.measurements_to_json, {"measurements": MEASURED}),
+    (measurements.measurements_from_json, {"text": measurements.measurements_to_json(MEASURED)}),
+    (measurements.merged_measurements, {"measurements": MEASURED}),
+    (measurements.last_value, {"measurements": MEASURED, "metric": "leak"}),
     (STORE.merge, {"other": FOLDER / "other.db", "list_conflicts": False}),
     (schema.open_database, {"path": FOLDER / "runs.db", "read_only": True}),
     (repeats.Repeat, {"kept": RECORDS[0], "other": AGAIN, "against": None}),

@@ -5,6 +5,7 @@ import math
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,15 +27,18 @@ from scaling_lib.runs.keeping.repeats import (
 )
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.machine import UNKNOWN
-from scaling_lib.runs.records import Provenance
+from scaling_lib.runs.records import Measurement, Provenance
 from scaling_lib.runs.sweeping.sweeps import ensembles_of, sweep
 from tests.runs import planted
 
 EARLY, LATE, LATER = (f"2026-01-01T00:00:0{second}+00:00" for second in (0, 1, 2))
 
 
-def made_again(excess_loss=0.1, time=LATE, device="cpu", seed=0, **place):
-    return planted.record(excess_loss, device=device, seed=seed, made={"time": time} | place)
+def made_again(excess_loss=0.1, time=LATE, device="cpu", seed=0, leak=(), **place):
+    """leak: what was measured of it, step by step."""
+    record = planted.record(excess_loss, device=device, seed=seed, made={"time": time} | place)
+    measured = tuple(Measurement("leak", step, value) for step, value in enumerate(leak))
+    return replace(record, result=replace(record.result, measurements=measured)) if leak else record
 
 
 FIRST = planted.record(0.1)
@@ -51,8 +55,9 @@ ELSEWHERE = {
 
 
 def contents(store):
-    """All rows of both tables, as they lie in the file."""
-    return [store._connection.execute(f"SELECT * FROM {table}").fetchall() for table in ("runs", "repeats")]
+    """All rows of all tables, as they lie in the file."""
+    tables = ("runs", "repeats", "measurements")
+    return [store._connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
 
 # ---------------------------------------------------------------------- the rule
@@ -149,6 +154,7 @@ RECORDS = st.builds(
     device=st.sampled_from(["cpu", "NVIDIA H100"]),
     seed=st.integers(0, 1),
     threads=st.sampled_from([1, 8, UNKNOWN]),
+    leak=st.sampled_from([(), (0.25,), (0.5, 0.125), (None,)]),
 )
 
 
@@ -336,6 +342,7 @@ def made_by_schema_1(path, records):
     with Store(path) as store:
         store.add(records)
     with closing(sqlite3.connect(path)) as raw:
+        raw.execute("DROP TABLE measurements")
         raw.execute("DROP TABLE repeats")
         raw.execute("PRAGMA user_version = 1")
         raw.commit()
@@ -345,7 +352,7 @@ def test_a_file_of_schema_1_is_migrated(tmp_path):
     path = tmp_path / "runs.db"
     made_by_schema_1(path, [FIRST])
     with Store(path, mirror=tmp_path / "drive") as store:
-        assert store._connection.execute("PRAGMA user_version").fetchone()[0] == schema.SCHEMA_VERSION == 2
+        assert store._connection.execute("PRAGMA user_version").fetchone()[0] == schema.SCHEMA_VERSION == 3
         assert store.records() == [FIRST]
         assert store.repeats().empty
         store.add([ELSEWHERE["threads"]])
