@@ -187,7 +187,7 @@ class Store:
         """All runs, ordered by identity, with their measurements. Raises StoreError where a row does not match its
         checksum."""
         measured = self._measurements()
-        return [self._record(*texts, measured[texts[-1]]) for texts in self._select(_TEXTS)]
+        return [self._record(texts, measured[texts[-1]]) for texts in self._select(_TEXTS)]
 
     def frame(self) -> pd.DataFrame:
         """All runs as a table (`tables.frame_of`)."""
@@ -328,7 +328,7 @@ class Store:
         configuration = kept[0]
         repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
         measured = self._measurements(identity)[identity]
-        return [self._record(*kept, measured), *(self._record(configuration, *texts) for texts in repeated)]
+        return [self._record(kept, measured), *(self._record((configuration, *texts)) for texts in repeated)]
 
     def _measurements(self, identity: str | None = None) -> Mapping[str, tuple[Measurement, ...]]:
         """What was measured in each run, or in one, ordered by metric and step; () where nothing was."""
@@ -347,15 +347,8 @@ class Store:
                 f"mirror, or delete that row and measure it again."
             ) from None
 
-    def _record(
-        self,
-        configuration: str,
-        result: str,
-        provenance: str,
-        checksum: str,
-        identity: str,
-        measured: tuple[Measurement, ...] = (),
-    ) -> RunRecord:
+    def _record(self, texts: tuple, measured: tuple[Measurement, ...] = ()) -> RunRecord:
+        configuration, result, provenance, checksum, identity = texts
         if checksum_of((configuration, result, provenance)) != checksum:
             raise StoreError(
                 f"{self.path} holds a damaged run {identity[:12]}: restore the file from its mirror, "
