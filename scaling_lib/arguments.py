@@ -24,6 +24,7 @@ scaling_lib.errors.InvalidArgument: width must be an integer of at least 1, got 
 """
 
 import functools
+import importlib
 import inspect
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,6 +50,7 @@ __all__ = [
     "Remedy",
     "Share",
     "checked",
+    "imported",
 ]
 
 Check = Callable[[str, Any], Any]  # (name of the argument, its value) -> the value in its type, or InvalidArgument
@@ -203,6 +205,33 @@ def _with_checks(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return wrapped
+
+
+def imported(name: str, text: str) -> Any:
+    """What an import path names: "package.module:attribute", an object that need not be part of this library.
+
+    name: of the argument that holds the path, for the messages. The module is imported as `import` would: it must lie
+    in an installed package or on Python's path (the folder in which Python was started is one).
+
+    Raises InvalidArgument where the text is no such path, where the module cannot be imported, whatever it raises, and
+    where it has no such attribute.
+
+    >>> imported("mlp", "math:sqrt")(9.0)
+    3.0
+    """
+    remedy = "pass 'package.module:name'"
+    module_name, colon, attribute = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if not colon or not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise errors.invalid(name, "an import path", text, remedy)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the module is somebody else's and may raise anything while it is imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        remedy = f"{module_name} could not be imported, install it or start Python in its folder ({reason})"
+        raise errors.invalid(name, "an import path", text, remedy) from error
+    if not hasattr(module, attribute):
+        raise errors.invalid(name, "an import path", text, f"{module_name} has no {attribute}, correct the name")
+    return getattr(module, attribute)
 
 
 def _check_of(hint: Any) -> Check | None:
