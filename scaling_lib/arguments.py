@@ -30,6 +30,7 @@ import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import jaxtyping
@@ -39,6 +40,7 @@ from scaling_lib import errors
 
 __all__ = [
     "BY_HAND",
+    "LATER",
     "Choice",
     "Count",
     "Entries",
@@ -52,6 +54,10 @@ __all__ = [
     "checked",
     "imported",
 ]
+
+# The metadata of a field that a configuration was given after the first stored run. Its default means what was done
+# before the field existed; at that default it is left out of the run's canonical JSON, so that earlier identities stay.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 Check = Callable[[str, Any], Any]  # (name of the argument, its value) -> the value in its type, or InvalidArgument
 T = TypeVar("T")
