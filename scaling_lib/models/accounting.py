@@ -76,7 +76,7 @@ class Architecture:
 
     >>> modern = Architecture(1000, 128, norm="rmsnorm", mlp="swiglu", key_value_heads=1)
     >>> modern.parameters, Architecture(1000, 128).parameters
-    (475264, 521856)
+    (474752, 521856)
     """
 
     vocabulary: _TwoOrMore

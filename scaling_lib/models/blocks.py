@@ -31,7 +31,7 @@ Letters in shapes: K members, M = B T positions of B sequences of T tokens, widt
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from jaxtyping import Complex, Float
 
@@ -71,6 +71,7 @@ ROLES = (
 )
 
 
+@runtime_checkable  # for the pass that checks every annotation at run time; nothing here asks isinstance of it
 class Sizes(Protocol):
     """What a block may read of an architecture; `models.accounting.Architecture` has it."""
 
