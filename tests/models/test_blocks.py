@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -14,9 +15,11 @@ from scaling_lib.models.blocks import ATTENTION, BLOCKS, NORM_EPSILON, ROLES, Bl
 from scaling_lib.models.parametrization import Parametrization, table, tensor_rules, width_powers
 from scaling_lib.models.transformer import Transformer
 from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.training import coordinates
 from scaling_lib.runs.training.ensembles import initial_model, train_ensemble
 from tests.models.planned import BASE, CHANGES, SHAPES
 from tests.runs.tiny import CHAIN, configuration
+from tests.runs.training.test_mup import ER_200, MUP_RATE, OUTPUTS, SP_RATE
 
 
 def drawn(*shape, seed=0):
@@ -314,3 +317,31 @@ def test_refused_blocks():
         TensorShape((2, 0), "matrix")
     with pytest.raises(InvalidArgument, match="field must be one of 'norm', 'mlp'"):
         block("attention", "softmax")
+
+
+# ---------------------------------------------------------------------- coordinate check
+
+OTHER = {
+    "rmsnorm": {"norm": "rmsnorm"},
+    "swiglu": {"mlp": "swiglu"},
+    "multi-query": {"key_value_heads": 1},
+    "learned positions": {"positions": "learned"},
+    "no positions": {"positions": "none"},
+    "all of them": {"norm": "rmsnorm", "mlp": "swiglu", "key_value_heads": 1, "positions": "learned"},
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name != "all of them" else []) for name in OTHER]
+)
+def test_mup_is_flat_in_the_width_with_other_blocks(name, monkeypatch):
+    """The short coordinate check of test_mup, with its rates and bounds; a sum with a wrong power would grow."""
+    monkeypatch.setattr(coordinates, "Architecture", partial(Architecture, **OTHER[name]))
+    arguments = {"widths": (32, 64, 128), "seeds": 2, "steps": 5, "batch": 4, "context": 25}
+    slopes = {}
+    for kind, rate in (("sp", SP_RATE), ("mup", MUP_RATE)):
+        sizes = coordinates.activation_sizes(ER_200, Parametrization(kind), learning_rate=rate, **arguments)
+        growth = coordinates.activation_growth(sizes)
+        slopes[kind] = growth[(growth["step"] == 5) & growth["activation"].isin(OUTPUTS)]["slope"]
+    assert slopes["sp"].min() > 1.0
+    assert slopes["mup"].abs().max() < coordinates.BOUND
