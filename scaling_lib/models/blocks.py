@@ -7,8 +7,8 @@ A `Block` is named in a field of `models.accounting.Architecture`, by its name h
     mlp    "gelu"        W_down gelu(W_up x), 4 n hidden numbers          Hendrycks, Gimpel, arXiv 1606.08415
            "swiglu"      W_down (silu(G x) * (U x)), h hidden numbers     Shazeer, arXiv 2002.05202
 
-h is the multiple of 8 nearest to 8 n / 3, so that the three matrices of SwiGLU have as many numbers as the two of GELU
-(G and U lie side by side in one matrix [n, 2 h]). Attention is one block with fields of its own: how many heads its
+h is the multiple of 8 nearest to 8 n / 3, so that the three matrices of SwiGLU have, up to that rounding, as many
+numbers as the two of GELU (G and U lie side by side in one matrix [n, 2 h]). Attention is one block with fields of its own: how many heads its
 keys and values have (all: multi-head; one: multi-query, arXiv 1911.02150; a divisor: grouped-query, arXiv 2305.13245),
 and how positions enter.
 
@@ -24,7 +24,7 @@ registered. Its weights carry the axis K of the members, which do not meet:
 
     relu_mlp = Block(shapes, forward, kept=lambda sizes: 9 * sizes.width)
 
-torch is imported where it is used: who counts parameters needs none.
+torch is imported where it is used: counting parameters needs none.
 
 Letters in shapes: K members, M = B T positions of B sequences of T tokens, width n, heads of dimension d.
 """
@@ -40,7 +40,7 @@ from scaling_lib.errors import check_choice, check_integer, invalid
 
 if TYPE_CHECKING:
     from torch import Tensor
-else:
+else:  # annotations check shapes at run time without torch
     Tensor = Any
 
 __all__ = [

@@ -24,7 +24,6 @@ from scaling_lib.arguments import Choice, Integer, Remedy, checked
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check_instance, check_mapping, invalid
-from scaling_lib.models.accounting import default_heads
 from scaling_lib.runs.records import RunConfiguration, Source
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE, Axes
 
@@ -169,7 +168,7 @@ def _parts(template: RunConfiguration, values: Mapping[str, Any]) -> dict[str, A
         before = parts.get(part, getattr(template, part))
         if part == "source":
             change = _recipe_change(before, change)
-        if part == "architecture" and "width" in change and before.heads == default_heads(before.width):
+        if part == "architecture" and "width" in change and before.heads == replace(before, heads=None).heads:
             change = {"heads": None} | change
         parts[part] = replace(before, **change)
     return parts
