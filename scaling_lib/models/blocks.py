@@ -8,9 +8,9 @@ A `Block` is named in a field of `models.accounting.Architecture`, by its name h
            "swiglu"      W_down (silu(G x) * (U x)), h hidden numbers     Shazeer, arXiv 2002.05202
 
 h is the multiple of 8 nearest to 8 n / 3, so that the three matrices of SwiGLU have, up to that rounding, as many
-numbers as the two of GELU (G and U lie side by side in one matrix [n, 2 h]). Attention is one block with fields of its own: how many heads its
-keys and values have (all: multi-head; one: multi-query, arXiv 1911.02150; a divisor: grouped-query, arXiv 2305.13245),
-and how positions enter.
+numbers as the two of GELU (G and U lie side by side in one matrix [n, 2 h]). Attention is one block with fields of
+its own: how many heads its keys and values have (all: multi-head; one: multi-query, arXiv 1911.02150; a divisor:
+grouped-query, arXiv 2305.13245), and how positions enter.
 
 A block from outside is a module-level `Block` in a module of yours, named as "package.module:name"; nothing is
 registered. Its weights carry the axis K of the members, which do not meet:
