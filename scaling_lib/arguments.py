@@ -24,11 +24,13 @@ scaling_lib.errors.InvalidArgument: width must be an integer of at least 1, got 
 """
 
 import functools
+import importlib
 import inspect
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import jaxtyping
@@ -38,6 +40,7 @@ from scaling_lib import errors
 
 __all__ = [
     "BY_HAND",
+    "LATER",
     "Choice",
     "Count",
     "Entries",
@@ -49,7 +52,12 @@ __all__ = [
     "Remedy",
     "Share",
     "checked",
+    "imported",
 ]
+
+# The metadata of a field that a configuration was given after the first stored run. Its default means what was done
+# before the field existed; at that default it is left out of the run's canonical JSON, so that earlier identities stay.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 Check = Callable[[str, Any], Any]  # (name of the argument, its value) -> the value in its type, or InvalidArgument
 T = TypeVar("T")
@@ -203,6 +211,33 @@ def _with_checks(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return wrapped
+
+
+def imported(name: str, text: str) -> Any:
+    """What an import path names: "package.module:attribute", an object that need not be part of this library.
+
+    name: of the argument that holds the path, for the messages. The module is imported as `import` would: it must lie
+    in an installed package or on Python's path (the folder in which Python was started is one).
+
+    Raises InvalidArgument where the text is no such path, where the module cannot be imported, whatever it raises, and
+    where it has no such attribute.
+
+    >>> imported("mlp", "math:sqrt")(9.0)
+    3.0
+    """
+    remedy = "pass 'package.module:name'"
+    module_name, colon, attribute = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if not colon or not all(part.isidentifier() for part in [*module_name.split("."), attribute]):
+        raise errors.invalid(name, "an import path", text, remedy)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the module is somebody else's and may raise anything while it is imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        remedy = f"{module_name} could not be imported, install it or start Python in its folder ({reason})"
+        raise errors.invalid(name, "an import path", text, remedy) from error
+    if not hasattr(module, attribute):
+        raise errors.invalid(name, "an import path", text, f"{module_name} has no {attribute}, correct the name")
+    return getattr(module, attribute)
 
 
 def _check_of(hint: Any) -> Check | None:

@@ -1,6 +1,7 @@
 """Annotations are checked: each rule calls its check, with its message; an annotation that says no check is refused."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from scaling_lib.arguments import (
     Remedy,
     Share,
     checked,
+    imported,
 )
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.laws import Law
@@ -246,3 +248,38 @@ def test_every_law_is_checked_itself():
     ours = [law for law in below(Law) if law.__module__.startswith("scaling_lib")]
     assert len(ours) > 5
     assert not [law.__name__ for law in ours if not hasattr(law.__init__, "__wrapped__")]
+
+
+def test_an_import_path_gives_what_it_names():
+    assert imported("source", "math:sqrt") is math.sqrt
+    assert imported("source", "scaling_lib.errors:InvalidArgument") is InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("math", "pass 'package.module:name'"),
+        ("math:", "pass 'package.module:name'"),
+        (":sqrt", "pass 'package.module:name'"),
+        ("math:sqrt:more", "pass 'package.module:name'"),
+        (".math:sqrt", "pass 'package.module:name'"),
+        ("ma th:sqrt", "pass 'package.module:name'"),
+        ("", "pass 'package.module:name'"),
+        (None, "pass 'package.module:name'"),
+        (3, "pass 'package.module:name'"),
+        ("no_such_package.module:name", r"\(ModuleNotFoundError: No module named 'no_such_package'\)"),
+        ("math:no_such_name", "math has no no_such_name"),
+    ],
+)
+def test_an_import_path_that_names_nothing_is_refused_in_one_line(text, reason):
+    said = message(lambda: imported("source", text))
+    assert re.match(rf"^source must be an import path, got .*{reason}.*\.$", said)  # "." is no newline
+
+
+@pytest.mark.parametrize("body", ["raise RuntimeError('two\\nlines')", "def f(:", "import absent_package"])
+def test_a_module_that_raises_while_it_is_imported_is_named(body, tmp_path, monkeypatch):
+    (tmp_path / "broken_module.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    said = message(lambda: imported("source", "broken_module:name"))
+    assert "broken_module could not be imported" in said
+    assert "\n" not in said

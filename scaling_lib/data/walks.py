@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt
 
 from scaling_lib.data._kernels import alias_table
 from scaling_lib.data.markov import STARTS, Chain
@@ -37,7 +37,7 @@ from scaling_lib.errors import (
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BUFFER", "WalkStream", "sample_walks"]
+__all__ = ["BUFFER", "WalkStream", "random_words", "sample_walks"]
 
 BACKENDS = ("numpy", "torch")
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -275,6 +275,21 @@ class _TorchSampler:
 
 
 # ---------------------------------------------------------------------- random words
+
+
+def random_words(seed: int, count: int) -> UInt[np.ndarray, "word"]:
+    """`count` random 64-bit words of `seed`, the same on every machine: the keys of its walks 0 .. count - 1.
+
+    >>> random_words(0, 2).dtype
+    dtype('uint64')
+    """
+    seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
+    count = check_integer("count", count, minimum=1, maximum=2**34)
+    keys = np.arange(1, count + 1, dtype=np.uint64)
+    keys *= np.uint64(_GOLDEN)
+    keys += np.uint64(_mix_integer(seed + _GOLDEN))
+    _mix_numpy(keys, np.empty_like(keys))
+    return keys
 
 
 def _mix_integer(z: int) -> int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Positive, Real, Remedy, checked
+from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, Integer, NonNegative, Positive, Real, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_integer, check_real, invalid
 from scaling_lib.models.accounting import AnyArchitecture, Architecture
 from scaling_lib.models.parametrization import AnyParametrization, Parametrization
@@ -35,9 +35,6 @@ __all__ = [
 # The version of the training semantics. Raise it whenever the same configuration gives other numbers than before
 # (tests/runs/training/test_training.py holds golden losses and fails when the numbers change and this does not).
 SEMANTICS_VERSION = 1
-
-# For fields added after the first stored run: see RunConfiguration.canonical_json.
-LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 # For what is kept beside a result, not in it: see RunResult.
 APART: Mapping[str, bool] = MappingProxyType({"apart": True})

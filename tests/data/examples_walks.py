@@ -30,5 +30,6 @@ EXAMPLES = [
             "device": None,
         },
     ),
+    (walks.random_words, {"seed": 0, "count": 3}),
     (walks.WalkStream(RING, 4, 2, 0).batch, {"step": 3}),
 ]

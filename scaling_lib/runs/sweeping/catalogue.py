@@ -12,11 +12,9 @@ from typing import Any
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.sweeping.axes import Axes, Key
 
 __all__ = ["CATALOGUE"]
-
-# From the dotted field of a run ("architecture.width") to its values.
-Axes = Mapping[str, tuple[Any, ...]]
 
 # ---------------------------------------------------------------------- graphs
 
@@ -94,11 +92,9 @@ def _axes(
     tokens: values of D. rates: peak learning rates. seeds: how many (0, 1, ...). schedule: values of other fields of
     the schedule.
     """
-    return (
-        {"schedule.tokens": tokens}
-        | {f"schedule.{name}": values for name, values in schedule.items()}
-        | {"architecture.width": widths, "optimizer.learning_rate": rates, "seed": tuple(range(seeds))}
-    )
+    axes: dict[Key, tuple[Any, ...]] = {"schedule.tokens": tokens}
+    axes |= {f"schedule.{name}": values for name, values in schedule.items()}
+    return axes | {"architecture.width": widths, "optimizer.learning_rate": rates, "seed": tuple(range(seeds))}
 
 
 def _paper_axes(
@@ -152,8 +148,13 @@ _FORECAST_AXES = {
 
 # ---------------------------------------------------------------------- experiments
 
-# From the name of an experiment to its question, its template and the axes of each profile.
-CATALOGUE: Mapping[str, tuple[str, RunConfiguration, Mapping[str, Axes]]] = MappingProxyType(
+# Question, template, the axes of each profile and, where there are any, the fields that follow others.
+Entry = (
+    tuple[str, RunConfiguration, Mapping[str, Axes]]
+    | tuple[str, RunConfiguration, Mapping[str, Axes], Mapping[str, str]]
+)
+
+CATALOGUE: Mapping[str, Entry] = MappingProxyType(
     {
         "er-100": (
             "How does the excess loss of a small transformer fall with tokens on a graph known exactly?",

@@ -1,7 +1,8 @@
 """An experiment: a question, a template run, and for every profile the axes along which the template is varied.
 
-An axis is a field of a run, written with a dot ("architecture.width", "schedule.tokens", "seed"), and its values. Any
-field can be one. The runs of a profile are the product of its axes, and everything else is as in the template:
+An axis is a field of a run, written with a dot ("architecture.width", "schedule.tokens", "seed"), and its values, or
+several fields that go hand in hand (`runs.sweeping.axes`). Any field can be one. The runs of a profile are the product
+of its axes, and everything else is as in the template:
 
 >>> grid = experiment("er-200").configurations("smoke")
 >>> sorted({(run.architecture.width, run.optimizer.learning_rate) for run in grid})[:3]
@@ -10,11 +11,9 @@ field can be one. The runs of a profile are the product of its axes, and everyth
 The experiments of the book are data, in `runs.sweeping.catalogue`.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import product
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -23,9 +22,19 @@ import numpy as np
 from scaling_lib.arguments import Choice, Integer, Remedy, checked
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check_instance, check_mapping, invalid
+from scaling_lib.errors import InvalidData, check_choice, invalid
 from scaling_lib.runs.records import RunConfiguration, Source
-from scaling_lib.runs.sweeping.catalogue import CATALOGUE, Axes
+from scaling_lib.runs.sweeping.axes import (
+    Axes,
+    axes_of,
+    checked_axes,
+    checked_follows,
+    fields_of,
+    parts_of,
+    settings,
+    value_of,
+)
+from scaling_lib.runs.sweeping.catalogue import CATALOGUE
 
 __all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "chain_of", "experiment", "source_of"]
 
@@ -47,8 +56,10 @@ class Experiment:
 
     template: a run; its source may come from `source_of`. axes: for each profile a dict from a field to its values, the
     first field outermost in the order of the runs. A field is one of `RunConfiguration` ("seed", "precision",
-    "parametrization"), of one of its parts ("architecture.width", "optimizer.weight_decay", "evaluation.walks"), or a
-    number of the graph's recipe ("source.seed", "source.parameters.edges").
+    "parametrization"), of one of its parts ("architecture.width", "optimizer.weight_decay", "evaluation.walks"), a
+    number of the graph's recipe ("source.seed", "source.parameters.edges"), or "schedule.steps", which sets D =
+    steps x batch x context / epochs. Fields that go hand in hand are one axis, a tuple of fields with tuples of values.
+    follows: from a field to the one whose value it takes; {"source.seed": "seed"} draws a new graph for every seed.
 
     What follows from other fields follows here too: D ("schedule.tokens") is rounded to whole batches; heads that are
     the default for the template's width stay the default for each width; the fingerprint and the vocabulary of a source
@@ -59,42 +70,36 @@ class Experiment:
     >>> context = replace(er_200, axes={"smoke": {"architecture.context": (25, 50)}})
     >>> [run.architecture.context for run in context.configurations("smoke")]
     [25, 50]
+    >>> sizes = {("source.parameters.nodes", "source.parameters.edges"): ((50, 250), (100, 500))}
+    >>> sizes |= {"schedule.steps": (400,), "seed": (0, 1)}
+    >>> graphs = replace(er_200, axes={"smoke": sizes}, follows={"source.seed": "seed"})
+    >>> [(run.architecture.vocabulary, run.source.seed, run.schedule.tokens) for run in graphs.configurations("smoke")]
+    [(50, 0, 400000), (50, 1, 400000), (100, 0, 400000), (100, 1, 400000)]
 
-    Raises InvalidArgument where an axis is no field of a run, is empty, or has a value that the field does not take.
+    Raises InvalidArgument where an axis is no field of a run, is empty, has a value that the field does not take, or
+    sets a field that another axis or `follows` sets.
     """
 
     name: str
     question: str
     template: Annotated[RunConfiguration, Remedy("build it with RunConfiguration(...)")]
     axes: Annotated[Mapping[str, Axes], Remedy("pass a dict from profile to axes")]
+    follows: Annotated[Mapping[str, str], Remedy("pass a dict from a field to the one it follows")] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         if not self.axes:
             raise invalid("axes", "a dict from profile to axes", self.axes, "pass one or more")
         for profile in self.axes:
             check_choice("axes", profile, PROFILES[1:])
-        plain = {profile: self._checked_axes(profile) for profile in self.axes}
-        object.__setattr__(self, "axes", plain)
-
-    def _checked_axes(self, profile: str) -> Axes:
-        """The axes of one profile, with plain values."""
-        where = f"axes[{profile!r}]"
-        axes = check_mapping(where, self.axes[profile], remedy="pass a dict from a field of a run to its values")
-        known = _fields_of(self.template)
-        for field, values in axes.items():
-            if field not in known:
-                part = [name for name in known if name.partition(".")[0] == field.partition(".")[0]] or known
-                raise invalid(where, "keyed by fields of a run", field, f"pick one of {', '.join(part)}")
-            if not isinstance(values, list | tuple) or not values:
-                raise invalid(f"{where}[{field!r}]", "a non-empty tuple", values, "pass one value or more")
+        follows = checked_follows(self.template, self.follows)
         plain = {
-            field: tuple(value.item() if isinstance(value, np.generic) else value for value in values)
-            for field, values in axes.items()
+            profile: checked_axes(f"axes[{profile!r}]", axes, self.template, follows)
+            for profile, axes in self.axes.items()
         }
-        if refused := _refused_value(self.template, plain):
-            field, value, reason = refused
-            raise invalid(f"{where}[{field!r}]", "of values that the field takes", value, reason)
-        return plain
+        object.__setattr__(self, "follows", follows)
+        object.__setattr__(self, "axes", plain)
 
     @property
     def parameters(self) -> Mapping[str, int | float | str | bool]:
@@ -104,25 +109,38 @@ class Experiment:
     def chain(self) -> Chain:
         """The data of the template: the same graph, bit for bit, on every machine.
 
+        A grid with several graphs (an axis of the source, or a source that follows the seed) has one for each run, and
+        the template's need not be among them: take those from `chain_of(run.source)`.
         Raises InvalidData where numpy makes another graph of the recipe than it did for the recorded runs.
         """
         return chain_of(self.template.source)
 
     def values(self, profile: str, field: str) -> tuple:
-        """The values of a field in the grid of `profile`: those of its axis, else the one of the template.
+        """The values of a field in the grid of `profile`: those of its axis, else those that its runs have, each once.
 
         >>> experiment("er-100").values("full", "architecture.width")
         (64,)
         """
         check_choice("profile", profile, tuple(self.axes))
-        check_choice("field", field, _fields_of(self.template))
-        return self.axes[profile].get(field) or (_value_of(self.template, field),)
+        check_choice("field", field, fields_of(self.template))
+        axes = self.axes[profile]
+        if field in axes:
+            return axes[field]
+        if field in self.follows:
+            return self.values(profile, self.follows[field])
+        for key, values in axes.items():
+            if field in axes_of(key):  # one of several that go hand in hand
+                return tuple(dict.fromkeys(value[key.index(field)] for value in values))
+        return tuple(dict.fromkeys(value_of(run, field) for run in self.configurations(profile)))
 
     def configurations(self, profile: str) -> tuple[RunConfiguration, ...]:
-        """Every run of the grid of `profile`, the first axis outermost."""
+        """Every run of the grid of `profile`, the first axis outermost.
+
+        Raises InvalidArgument where values of several axes do not go together.
+        """
         check_choice("profile", profile, tuple(self.axes))
-        axes = self.axes[profile]
-        return tuple(_varied(self.template, dict(zip(axes, point, strict=True))) for point in product(*axes.values()))
+        points = settings(self.template, self.axes[profile], self.follows)
+        return tuple(_varied(self.template, values) for values in points)
 
 
 def experiment(name: str) -> Experiment:
@@ -131,97 +149,16 @@ def experiment(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-# ---------------------------------------------------------------------- fields of a run
-
-
-def _fields_of(template: RunConfiguration) -> list[str]:
-    """Every field that can be an axis."""
-    names = []
-    for field in fields(template):
-        part = getattr(template, field.name)
-        if isinstance(part, Source):
-            recipe = [f"parameters.{name}" for name, _ in part.parameters]
-            names += [field.name, *(f"{field.name}.{name}" for name in ("seed", "start", *recipe))]
-        elif is_dataclass(part):
-            names += [field.name, *(f"{field.name}.{inner.name}" for inner in fields(part))]
-        elif field.name != "semantics_version":  # that of the code that trains, no choice of a grid
-            names.append(field.name)
-    return names
-
-
-def _value_of(template: RunConfiguration, field: str) -> Any:
-    value: Any = template
-    for name in field.split("."):
-        value = dict(value)[name] if isinstance(value, tuple) else getattr(value, name)
-    return value
-
-
-def _parts(template: RunConfiguration, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What `values`, by their dotted fields, put in the place of the template's parts."""
-    parts = {field: value for field, value in values.items() if "." not in field}
-    changes: dict[str, dict[str, Any]] = defaultdict(dict)
-    for field, value in values.items():
-        part, dot, name = field.partition(".")
-        if dot:
-            changes[part][name] = value
-    for part, change in changes.items():
-        before = parts.get(part, getattr(template, part))
-        if part == "source":
-            change = _recipe_change(before, change)
-        if part == "architecture" and "width" in change and before.heads == replace(before, heads=None).heads:
-            change = {"heads": None} | change
-        parts[part] = replace(before, **change)
-    return parts
-
-
-def _refused_value(template: RunConfiguration, axes: Axes) -> tuple[str, Any, str] | None:
-    """The axis and its value that no run can have, and why; None where there is none.
-
-    Every value is tried once, together with the first values of the other axes, which it may need.
-    """
-
-    def reason(values: Mapping[str, Any]) -> str:
-        try:
-            for field, value in values.items():
-                before = getattr(template, field, None)
-                if is_dataclass(before):
-                    check_instance(field, value, type(before), remedy=f"build it with {type(before).__name__}(...)")
-                elif "." not in field:
-                    replace(template, **{field: value})
-            _parts(template, values)
-        except InvalidArgument as error:
-            return str(error).rstrip(".")
-        return ""
-
-    first = {field: values[0] for field, values in axes.items()}
-    if why := reason(first):
-        # The axis without which the others would do; where several are wrong, the first that is wrong by itself.
-        others = {field: {name: value for name, value in first.items() if name != field} for field in first}
-        guilty = [field for field in first if not reason(others[field])]
-        field = (guilty or [field for field in first if reason({field: first[field]})] or list(first))[0]
-        return field, first[field], reason({field: first[field]}) or why
-    for field, values in axes.items():
-        for value in values[1:]:
-            if why := reason(first | {field: value}):
-                return field, value, why
-    return None
-
-
-def _recipe_change(source: Source, change: Mapping[str, Any]) -> dict[str, Any]:
-    numbers = {field.removeprefix("parameters."): value for field, value in change.items() if "." in field}
-    others = {field: value for field, value in change.items() if "." not in field}
-    return others | {"parameters": tuple((dict(source.parameters) | numbers).items())}
-
-
 def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfiguration:
     """The template with `values` in their fields, and with what follows from them."""
-    parts = _parts(template, values)
+    parts = parts_of(template, values)
     architecture, schedule = (parts.get(name, getattr(template, name)) for name in ("architecture", "schedule"))
     if "source" in parts:
-        source, chain = source_of(parts["source"].ensemble, dict(parts["source"].parameters), parts["source"].seed)
-        parts["source"] = replace(parts["source"], fingerprint=source.fingerprint)
+        varied = parts["source"]
+        fingerprint, nodes = _drawn(varied.ensemble, varied.parameters, varied.seed)
+        parts["source"] = replace(varied, fingerprint=fingerprint)
         if "architecture.vocabulary" not in values:
-            architecture = replace(architecture, vocabulary=chain.nodes)
+            architecture = replace(architecture, vocabulary=nodes)
     per_step = schedule.batch * architecture.context
     whole = max(1, round(schedule.tokens / per_step)) * per_step  # the nearest whole number of batches
     return replace(template, **parts | {"architecture": architecture, "schedule": replace(schedule, tokens=whole)})
@@ -267,16 +204,28 @@ def source_of(
     Raises InvalidArgument where the ensemble or one of its arguments is unknown.
     """
     pairs = tuple(sorted(parameters.items()))
-    return _made(ensemble, pairs, seed)
+    chain = _made(ensemble, pairs, seed)
+    return Source(ensemble, pairs, seed, chain.fingerprint), chain
+
+
+_Pairs = tuple[tuple[str, int | float | str | bool], ...]
 
 
 @lru_cache(maxsize=8)
-def _made(ensemble: str, pairs: tuple[tuple[str, int | float | str | bool], ...], seed: int) -> tuple[Source, Chain]:
+def _made(ensemble: str, pairs: _Pairs, seed: int) -> Chain:
     try:
-        chain = _RECIPES[ensemble](seed, **dict(pairs))
+        return _RECIPES[ensemble](seed, **dict(pairs))
     except TypeError:
         raise invalid("parameters", f"the arguments of {ensemble}", dict(pairs), "see scaling_lib.data") from None
-    return Source(ensemble, pairs, seed, chain.fingerprint), chain
+
+
+# A grid that draws a graph for every seed asks for hundreds of them, again for every list of its runs; their chains are
+# not kept.
+@lru_cache(maxsize=2**16)
+def _drawn(ensemble: str, pairs: _Pairs, seed: int) -> tuple[str, int]:
+    """Fingerprint and number of nodes of the graph that a recipe makes."""
+    _, chain = source_of(ensemble, dict(pairs), seed)
+    return chain.fingerprint, chain.nodes
 
 
 @checked

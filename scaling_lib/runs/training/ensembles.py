@@ -1,11 +1,12 @@
 r"""Training an ensemble of models, and scoring each of them exactly.
 
-An ensemble is K models of one shape on one amount of data, which differ in learning rate, weight decay and seed. They
-are one model with a leading axis K (`models.transformer`), and so is their optimizer (`runs.training.optimizers`). A
-model's batches and initial weights depend on its own seed only, never on its companions.
+An ensemble is K models of one shape on one amount of data, which differ in learning rate, weight decay and seed, and
+perhaps in their source: a graph for each seed. They are one model with a leading axis K (`models.transformer`), and so
+is their optimizer (`runs.training.optimizers`). A model's batches and initial weights depend on its own seed only,
+never on its companions.
 
-Scores are exact (`runs.training.scoring`). Arguments are checked by the public functions, once; those with an
-underscore trust theirs.
+Scores are those of `runs.training.scoring`, exact where the source knows its laws; `runs.training.metrics` measures the
+finished models. Arguments are checked by the public functions, once; those with an underscore trust theirs.
 """
 
 import hashlib
@@ -13,18 +14,18 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Remedy, checked
-from scaling_lib.data.markov import AnyChain, Chain
-from scaling_lib.data.walks import BUFFER, WalkStream, sample_walks
+from scaling_lib.data.sources import NextLaws, Tokens, check_supply, tokens_of
+from scaling_lib.data.walks import BUFFER
 from scaling_lib.errors import ScalingLabWarning, invalid
 from scaling_lib.models.accounting import training_bytes
 from scaling_lib.models.devices import check_device
@@ -33,8 +34,9 @@ from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.keeping.checkpoints import Checkpoint, Checkpoints, Paused
 from scaling_lib.runs.records import RunConfiguration, RunResult
+from scaling_lib.runs.training.metrics import METRICS, check_metrics, measure
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
-from scaling_lib.runs.training.scoring import LearningCurve, curve_steps
+from scaling_lib.runs.training.scoring import LearningCurve, curve_steps, test_sets
 from scaling_lib.runs.training.steps import TrainingStep, check_precision
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "derived_seed",
     "initial_model",
     "members_in_memory",
+    "sources_of",
     "train_ensemble",
     "train_model",
     "train_module",
@@ -56,6 +59,8 @@ _Configuration = Annotated[RunConfiguration, Remedy("build one with RunConfigura
 _Configurations = Annotated[Sequence[RunConfiguration], Remedy("pass a list of RunConfiguration")]
 _Device = Annotated[torch.device | str, BY_HAND]  # `check_device` asks torch for it
 _OnSteps = Annotated[Callable[[int], None] | None, BY_HAND]
+_Source = Annotated[Any, BY_HAND]  # `_check` compares it with the configurations
+_Metrics = Annotated[Sequence[str], BY_HAND]  # `check_metrics` looks each of them up
 
 
 # ---------------------------------------------------------------------- what to call
@@ -63,18 +68,21 @@ _OnSteps = Annotated[Callable[[int], None] | None, BY_HAND]
 
 @checked
 def train_ensemble(
-    chain: AnyChain,
+    source: _Source,
     configurations: _Configurations,
     *,
     device: _Device = "cpu",
     members_at_once: Count | None = None,
     checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
+    metrics: _Metrics = tuple(METRICS),
     on_steps: _OnSteps = None,
     progress: bool = False,
 ) -> list[RunResult]:
     """Train one model for each configuration and score it; one result each, in their order.
 
-    The configurations share everything but their seed and the optimizer's learning rate and weight decay.
+    source: a chain, or another source of tokens (`data.sources`), or a list with one for each configuration. The
+    configurations share everything but their source, their seed and the optimizer's learning rate and weight decay.
+    metrics: what the finished models are measured by (`runs.training.metrics`), names or import paths.
     members_at_once: how many models are stacked (K); by default 1 on a CPU, where stacking pays only for steps of a few
     hundred tokens, and a run alone is the same to the bit whatever else is asked for; on a GPU as many as its free
     memory holds. Where memory turns out too small, K is halved, which is said. checkpoints: where half-finished groups
@@ -88,10 +96,11 @@ def train_ensemble(
     >>> [(result.status, result.tokens, result.loss > result.entropy_rate) for result in results]
     [('ok', 1000, True), ('ok', 1000, True)]
 
-    Raises InvalidArgument where the configurations differ in more, or belong to another chain; Paused where the time of
-    `checkpoints` is over.
+    Raises InvalidArgument where the configurations differ in more, belong to another source, or ask for more tokens
+    than it has; Paused where the time of `checkpoints` is over.
     """
-    _check(chain, configurations)
+    sources = _check(source, configurations)
+    check_metrics(metrics)
     place = check_device(device)
     check_precision(configurations[0].precision, place)
     if on_steps is not None and not callable(on_steps):
@@ -109,9 +118,10 @@ def train_ensemble(
         if kept is None:
             try:
                 kept = _train(
-                    chain,
+                    sources[len(results) : len(results) + at_once],
                     _initial_model(group, place),
                     group,
+                    metrics=metrics,
                     checkpoint=checkpoint,
                     pause=None if checkpoints is None else lambda: checkpoints.over,
                     on_steps=on_steps,
@@ -165,7 +175,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 @checked
 def train_module(
-    chain: AnyChain,
+    source: _Source,
     module: Annotated[nn.Module, BY_HAND],
     configuration: _Configuration,
     *,
@@ -173,19 +183,19 @@ def train_module(
     device: _Device = "cpu",
     progress: bool = False,
 ) -> RunResult:
-    """Train a module of your own, in place, on the same walks, schedule and optimizer, and score it in the same way.
+    """Train a module of your own, in place, on the same tokens, schedule and optimizer, and score it in the same way.
 
-    module: maps tokens [B, T] to logits [B, T, V]; its initial weights and its shape are its own business.
-    configuration: its `model` names the module, and is part of the run's identity, so pick another name for another
-    module; of its architecture only the vocabulary and the context matter. learning_rate_factors: as in
-    `models.wrapped.WrappedModule`.
-    Raises InvalidArgument where the chain is not that of the configuration, or where the module is not trainable or
+    source: as in `train_ensemble`. module: maps tokens [B, T] to logits [B, T, V]; its initial weights and shape are
+    its own business. configuration: its `model` names the module, and is part of the run's identity, so pick another
+    name for another module; of its architecture only the vocabulary and the context matter. learning_rate_factors: as
+    in `models.wrapped.WrappedModule`.
+    Raises InvalidArgument where the source is not that of the configuration, or where the module is not trainable or
     gives something else than logits.
     """
     if configuration.model == "transformer":
         raise invalid("configuration", "of a model named otherwise", "transformer", "pass model='my-module'")
     model = WrappedModule(module, learning_rate_factors=learning_rate_factors, device=device)
-    return train_model(chain, model, [configuration], progress=progress)[0]
+    return train_model(source, model, [configuration], progress=progress)[0]
 
 
 @checked
@@ -204,10 +214,11 @@ def _initial_model(configurations: Sequence[RunConfiguration], device: torch.dev
 
 @checked
 def train_model(
-    chain: AnyChain,
+    source: _Source,
     model: Annotated[Trainable, BY_HAND],
     configurations: _Configurations,
     *,
+    metrics: _Metrics = tuple(METRICS),
     checkpoint: Annotated[Checkpoint | None, Remedy("take it from Checkpoints.of")] = None,
     pause: Annotated[Callable[[], bool] | None, BY_HAND] = None,
     on_steps: _OnSteps = None,
@@ -215,13 +226,14 @@ def train_model(
 ) -> list[RunResult]:
     """Train the K stacked models of `model`, one for each configuration, in place; one result each.
 
-    model: anything with the members of `models.trainable.Trainable`. checkpoint: the file of this group, continued from
-    and kept up to date. pause: asked after every step whether to stop there, with the checkpoint saved and Paused
-    raised. on_steps: told how many member-steps were done.
-    A run has *diverged* if its final excess loss is not finite, or its final loss is above both ln V, that of a uniform
-    guess, and its own before the first step. Its companions do not notice.
+    source, metrics: as in `train_ensemble`. model: anything with the members of `models.trainable.Trainable`.
+    checkpoint: the file of this group, continued from and kept up to date. pause: asked after every step whether to
+    stop there, with the checkpoint saved and Paused raised. on_steps: told how many member-steps were done.
+    A run has *diverged* if its final loss is not finite, or above both ln V, that of a uniform guess, and its own
+    before the first step. Its companions do not notice.
     """
-    _check(chain, configurations)
+    sources = _check(source, configurations)
+    check_metrics(metrics)
     check_trainable("model", model)
     for name, function in (("pause", pause), ("on_steps", on_steps)):
         if function is not None and not callable(function):
@@ -229,68 +241,129 @@ def train_model(
     if model.members != len(configurations):
         raise invalid("model", f"of {len(configurations)} members", model.members, "pass one configuration for each")
     return _train(
-        chain, model, configurations, checkpoint=checkpoint, pause=pause, on_steps=on_steps, progress=progress
+        sources,
+        model,
+        configurations,
+        metrics=metrics,
+        checkpoint=checkpoint,
+        pause=pause,
+        on_steps=on_steps,
+        progress=progress,
     )
 
 
+# The tensors of a run in its middle, and the plain values that go with them: what a checkpoint holds.
+State = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+@dataclass
+class Stem:
+    """What a run shares with longer ones that branch from it later (`runs.training.branches`).
+
+    begin: the state to begin from, None for the first step. leave_at: the step whose state the next branch begins from.
+    also_score: steps that longer branches are scored at. left: the state of `leave_at`, once the run has been there.
+    """
+
+    begin: State | None = None
+    leave_at: int | None = None
+    also_score: frozenset[int] = frozenset()
+    left: State | None = None
+
+
 def _train(
-    chain: Chain,
+    sources: Sequence[Tokens],
     model: Trainable,
     configurations: Sequence[RunConfiguration],
     *,
+    metrics: Sequence[str],
     checkpoint: Checkpoint | None,
     pause: Callable[[], bool] | None,
     on_steps: Callable[[int], None] | None,
     progress: bool,
+    stem: Stem | None = None,
 ) -> list[RunResult]:
+    stem = stem or Stem()
     started = time.perf_counter()
     first, device = configurations[0], model.flat.values.device
     steps, evaluation = first.optimizer_steps, first.evaluation
-    schedule = learning_rate_schedule(steps, first.schedule.warmup)
-    optimizer = AdamW(model, [configuration.optimizer for configuration in configurations], schedule)
-    take_step = TrainingStep(model, optimizer, first.precision)
-    walks = sample_walks(
-        chain,
-        evaluation.walks,
-        first.architecture.context,
-        seed=derived_seed(evaluation.seed, "evaluation walks"),
-        start=first.source.start,
-    )[:, :-1]  # [walk, T - 1]: the contexts; what follows the last node is summed over, not sampled
-    curve = LearningCurve(model, chain, np.asarray(walks))
-    scored = set(curve_steps(steps, evaluation.curve_points))
-    done, spent = _resume(checkpoint, model, optimizer, curve)
+    optimizer = AdamW(model, [configuration.optimizer for configuration in configurations], _rates(first))
+    take_step = TrainingStep(model, optimizer, first.precision, laws=_laws_of(sources, first))
+    seed = derived_seed(evaluation.seed, "evaluation walks")
+    tests = test_sets(sources, evaluation.walks, first.architecture.context, seed)
+    curve = LearningCurve(model, tests)
+    scored = set(curve_steps(steps, evaluation.curve_points, evaluation.spacing))  # type: ignore[arg-type]
+    done, spent = _resume(checkpoint, stem.begin, model, optimizer, curve)
     if not done:
         curve.score(0, None)
     report = on_steps or (lambda count: None)
     report(done * model.members)
-    data = _batches(chain, configurations, device, done)
+
+    def state(step: int) -> State:
+        tensors = {"values": model.flat.values} | optimizer.state | curve.state
+        seconds = spent + time.perf_counter() - started
+        return tensors, {"step": step, "curve_steps": list(curve.steps), "seconds": seconds}
+
+    data = _batches(sources, configurations, device, done)
     for step, tokens in enumerate(
         tqdm(data, total=steps, initial=done, unit="step", disable=not progress, leave=False), done + 1
     ):
         losses = take_step(tokens)
         report(model.members)
-        if step in scored and not curve.score(step, losses):
+        if step in scored | stem.also_score and not curve.score(step, losses) and step in scored:
             break
+        if step == stem.leave_at:
+            tensors, about = state(step)
+            stem.left = {name: tensor.clone() for name, tensor in tensors.items()}, about
         if checkpoint is not None and step < steps:
             over = pause is not None and pause()
             if over or checkpoint.due:
-                seconds = spent + time.perf_counter() - started
-                state = {"values": model.flat.values} | optimizer.state | curve.state
-                checkpoint.save(state, {"step": step, "curve_steps": curve.steps, "seconds": seconds})
+                checkpoint.save(*state(step))
             if over:
                 raise Paused(f"paused after step {step} of {steps}: ask for the same runs again to go on.")
     wall = spent + time.perf_counter() - started
-    results = [_result(c, model, k, curve, chain.entropy_rate, wall) for k, c in enumerate(configurations)]
+    curve.keep(scored | {0})
+    measured = measure(model, tests, metrics, curve.steps[-1])
+    results = [
+        replace(_result(configuration, model, k, curve, sources[k].entropy_rate, wall), measurements=measured[k])
+        for k, configuration in enumerate(configurations)
+    ]
     if checkpoint is not None:
         checkpoint.finish(results)
     return results
 
 
+def _rates(configuration: RunConfiguration) -> Float[np.ndarray, "step"]:
+    """The schedule of a run: what its learning rate is multiplied by, step by step."""
+    schedule = configuration.schedule
+    return learning_rate_schedule(
+        configuration.optimizer_steps,
+        schedule.warmup,
+        shape=schedule.shape,
+        decay=schedule.decay,
+        warmup_steps=schedule.warmup_steps,
+    )
+
+
+def _laws_of(
+    sources: Sequence[Tokens], configuration: RunConfiguration
+) -> Callable[[Int[Tensor, "K batch time"]], list[NextLaws]] | None:
+    """What looks up the laws of a batch, where a run is trained on exact labels."""
+    if configuration.labels == "sampled":
+        return None
+
+    def laws(tokens: Int[Tensor, "K batch time"]) -> list[NextLaws]:
+        contexts = tokens[..., :-1].cpu().numpy()  # [K, batch, T-1]
+        of_members = [source.next_laws(part) for source, part in zip(sources, contexts, strict=True)]
+        return [law for law in of_members if law is not None]  # `_check` has refused sources without laws
+
+    return laws
+
+
 def _resume(
-    checkpoint: Checkpoint | None, model: Trainable, optimizer: AdamW, curve: LearningCurve
+    checkpoint: Checkpoint | None, begin: State | None, model: Trainable, optimizer: AdamW, curve: LearningCurve
 ) -> tuple[int, float]:
-    """Put the state of the checkpoint back in place; the steps done and the seconds spent by then."""
-    kept = None if checkpoint is None else checkpoint.load()
+    """Put the state of the checkpoint, or else `begin`, back in place; the steps done and the seconds spent by then."""
+    kept = (None if checkpoint is None else checkpoint.load()) or begin
     if kept is None:
         return 0, 0.0
     tensors, about = kept
@@ -316,7 +389,7 @@ def derived_seed(seed: Annotated[int, Integer(minimum=0)], purpose: Annotated[st
 
 @checked
 def batches(
-    chain: AnyChain,
+    source: _Source,
     configurations: _Configurations,
     device: _Device = "cpu",
     *,
@@ -324,48 +397,68 @@ def batches(
 ) -> Iterator[Int[Tensor, "K batch time"]]:
     """The training tokens of an ensemble, one step after another; every epoch brings the same.
 
-    first: steps left out at the beginning. Each batch is int64 [K, batch, T], of whole sequences of T tokens.
+    source: as in `train_ensemble`. first: steps left out at the beginning. Each batch is int64 [K, batch, T], of whole
+    sequences of T tokens.
     """
-    _check(chain, configurations)
-    return _batches(chain, configurations, check_device(device), first)
+    return _batches(_check(source, configurations), configurations, check_device(device), first)
 
 
 def _batches(
-    chain: Chain, configurations: Sequence[RunConfiguration], device: torch.device, first: int
+    sources: Sequence[Tokens], configurations: Sequence[RunConfiguration], device: torch.device, first: int
 ) -> Iterator[Int[Tensor, "K batch time"]]:
     one = configurations[0]
-    where: dict[str, Any] = {} if device.type == "cpu" else {"backend": "torch", "device": device}
-    stream = WalkStream(
-        chain,
-        one.architecture.context,
-        one.schedule.batch,
-        [derived_seed(configuration.seed, "training walks") for configuration in configurations],
-        start=one.source.start,
-        **where,
-    )
+    seeds = [derived_seed(configuration.seed, "training walks") for configuration in configurations]
+    where = None if device.type == "cpu" else device
+    context, batch = one.architecture.context, one.schedule.batch
+    groups: dict[int, list[int]] = {}  # members that share a source share a stream
+    for k, source in enumerate(sources):
+        groups.setdefault(id(source), []).append(k)
+    streams = [
+        (members, sources[members[0]].stream(context, batch, [seeds[k] for k in members], where))
+        for members in groups.values()
+    ]
     steps_per_epoch = one.optimizer_steps // one.schedule.epochs
-    return (torch.as_tensor(stream.batch(step % steps_per_epoch)) for step in range(first, one.optimizer_steps))
+
+    def tokens(step: int) -> Int[Tensor, "K batch time"]:
+        parts = [(members, torch.as_tensor(stream.batch(step % steps_per_epoch))) for members, stream in streams]
+        if len(parts) == 1:
+            return parts[0][1]
+        together = parts[0][1].new_empty(len(sources), *parts[0][1].shape[1:])
+        for members, part in parts:
+            together[members] = part
+        return together
+
+    return (tokens(step) for step in range(first, one.optimizer_steps))
 
 
 # ---------------------------------------------------------------------- results
 
 
 def _result(
-    configuration: RunConfiguration, model: Trainable, k: int, curve: LearningCurve, entropy_rate: float, wall: float
+    configuration: RunConfiguration,
+    model: Trainable,
+    k: int,
+    curve: LearningCurve,
+    entropy_rate: float | None,
+    wall: float,
 ) -> RunResult:
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    first, last = float(curve.excess[0][k]), float(curve.excess[-1][k])
-    ok = math.isfinite(last) and entropy_rate + last <= max(
-        math.log(configuration.architecture.vocabulary), entropy_rate + first
-    )
+    def of_member(values: Sequence[np.ndarray]) -> tuple[float | None, ...]:
+        return tuple(finite(float(of_members[k])) for of_members in values)
+
+    known = entropy_rate is not None
+    floor = entropy_rate or 0.0
+    first, last, error = float(curve.mean[0][k]), float(curve.mean[-1][k]), float(curve.error[-1][k])
+    ok = math.isfinite(last) and floor + last <= max(math.log(configuration.architecture.vocabulary), floor + first)
+    unknown = (None,) * len(curve.steps)
     device = model.flat.values.device
     return RunResult(
         status="ok" if ok else "diverged",
-        excess_loss=last if ok else None,
-        excess_loss_se=float(curve.error[-1][k]) if ok else None,
-        loss=entropy_rate + last if ok else None,
+        excess_loss=last if ok and known else None,
+        excess_loss_se=error if ok and known else None,
+        loss=floor + last if ok else None,
         entropy_rate=entropy_rate,
         parameters=model.parameters,
         nonembedding_parameters=model.nonembedding_parameters,
@@ -373,11 +466,13 @@ def _result(
         flops=6.0 * model.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
         optimizer_steps=curve.steps[-1],
         curve_steps=tuple(curve.steps),
-        curve_training_loss=tuple(finite(float(losses[k])) for losses in curve.training),
-        curve_excess_loss=tuple(finite(float(losses[k])) for losses in curve.excess),
+        curve_training_loss=of_member(curve.training),
+        curve_excess_loss=of_member(curve.mean) if known else unknown,
         wall_seconds=wall,
         device=str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
         ensemble_size=model.members,
+        loss_se=None if known or not ok else error,
+        curve_loss=() if known else of_member(curve.mean),
     )
 
 
@@ -385,24 +480,56 @@ def _result(
 
 
 def _check_alike(runs: Sequence[RunConfiguration]) -> None:
-    alike = {replace(c, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)) for c in runs}
+    first = runs[0]
+    alike = {
+        replace(
+            c, source=first.source, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)
+        )
+        for c in runs
+    }
     if len(alike) > 1:
         raise invalid(
             "configurations",
-            "alike but for seed, learning_rate and weight_decay",
+            "alike but for source, seed, learning_rate and weight_decay",
             f"{len(alike)} kinds",
             "train each kind as an ensemble of its own (runs.sweeping.sweeps.ensembles_of)",
         )
 
 
-def _check(chain: Chain, runs: Sequence[RunConfiguration]) -> None:
+def _check(source: Any, runs: Sequence[RunConfiguration]) -> list[Tokens]:
     _check_alike(runs)
-    if runs[0].source.fingerprint != chain.fingerprint:
-        raise invalid("chain", f"that of the configurations ({runs[0].source.fingerprint[:12]})", chain, "pass that")
-    if runs[0].architecture.vocabulary != chain.nodes:
-        raise invalid(
-            "configurations",
-            f"of a vocabulary of the chain's {chain.nodes} nodes",
-            runs[0].architecture.vocabulary,
-            "pass Architecture(vocabulary=chain.nodes, ...)",
-        )
+    return sources_of(source, runs)
+
+
+@checked
+def sources_of(source: _Source, configurations: _Configurations) -> list[Tokens]:
+    """The source of each run, after a look whether it is the one that the run names and has what the run needs.
+
+    source: one for all, or a list with one for each. What is given as one object is one object in the result.
+    Raises InvalidArgument.
+    """
+    runs = configurations
+    given = list(source) if isinstance(source, list | tuple) else [source] * len(runs)
+    if len(given) != len(runs):
+        raise invalid("source", f"one, or one for each of {len(runs)} configurations", len(given), "pass as many")
+    known: dict[tuple[int, str], Tokens] = {}
+    sources = [
+        known.setdefault((id(one), run.source.start), tokens_of(one, run.source.start))
+        for one, run in zip(given, runs, strict=True)
+    ]
+    for tokens, run in zip(sources, runs, strict=True):
+        if run.source.fingerprint != tokens.fingerprint:
+            raise invalid(
+                "source", f"that of the configurations ({run.source.fingerprint[:12]})", tokens, "pass that"
+            )
+        if run.architecture.vocabulary != tokens.vocabulary:
+            raise invalid(
+                "configurations",
+                f"of the source's vocabulary of {tokens.vocabulary}",
+                run.architecture.vocabulary,
+                "pass Architecture(vocabulary=chain.nodes, ...)",
+            )
+        check_supply(tokens, run.schedule.tokens, run.architecture.context)
+        if run.labels == "exact" and tokens.next_laws(np.zeros((1, 1), np.int64)) is None:
+            raise invalid("source", "one that knows its laws, for exact labels", tokens, "train on labels='sampled'")
+    return sources

@@ -5,7 +5,7 @@ r"""AdamW for K stacked models, on flat buffers, with the paper's schedule:
 
 with l the learning rate and c the weight decay of the model (c and e times the tensor's factors), r the tensor's
 learning-rate factor, and the schedule s_t: linear to 1 over the first 2 % of the steps, then a cosine to 0 (paper,
-appendix A).
+appendix A), or another of `learning_rate_schedule`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,29 +16,60 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scaling_lib.arguments import BY_HAND, Count, Entries, Real, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Choice, Count, Entries, Real, Remedy, checked
 from scaling_lib.errors import check_mapping, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
-from scaling_lib.runs.records import Optimizer
+from scaling_lib.runs.records import SHAPES, Optimizer
 
-__all__ = ["AdamW", "learning_rate_schedule"]
+__all__ = ["AdamW", "learning_rate_schedule", "stable_steps"]
 
 
 @checked
 def learning_rate_schedule(
-    steps: Count, warmup: Annotated[float, Real(minimum=0, below=1)] = 0.02
+    steps: Count,
+    warmup: Annotated[float, Real(minimum=0, below=1)] = 0.02,
+    *,
+    shape: Annotated[str, Choice(SHAPES)] = "cosine",
+    decay: Annotated[float, Real(above=0, below=1)] = 0.2,
+    warmup_steps: Count | None = None,
 ) -> Float[np.ndarray, "step"]:
-    """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), cosine to 0.
+    """lambda_t / lambda at every step: linear up to 1 over the first `warmup` of them (one at least), then by `shape`.
 
-    The zeros at either end lie just outside, so that every step moves.
+    warmup_steps: a number of steps in place of the share. shape: "cosine" to 0, "wsd" (1, then linearly to 0 over the
+    last `decay` of the steps, one at least) or "constant" (1). The zeros at either end lie just outside, so that every
+    step moves.
+    Raises InvalidArgument where warm-up and decay together are longer than the run.
 
     >>> learning_rate_schedule(5, warmup=0.4).round(3)
     array([0.5  , 1.   , 0.854, 0.5  , 0.146])
+    >>> learning_rate_schedule(6, warmup_steps=2, shape="wsd", decay=0.5).round(2)
+    array([0.5 , 1.  , 1.  , 0.75, 0.5 , 0.25])
     """
-    rising = max(1, round(warmup * steps))
+    rising = warmup_steps or max(1, round(warmup * steps))
     t = np.arange(1, steps + 1)
-    falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
+    if shape == "cosine":
+        falling = 0.5 * (1 + np.cos(np.pi * (t - rising) / (steps + 1 - rising)))
+    elif shape == "wsd":
+        stable = stable_steps(steps, decay)
+        if rising > stable:
+            wanted = f"such that {rising} steps of warm-up and {steps - stable} of decay fit into the run"
+            raise invalid("steps", wanted, steps, "train longer, or shorten one of them")
+        falling = np.minimum(1.0, (steps + 1 - t) / (steps + 1 - stable))
+    else:
+        falling = np.ones(steps)
+    if rising > steps:
+        raise invalid("warmup_steps", f"at most the {steps} steps of the run", rising, "train longer")
     return np.where(t <= rising, t / rising, falling)
+
+
+@checked
+def stable_steps(steps: Count, decay: Annotated[float, Real(above=0, below=1)]) -> int:
+    """How many steps of a run of shape "wsd" come before its decay: runs of several lengths share them.
+
+    >>> stable_steps(1000, 0.2)
+    800
+    """
+    return steps - max(1, round(decay * steps))
 
 
 class AdamW:

@@ -14,20 +14,22 @@ whole of the evaluation are float32 throughout.
     bfloat16    those of the layers rounded to 7 bits; the readout as in tf32 where the device can, else in float32
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scaling_lib.errors import InvalidArgument, check_choice, check_instance, invalid
+from scaling_lib.data.sources import NextLaws
+from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_sequence, invalid
 from scaling_lib.models.devices import check_device
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import PRECISIONS
 from scaling_lib.runs.training.optimizers import AdamW
 
-__all__ = ["Replayed", "TrainingStep", "check_precision", "matrix_products"]
+__all__ = ["Replayed", "TrainingStep", "check_precision", "exact_losses", "matrix_products"]
 
 # Steps taken as they stand before one is captured: libraries choose and prepare their kernels in them.
 WARM_UP_STEPS = 3
@@ -40,7 +42,9 @@ class TrainingStep:
 
     model, optimizer: what is trained, in place. precision: "float32", "tf32" or "bfloat16"; a `float32_only` model
     takes the first alone. capture: how a step is captured for replay after the warm-up, or None for never; by default
-    as a CUDA graph on a CUDA device, if the model is `replayable`.
+    as a CUDA graph on a CUDA device, if the model is `replayable`. laws: from a batch, the laws of its next tokens for
+    each member (`exact_losses`): soft labels, in place of the tokens themselves; such steps are never captured, since
+    the laws are looked up by the host.
     The losses, in nats, are the step's own: the next step may overwrite them.
     """
 
@@ -51,6 +55,7 @@ class TrainingStep:
         precision: str = "float32",
         *,
         capture: Callable[[Step, Tensor], Step] | str | None = "auto",
+        laws: Callable[[Int[Tensor, "K batch time"]], Sequence[NextLaws]] | None = None,
     ) -> None:
         check_trainable("model", model)
         check_instance("optimizer", optimizer, AdamW, remedy="build it with AdamW(model, ...)")
@@ -60,12 +65,17 @@ class TrainingStep:
             raise invalid("precision", "'float32' for a module of your own", precision, "cast inside the module")
         # The warm-up and the capture share one stream, since memory is kept and reused stream by stream.
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        if laws is not None and not callable(laws):
+            raise invalid("laws", "a function of a batch", laws, "leave it out")
+        if laws is not None and precision == "bfloat16":
+            raise invalid("precision", "'float32' or 'tf32' for exact labels", precision, "pass 'float32'")
         if isinstance(capture, str) and capture == "auto":
-            capture = self._cuda_graph if device.type == "cuda" and model.replayable else None
+            replayable = device.type == "cuda" and model.replayable and laws is None
+            capture = self._cuda_graph if replayable else None
         if capture is not None and not callable(capture):
             raise invalid("capture", "a function of a step and a batch, or None", capture, "leave it out")
         self.model, self.optimizer, self.precision, self.device = model, optimizer, precision, device
-        self._capture, self._taken = capture, 0
+        self._capture, self._taken, self._laws = capture, 0, laws
         self._replay: Step | None = None
 
     def __call__(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
@@ -82,7 +92,10 @@ class TrainingStep:
 
     def _step(self, tokens: Int[Tensor, "K batch time"]) -> Float[Tensor, "K"]:
         with matrix_products(self.precision, self.device):
-            losses = self.model.losses(tokens, layers_in_bfloat16=self.precision == "bfloat16")  # [K]
+            if self._laws is None:
+                losses = self.model.losses(tokens, layers_in_bfloat16=self.precision == "bfloat16")  # [K]
+            else:
+                losses = exact_losses(self.model, tokens, self._laws(tokens))  # [K]
             losses.sum().backward()  # members do not meet: each gets the gradient of its own loss
             self.optimizer.step()
         return losses.detach()
@@ -105,6 +118,28 @@ class TrainingStep:
         with torch.cuda.device(self.device), torch.cuda.graph(graph, stream=self._stream):
             losses = step(tokens)
         return Replayed(tokens, losses, graph.replay)
+
+
+def exact_losses(
+    model: Trainable, tokens: Int[Tensor, "K batch time"], laws: Sequence[NextLaws]
+) -> Float[Tensor, "K"]:
+    """Mean cross-entropy of every member with the laws of the next tokens, nats, over the T - 1 contexts of a sequence.
+
+    laws: for each member, those after every beginning of its sequences but the whole (`Tokens.next_laws` of
+    tokens[k, :, :-1]). The least value is the mean entropy of the laws, not zero.
+    """
+    check_trainable("model", model)
+    check_instance("tokens", tokens, Tensor, remedy="take them from batches(...)")
+    check_sequence("laws", laws, NextLaws, remedy="pass one for each member", minimum=model.members)
+    logs = torch.log_softmax(model.logits(tokens[..., :-1]).float(), -1).flatten(1, 2)  # [K, batch*(T-1), V]
+    contexts = logs.shape[1]
+    losses = []
+    for of_member, law in zip(logs, laws, strict=True):
+        context = torch.as_tensor(law.context, device=logs.device)
+        token = torch.as_tensor(law.token.astype(np.int64), device=logs.device)
+        probability = torch.as_tensor(law.probability, dtype=torch.float32, device=logs.device)
+        losses.append(-(probability * of_member[context, token]).sum() / contexts)
+    return torch.stack(losses)
 
 
 class Replayed:

@@ -1,6 +1,5 @@
 """A valid call for each public name of runs.sweeping.experiments and runs.sweeping.sweeps."""
 
-
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import experiments, sweeps
 from tests import scratch
@@ -19,6 +18,7 @@ EXAMPLES = [
             "question": "?",
             "template": TINY.template,
             "axes": TINY.axes,
+            "follows": {"evaluation.seed": "seed"},
         },
     ),
     (TINY.configurations, {"profile": "smoke"}),

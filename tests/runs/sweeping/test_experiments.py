@@ -74,6 +74,124 @@ def test_graphs_can_be_axes():
     assert runs[0].source == TINY.template.source
 
 
+SIZES = ("source.parameters.nodes", "source.parameters.edges", "schedule.batch")
+
+
+def test_fields_that_go_hand_in_hand_are_one_axis():
+    axes = {SIZES: ((12, 30, 2), (15, 40, 4)), "seed": (0, 1)}
+    asked = replace(TINY, axes={"smoke": axes})
+    runs = asked.configurations("smoke")
+    drawn = [(dict(run.source.parameters), run.schedule.batch, run.seed, run.architecture.vocabulary) for run in runs]
+    small, large = {"nodes": 12, "edges": 30}, {"nodes": 15, "edges": 40}
+    assert drawn == [(small, 2, 0, 12), (small, 2, 1, 12), (large, 4, 0, 15), (large, 4, 1, 15)]
+    assert runs[2].source.fingerprint == source_of("erdos_renyi", large)[0].fingerprint
+    for place, field in enumerate(SIZES):
+        assert asked.values("smoke", field) == (axes[SIZES][0][place], axes[SIZES][1][place])
+    assert asked.values("smoke", "architecture.vocabulary") == (12, 15)
+    by_product = {(run.source, run.schedule, run.seed) for run in runs}
+    alone = [replace(TINY, axes={"smoke": {SIZES: (pair,), "seed": (0, 1)}}) for pair in axes[SIZES]]
+    assert by_product == {(r.source, r.schedule, r.seed) for one in alone for r in one.configurations("smoke")}
+    listed = replace(TINY, axes={"smoke": {SIZES: [[12, 30, 2], [15, 40, 4]], "seed": [0, 1]}})
+    assert listed.configurations("smoke") == runs
+    repeated = varied(seed=(0, 1)).configurations("smoke")
+    pairs = replace(TINY, axes={"smoke": {("seed", "optimizer.weight_decay"): ((0, 0.01), (1, 0.01))}})
+    assert pairs.configurations("smoke") == repeated  # an axis by another name is no other run
+    assert pairs.values("smoke", "optimizer.weight_decay") == (0.01,)
+
+
+def test_steps_are_an_axis_that_sets_the_tokens():
+    """D = steps x batch x context / epochs, of whole batches, whatever else is varied."""
+    axes = {
+        "schedule.steps": (6, 30),
+        "schedule.epochs": (1, 3),
+        "schedule.batch": (2, 5),
+        "architecture.context": (4,),
+    }
+    asked = replace(TINY, axes={"smoke": axes})
+    runs = asked.configurations("smoke")
+    assert [run.optimizer_steps for run in runs] == [6] * 4 + [30] * 4
+    for run in runs:
+        D = run.optimizer_steps * run.schedule.batch * 4 / run.schedule.epochs
+        assert run.schedule.tokens == D
+    assert asked.values("smoke", "schedule.steps") == (6, 30)
+    assert asked.values("smoke", "schedule.tokens") == (48, 120, 16, 40, 240, 600, 80, 200)
+    by_tokens = varied(schedule__tokens=(240,)).configurations("smoke")
+    assert varied(schedule__steps=(6,)).configurations("smoke") == by_tokens  # batch 4, context 10
+    with pytest.raises(InvalidArgument, match=r"schedule.steps must be a multiple of the 3 epochs, got 7: pass one"):
+        replace(TINY, axes={"smoke": axes | {"schedule.steps": (6, 7)}}).configurations("smoke")
+    for bad in (0, -1, 2.5, "6"):
+        with pytest.raises(InvalidArgument, match=r"axes\['smoke'\]\['schedule.steps'\] must be .* an integer of at"):
+            varied(schedule__steps=(bad,))
+
+
+def test_a_graph_can_follow_the_seed():
+    asked = replace(varied(seed=(0, 3)), follows={"source.seed": "seed", "evaluation.seed": "seed"})
+    runs = asked.configurations("smoke")
+    for run, seed in zip(runs, (0, 3), strict=True):
+        assert run.source == source_of("erdos_renyi", {"nodes": 12, "edges": 30}, seed)[0]
+        assert (run.seed, run.evaluation.seed, run.architecture.vocabulary) == (seed, seed, 12)
+    assert runs[0] == TINY.template
+    assert runs[0].source.fingerprint != runs[1].source.fingerprint
+    assert asked.values("smoke", "source.seed") == (0, 3)
+    # Of a field that no axis sets, the value of the template, or that of the part which an axis puts in its place.
+    still = replace(varied(schedule__epochs=(2,)), follows={"evaluation.walks": "schedule.batch"})
+    assert still.configurations("smoke")[0].evaluation.walks == 4
+    whole = replace(varied(schedule=(replace(TINY.template.schedule, batch=8),)), follows=still.follows)
+    assert whole.configurations("smoke")[0].evaluation.walks == 8
+
+
+def test_fingerprints_of_many_graphs_are_made_once(monkeypatch):
+    drawn = []
+    recipes = dict(experiments._RECIPES)
+    real = recipes["erdos_renyi"]
+    recipes["erdos_renyi"] = lambda seed, **numbers: drawn.append(seed) or real(seed, **numbers)
+    monkeypatch.setattr(experiments, "_RECIPES", recipes)
+    asked = replace(
+        varied(seed=tuple(range(700, 740)), precision=("float32", "bfloat16")), follows={"source.seed": "seed"}
+    )
+    first = asked.configurations("smoke")
+    assert sorted(drawn) == list(range(700, 740))
+    assert asked.configurations("smoke") == first
+    assert len(drawn) == 40
+
+
+def test_a_recipe_keeps_the_numbers_that_it_was_given():
+    """1 and 1.0 are equal in Python and two texts in an identity."""
+    recipe = {"nodes": 20, "edges": 60, "kappa": 1.0, "kmax": 10}
+    written = [dict(source_of("biased_erdos_renyi", recipe | {"kappa": kappa})[0].parameters) for kappa in (1.0, 1)]
+    assert [repr(parameters["kappa"]) for parameters in written] == ["1.0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("follows", "message"),
+    [
+        (
+            {"source.kind": "seed"},
+            "follows must be of fields of a run, got 'source.kind': pick one of source, source.se",
+        ),
+        ({"source.seed": "seeds"}, "follows must be of fields of a run, got 'seeds'"),
+        ({"source.seed": 3}, "follows must be of fields of a run, got 3"),
+        (
+            {"seed": "seed"},
+            r"follows must be a dict from a field to one that follows none, got .* leave one of them out",
+        ),
+        (
+            {"source.seed": "evaluation.seed", "evaluation.seed": "seed"},
+            "that follows none, .* let both follow the first",
+        ),
+        (
+            {"seed": "evaluation.seed"},
+            r"axes\['smoke'\] must be of fields that are set once, got 'seed': it follows ev",
+        ),
+        ({"schedule.epochs": "seed"}, r"axes\['smoke'\]\['seed'\] must be .*, got 0: epochs must be an integer of at"),
+    ],
+)
+def test_refused_followers(follows, message):
+    with pytest.raises(InvalidArgument, match=message) as refused:
+        replace(varied(seed=(0, 1)), follows=follows)
+    assert "\n" not in str(refused.value)
+
+
 def test_values_are_those_of_the_axis_or_of_the_template():
     assert TINY.values("smoke", "seed") == (0, 1)
     assert TINY.values("smoke", "schedule.batch") == (4,)
@@ -100,6 +218,25 @@ def test_values_are_those_of_the_axis_or_of_the_template():
         ({"architecture.width": ("8",), "schedule.epochs": (0,)}, r"\['architecture.width'\] must .* '8': width must"),
         ({"schedule": (1,), "architecture": (2,)}, r"\['schedule'\] must be .* 1: schedule must be a Schedule"),
         ({"source": ("er",)}, r"\['source'\] must be .*, got 'er': source must be"),
+        ({("seed", "breadth"): ((0, 1),)}, "keyed by fields of a run, got 'breadth': pick one of source"),
+        ({(): ((),)}, r"keyed by fields of a run, got \(\): pick one of"),
+        ({("seed", 3): ((0, 1),)}, "keyed by fields of a run, got 3: pick one of"),
+        ({("seed", "schedule.batch"): ()}, r"\[\('seed', 'schedule.batch'\)\] must be a non-empty tuple, got \(\)"),
+        (
+            {("seed", "schedule.batch"): ((0, 1), (2,))},
+            r"must be of tuples of 2 values, one for each field, got \(2,\)",
+        ),
+        ({("seed", "schedule.batch"): (0, 1)}, "must be of tuples of 2 values, one for each field, got 0: pass tuples"),
+        (
+            {("seed", "schedule.batch"): ((0, 4), (1, 0))},
+            r"'schedule.batch'\)\] must be .*, got \(1, 0\): batch must be",
+        ),
+        ({("seed", "seed"): ((0, 1),)}, "must be of fields that are set once, got 'seed': leave it to one axis"),
+        ({"seed": (0,), ("seed", "schedule.batch"): ((0, 1),)}, "must be of fields that are set once, got 'seed'"),
+        (
+            {"schedule.tokens": (80,), "schedule.steps": (2,)},
+            "got 'schedule.steps': schedule.steps sets schedule.tokens",
+        ),
     ],
 )
 def test_refused_axes(axes, message):

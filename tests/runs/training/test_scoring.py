@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from scaling_lib.data import chains
+from scaling_lib.data.sources import Walks
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.training.ensembles import initial_model
-from scaling_lib.runs.training.scoring import LearningCurve, conditional_kl, curve_steps
+from scaling_lib.runs.training.scoring import LearningCurve, TestSet, conditional_kl, curve_steps
 from tests.runs.tiny import CHAIN, configuration
 
 WALKS = sample_walks(CHAIN, 40, 4, seed=3)
@@ -77,15 +78,15 @@ def test_sampling_agrees_and_is_noisier():
 
 def test_learning_curve_keeps_means_and_standard_errors():
     model = initial_model([configuration(seed=0), configuration(seed=1)])
-    curve = LearningCurve(model, CHAIN, WALKS)
+    curve = LearningCurve(model, [TestSet(Walks(CHAIN), WALKS, (0, 1))])
     assert curve.score(0, None)
     per_walk = conditional_kl(model, CHAIN, WALKS).mean(-1)
-    assert curve.excess[0] == pytest.approx(per_walk.mean(1), rel=1e-12)
+    assert curve.mean[0] == pytest.approx(per_walk.mean(1), rel=1e-12)
     assert curve.error[0] == pytest.approx(per_walk.std(1, ddof=1) / 40**0.5, rel=1e-12)
     assert np.isnan(curve.training[0]).all()
     model.flat.values[0] = math.nan  # an entry of the first member's embedding
     assert curve.score(1, torch.tensor([1.0, 2.0]))
-    assert np.isnan(curve.excess[1]).tolist() == [True, False]
+    assert np.isnan(curve.mean[1]).tolist() == [True, False]
     model.flat.values.fill_(math.nan)
     assert not curve.score(2, torch.tensor([1.0, 2.0]))
     assert curve.steps == [0, 1, 2]
@@ -107,7 +108,7 @@ def test_curve_steps(steps, points, expected):
 
 def test_refusals():
     model = initial_model([configuration()])
-    with pytest.raises(InvalidArgument, match="walks must be of nodes below 12"):
+    with pytest.raises(InvalidArgument, match="contexts must be of tokens below 12"):
         conditional_kl(model, CHAIN, WALKS + 1)
     with pytest.raises(InvalidArgument, match="model must be of vocabulary 12, got 9"):
         conditional_kl(WrappedModule(nn.Embedding(12, 9)), CHAIN, WALKS)

@@ -28,7 +28,7 @@ from scaling_lib.runs.training.ensembles import (
     train_model,
     train_module,
 )
-from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule, stable_steps
 from tests.runs.tiny import CHAIN, configuration
 
 # {semantics version: {configuration: (training loss of the last step, excess loss)}}
@@ -58,6 +58,26 @@ def test_schedule_rises_and_falls(steps, warmup):
     assert top + 1 == max(1, round(warmup * steps))
     assert (np.diff(factors[: top + 1]) > 0).all()
     assert (np.diff(factors[top:]) < 0).all()
+
+
+@given(steps=st.integers(2, 3000), decay=st.floats(0.01, 0.9))
+def test_a_stable_schedule_rises_stays_and_decays(steps, decay):
+    stable = stable_steps(steps, decay)
+    factors = learning_rate_schedule(steps, shape="wsd", decay=decay, warmup_steps=stable) if stable else np.ones(1)
+    assert factors.max() == 1.0
+    assert factors.min() > 0
+    assert (np.diff(factors[:stable]) > 0).all()
+    assert np.diff(factors[max(stable - 1, 0) :]) == pytest.approx(-1 / (steps + 1 - stable), abs=1e-9)
+
+
+def test_runs_of_several_lengths_share_what_comes_before_the_decay():
+    short, long = (learning_rate_schedule(steps, shape="wsd", decay=0.25, warmup_steps=3) for steps in (40, 80))
+    assert (short[:30] == long[:30]).all()
+    assert learning_rate_schedule(4, shape="constant", warmup_steps=2).tolist() == [0.5, 1.0, 1.0, 1.0]
+    with pytest.raises(InvalidArgument, match="steps must be such that 9 steps of warm-up and 2 of decay fit"):
+        learning_rate_schedule(10, shape="wsd", decay=0.2, warmup_steps=9)
+    with pytest.raises(InvalidArgument, match="warmup_steps must be at most the 3 steps"):
+        learning_rate_schedule(3, shape="constant", warmup_steps=4)
 
 
 def test_schedule_by_hand():
@@ -119,6 +139,23 @@ def test_independent_decay_is_the_same_for_every_tensor():
     for rule in model.rules:
         keep = 1.0 if rule.is_gain else 0.9
         assert torch.allclose(model.flat.tensors[rule.name], before[rule.name] * keep, rtol=1e-6)
+
+
+def test_a_run_follows_the_schedule_of_its_configuration():
+    """At equal seeds: a constant rate is a decay that never came, and both differ from a cosine."""
+    one = configuration(20, learning_rate=0.3)
+    runs = {
+        name: replace(one, schedule=replace(one.schedule, warmup_steps=2, **options))
+        for name, options in {
+            "cosine": {},
+            "constant": {"shape": "constant"},
+            "late": {"shape": "wsd", "decay": 0.01},
+            "half": {"shape": "wsd", "decay": 0.5},
+        }.items()
+    }
+    losses = {name: train_ensemble(CHAIN, [run])[0].excess_loss for name, run in runs.items()}
+    assert len(set(losses.values())) == 4
+    assert losses["late"] == pytest.approx(losses["constant"], rel=0.02)
 
 
 # ---------------------------------------------------------------------- data
@@ -299,7 +336,7 @@ def test_golden_losses(name):
     ("configurations", "message"),
     [
         ([], "configurations must be a list of at least 1 RunConfiguration"),
-        ([configuration(2), configuration(3)], "configurations must be alike but for seed"),
+        ([configuration(2), configuration(3)], "configurations must be alike but for source, seed"),
         ([configuration(width=8), configuration(width=16)], "configurations must be alike"),
         ([configuration(precision="tf32")], "precision must be one that the device computes in, got 'tf32' on cpu"),
         ([configuration(model="other")], "configurations must be of model 'transformer'"),
@@ -337,7 +374,7 @@ def test_a_cpu_stacks_nothing_and_a_gpu_what_its_memory_holds(monkeypatch):
 
 
 def test_other_refusals():
-    with pytest.raises(InvalidArgument, match="chain must be that of the configurations"):
+    with pytest.raises(InvalidArgument, match="source must be that of the configurations"):
         train_ensemble(ring(12), [configuration()])
     with pytest.raises(InvalidArgument, match="configuration must be of a model named otherwise"):
         train_module(CHAIN, nn.Embedding(12, 12), configuration())
