@@ -46,8 +46,8 @@ _Configurations = Annotated[Sequence[RunConfiguration], Remedy("pass a list of R
 class KeptModels:
     """A folder of final weights.
 
-    folder: made when first needed. at_most_bytes: what all files of it may take together. half: keep float16, half the
-    bytes; a tensor with a value beyond 65,504 stays float32.
+    folder: made when first needed. at_most_bytes: what all files of it may take together; None for no limit. half: keep
+    float16, half the bytes; a tensor with a value beyond 65,504 stays float32.
 
         kept = KeptModels("runs.kept", at_most_bytes=10**9)
         kept.check_room(configurations)         # before anything is trained
@@ -57,7 +57,7 @@ class KeptModels:
     """
 
     @checked
-    def __init__(self, folder: str | Path, at_most_bytes: Count, *, half: bool = False) -> None:
+    def __init__(self, folder: str | Path, at_most_bytes: Count | None = None, *, half: bool = False) -> None:
         self.folder, self.at_most_bytes, self.half = Path(folder), at_most_bytes, half
 
     @property
@@ -102,7 +102,7 @@ class KeptModels:
         each = {c.identity: 0 if self.has(c) else self._bytes_of(c) for c in configurations}
         added = sum(each.values())
         taken = self.bytes_taken
-        if taken + added > self.at_most_bytes:
+        if self.at_most_bytes is not None and taken + added > self.at_most_bytes:
             raise InvalidArgument(
                 f"at_most_bytes must be at least {taken + added:,} for the weights of {len(configurations)} runs in "
                 f"{self.folder} ({taken:,} are taken), got {self.at_most_bytes:,}: raise it, pass half=True, or keep "
@@ -131,7 +131,7 @@ class KeptModels:
         data = save(arrays, about)
         path = self._path(configuration)
         others = self.bytes_taken - (path.stat().st_size if path.is_file() else 0)
-        if others + len(data) > self.at_most_bytes:
+        if self.at_most_bytes is not None and others + len(data) > self.at_most_bytes:
             raise InvalidArgument(
                 f"at_most_bytes must be at least {others + len(data):,} to keep this model too in {self.folder}, got "
                 f"{self.at_most_bytes:,}: raise it, pass half=True, or ask check_room before training."
