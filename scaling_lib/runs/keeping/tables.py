@@ -164,8 +164,9 @@ def check_runs(name: str, value: Any, columns: Sequence[str]) -> pd.DataFrame:
 
 def check_excess(name: str, runs: pd.DataFrame) -> pd.DataFrame:
     """`runs` if the excess loss of every finished run is known; `name` is what the error calls the table."""
-    finished = check_runs(name, runs, ("status", "excess_loss"))
-    unknown = int(finished.loc[finished["status"] == "ok", "excess_loss"].isna().sum())
+    check_runs(name, runs, ("excess_loss",))
+    finished = runs[runs["status"] == "ok"] if "status" in runs else runs
+    unknown = int(finished["excess_loss"].isna().sum())
     if unknown:
         raise InvalidArgument(
             f"{name} must be of data whose entropy rate is known, got {unknown} finished runs without an excess loss: "
@@ -216,7 +217,7 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
     absent = [column for column in by if not isinstance(column, str) or column not in frame.columns]
     if absent:
         raise invalid("by", "columns of the frame", absent, "pass ('N', 'D')")
-    finished = frame[frame["status"] == "ok"]
+    finished = frame[frame["status"] == "ok"].reset_index(drop=True)  # tables put together have rows of one name
     groups = finished.groupby(list(by), sort=True)["loss"]
     best = finished.loc[groups.idxmin()].reset_index(drop=True)
     return best.assign(trials=groups.size().to_numpy())
