@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +14,19 @@ import typer
 
 from scaling_lib import environment
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
-from scaling_lib.errors import check_choice, check_integer, invalid
+from scaling_lib.errors import MissingDependency, check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
+from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration
 from scaling_lib.runs.sweeping import calibration, experiments, sweeps
+from scaling_lib.runs.sweeping.measuring import measure_kept
 from scaling_lib.session import Session
 
 __all__ = ["experiment_list", "runs_app", "sweep_experiment"]
 
-_SHOWN_OF_REPEATS = ["identity", "conflict", "kept_excess_loss", "excess_loss", "relative_difference"]
+_SHOWN_OF_REPEATS = ["identity", "conflict", "kept_excess_loss", "excess_loss", "loss_difference"]
+_SHOWN_OF_REPEATS += ["relative_difference"]
 _SHOWN_OF_REPEATS += ["kept_device", "device", "kept_time", "time"]
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
@@ -232,7 +235,7 @@ def _shard(text: str) -> tuple[int, int] | None:
 
 # ---------------------------------------------------------------------- stores
 
-runs_app = typer.Typer(help="Stores of runs: merge, verify, repeats, export, list.")
+runs_app = typer.Typer(help="Stores of runs: merge, verify, repeats, measure, export, list.")
 
 StorePath = Annotated[Path, typer.Argument(help="A store.")]
 
@@ -288,13 +291,46 @@ def list_repeats(path: StorePath, as_json: AsJson = False) -> None:
         print_frame(repeats[_SHOWN_OF_REPEATS], f"{path}: {len(repeats)} repeats")
 
 
+@runs_app.command("measure")
+def measure(
+    path: StorePath,
+    kept: Annotated[Path, typer.Option(help="Folder of the final weights of its runs.")],
+    metric: Annotated[list[str], typer.Option(help="leak, within, ..., or package.module:function; repeat for more.")],
+    mirror: Annotated[Path | None, typer.Option(help="Folder that receives a snapshot after each run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure runs that are finished, in their kept weights and without training; exit status 1 where weights are torn
+    or are not those of the result."""
+    with one_line_errors():
+        if not environment.device():
+            raise MissingDependency("measuring models needs torch: run `pip install torch safetensors`.")
+        if not path.is_file():
+            raise invalid("store", "an existing store", str(path), "train something into it first")
+        if not kept.is_dir():
+            raise invalid("--kept", "a folder of final weights", str(kept), "train with it first")
+        environment.single_thread()
+        with Store(path, mirror=mirror) as store:
+            report = measure_kept(store, KeptModels(kept), metric)
+    if as_json:
+        print(json.dumps(asdict(report)))
+    else:
+        typer.echo(
+            f"{report.measured} runs measured, {report.already} had {', '.join(metric)} before, of "
+            f"{report.without_weights} the weights are not kept."
+        )
+        typer.echo("\n".join(report.problems), nl=bool(report.problems))
+    if report.problems:
+        raise typer.Exit(1)
+
+
 def _repeated(repeats: pd.DataFrame) -> str:
     """The part of a sentence that says how many repeats there are, and how far apart."""
     if repeats.empty:
         return ""
     conflicts = f", {repeats['conflict'].sum()} of them in conflict" if repeats["conflict"].any() else ""
     widest = repeats["relative_difference"].max()
-    apart = "one of two diverged" if math.isinf(widest) else f"at most {100 * widest:.2g} % of the excess loss apart"
+    of_what = "loss" if repeats["excess_loss_difference"].isna().all() else "excess loss"
+    apart = "one of two diverged" if math.isinf(widest) else f"at most {100 * widest:.2g} % of the {of_what} apart"
     return f"; {len(repeats)} repeats{conflicts}, {apart}"
 
 

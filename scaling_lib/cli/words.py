@@ -1,6 +1,7 @@
 """How `scaling-lab` speaks: JSON alone on standard output, tables for people, our errors in one line."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -39,10 +40,16 @@ def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
 
 
 def print_frame(frame: pd.DataFrame, title: str) -> None:
-    """A table on standard output, floats to four digits."""
+    """A table on standard output, floats to four digits; "-" for what nobody knows or nobody measured."""
     table = Table(title=title)
     for place, column in enumerate(frame):
         table.add_column(str(column), no_wrap=place == 0)  # a name that is cut off cannot be passed to a command
     for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(*(_cell(value) for value in row))
     Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

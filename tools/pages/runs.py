@@ -89,9 +89,12 @@ def tying_words(book: Book) -> str:
 
 def evaluation_errors(book: Book) -> str:
     """By recorded table: the standard error that scoring leaves, against the excess loss."""
-    lines = []
+    lines, without = [], []
     for name, runs in book.run_tables().items():
         best = lowest_losses(runs)
+        if best["excess_loss"].isna().any():
+            without.append(f"`{name}`")
+            continue
         relative = 100 * best["excess_loss_se"] / best["excess_loss"]
         lines.append(
             {
@@ -102,7 +105,10 @@ def evaluation_errors(book: Book) -> str:
                 "largest (%)": number(relative.max(), decimals=2),
             }
         )
-    return table(pd.DataFrame(lines)) if lines else "*No runs are recorded in this build.*"
+    shown = table(pd.DataFrame(lines)) if lines else "*No runs are recorded in this build.*"
+    if without:
+        shown += f"\n\nNobody knows the entropy rate of the data of {', '.join(without)}, so they have no excess loss."
+    return shown
 
 
 def best_rates(book: Book) -> str:

@@ -63,6 +63,8 @@ def _checked(runs: Any, variable: Any) -> pd.DataFrame:
     numbers = frame[[variable, "learning_rate", "excess_loss"]]
     if frame.empty or any(numbers[name].dtype.kind not in "iuf" for name in numbers):
         raise invalid("runs", "rows of numbers", runs, "pass trained runs")
+    if numbers["excess_loss"].isna().any():
+        raise invalid("runs", "of data whose entropy rate is known", "runs without an excess loss", "leave these out")
     if not (np.isfinite(numbers.to_numpy(float)).all() and (numbers > 0).all(axis=None)):
         raise invalid("runs", "positive in sizes, learning rates and excess losses", runs, "leave the others out")
     return frame

@@ -18,7 +18,7 @@ from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
 from scaling_lib.pages.judging.measured import AnyMeasured, Measured
 from scaling_lib.pages.judging.quantities import measured
 from scaling_lib.runs.keeping.summaries import side
-from scaling_lib.runs.keeping.tables import check_runs
+from scaling_lib.runs.keeping.tables import check_excess, check_runs
 
 __all__ = ["Bend", "exponent_difference", "exponent_in_parameters", "has_no_end", "one_power_law", "sign"]
 
@@ -37,6 +37,7 @@ def exponent_in_parameters(
     Least squares on logarithms. Raises InvalidArgument.
     """
     check_runs("best", best, (count, "excess_loss", "identity", "rules"))
+    check_excess("best", best)
     points = pd.DataFrame({"N": best[count].astype(float), "loss": best["excess_loss"].astype(float)})
     return measured("alpha", fit(PowerLaw(variable="N", offset=0.0), points, objective="log-ols"), best)
 
@@ -49,6 +50,7 @@ def exponent_difference(first: pd.DataFrame, second: pd.DataFrame) -> Measured:
     """
     for name, best in (("first", first), ("second", second)):
         check_runs(name, best, ("N", "excess_loss", "identity", "rules"))
+        check_excess(name, best)
     ratio = (first.set_index("N")["excess_loss"] / second.set_index("N")["excess_loss"]).dropna()
     if ratio.index.nunique() < 3:
         raise InvalidArgument(
@@ -95,6 +97,7 @@ def one_power_law(replicates: Annotated[pd.DataFrame, BY_HAND], *, variable: Lit
     replicates: one run for each value of `variable` and seed. variable: "N" or "D". Raises InvalidArgument.
     """
     check_runs("replicates", replicates, (variable, "seed", "excess_loss"))
+    check_excess("replicates", replicates)
     if replicates["seed"].nunique() < 2:
         return Bend(None, "one seed")
     p = lack_of_fit(replicates[variable].to_numpy(float), replicates["excess_loss"].to_numpy(np.float64)).p

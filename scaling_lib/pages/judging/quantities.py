@@ -25,7 +25,7 @@ from scaling_lib.fits.uncertainty.windows import fit_each
 from scaling_lib.pages.judging.exact_quantities import KNOWN
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Tables
-from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
+from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
 
 __all__ = ["QUANTITIES", "excess_surface", "measured", "paper_compute", "power_in_tokens"]
 
@@ -45,7 +45,8 @@ def paper_compute() -> tuple[float, float]:
 def power_in_tokens(runs: pd.DataFrame) -> Fit:
     """Excess loss (nats) = B D^-beta through L(N, D): least squares on logarithms, no offset since the floor is known.
 
-    runs: a table of runs with the columns N, D, loss, excess_loss and status. Raises InvalidArgument or InvalidData.
+    runs: a table of runs with the columns N, D, loss, excess_loss and status. Raises InvalidArgument, also where nobody
+    knows the floor, or InvalidData.
     """
     check_runs("runs", runs, ("N", "D", "loss", "excess_loss", "status"))
     return fit(PowerLaw(variable="D", offset=0.0), _lowest_excess(runs), objective="log-ols")
@@ -75,7 +76,7 @@ def measured(
 
 
 def _lowest_excess(runs: pd.DataFrame) -> pd.DataFrame:
-    best = lowest_losses(runs)
+    best = lowest_losses(check_excess("runs", runs))
     return best.assign(loss=best["excess_loss"])
 
 
@@ -230,11 +231,11 @@ def _by_width(runs: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _offset_factor(name: str) -> Quantity:
     """The exponent in D with the irreducible loss pinned at the entropy rate, over the exponent without any; mean over
-    widths."""
+    widths. None where nobody knows the entropy rate."""
 
     def quantity(tables: Tables) -> Measured | None:
         runs = _runs(tables, name, widths=3, tokens=3)
-        if runs is None:
+        if runs is None or runs["entropy_rate"].isna().any():
             return None
         factors = []
         for part in _by_width(runs):
@@ -275,7 +276,7 @@ def _one_point(name: str, width: int, tokens: int) -> Quantity:
         runs = runs[(runs["width"] == width) & (runs["D"] == tokens)]
         if runs.empty or not (runs["status"] == "ok").any():
             return None
-        best = lowest_losses(runs).iloc[0]
+        best = lowest_losses(check_excess("runs", runs)).iloc[0]
         half = 1.96 * best["excess_loss_se"]
         return _from_runs(best["excess_loss"], best["excess_loss"] - half, best["excess_loss"] + half, runs)
 

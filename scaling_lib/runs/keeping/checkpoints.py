@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from scaling_lib.arguments import NonNegative, Remedy, checked
 from scaling_lib.errors import ScalingLabError, ScalingLabWarning, StoreError, check_instance
+from scaling_lib.runs.keeping.measurements import measurements_from_json, measurements_to_json
 from scaling_lib.runs.records import RunConfiguration, RunResult
 
 __all__ = ["Checkpoint", "Checkpoints", "Paused"]
@@ -117,15 +118,22 @@ class Checkpoint:
     @checked
     def finish(self, results: Annotated[Sequence[RunResult], Remedy("pass what training returned")]) -> None:
         """Put the results of the group in the place of its state. Raises InvalidArgument and, as `save`, StoreError."""
-        self._write({"done": torch.ones(1)}, {"results": [result.to_json() for result in results]})
+        measured = [measurements_to_json(result.measurements) for result in results]
+        about = {"results": [result.to_json() for result in results], "measurements": measured}
+        self._write({"done": torch.ones(1)}, about)
 
     def results(self) -> list[RunResult] | None:
-        """The results of the group, if it was finished."""
+        """The results of the group with their measurements, if it was finished."""
         contents = self._read()
         if contents is None or "results" not in contents[1]:
             self._state = contents  # for the `load` that follows: large, and its checksum is made
             return None
-        return [RunResult.from_json(text) for text in contents[1]["results"]]
+        results = [RunResult.from_json(text) for text in contents[1]["results"]]
+        measured = contents[1].get("measurements", ["[]"] * len(results))  # older files have none
+        return [
+            replace(result, measurements=measurements_from_json(text))
+            for result, text in zip(results, measured, strict=True)
+        ]
 
     def _write(self, tensors: dict[str, Tensor], about: dict) -> None:
         self._state = None

@@ -2,6 +2,9 @@
 
 Every rule of decision here compares a number with a threshold that was fixed beforehand. A number within a millionth of
 its threshold is "on the edge": which side it falls on would be decided by the rounding of one machine.
+
+Learning rates are compared by their excess loss, or by their loss where nobody knows the entropy rate of the data
+(text); what compares losses with a floor refuses such runs in one sentence.
 """
 
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ import pandas as pd
 
 from scaling_lib.arguments import Count, Positive, Real, Remedy, checked
 from scaling_lib.errors import check_choice, check_instance, check_integer, check_real, invalid
-from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
+from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
 
 __all__ = [
     "Drop",
@@ -54,10 +57,11 @@ def side(value: float, threshold: float) -> str:
 def mean_losses(runs: pd.DataFrame) -> pd.DataFrame:
     """Geometric mean over seeds of the excess loss, nats: rows are widths, columns learning rates.
 
-    runs: a table of runs. Diverged runs do not take part; a pair that was not run is NaN. Raises InvalidArgument.
+    Where nobody knows the entropy rate of the data, the mean of the loss. runs: a table of runs. Diverged runs do not
+    take part; a pair that was not run is NaN. Raises InvalidArgument.
     """
     finished = _finished(runs, _RUNS)
-    logs = np.log(finished["excess_loss"].astype(float))
+    logs = np.log(finished[_compared(runs)].astype(float))
     return np.exp(logs.groupby([finished["width"], finished["learning_rate"]]).mean().unstack())
 
 
@@ -65,13 +69,14 @@ def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
     """The best learning rate of each width by the mean over seeds, and whether the grid goes on at both sides of it.
 
     Returns one row for each width: optimum (of equally good rates the smallest), excess_loss (nats, its mean over
-    seeds), bracketed (False where the optimum is the first or the last rate that was tried at this width).
+    seeds; named loss where nobody knows the entropy rate), bracketed (False where the optimum is the first or the last
+    rate that was tried at this width).
     """
     means = mean_losses(runs)
     lowest = means.min(axis=1)
     best = means.le((1 + EDGE) * lowest, axis=0).idxmax(axis=1)
     first, last = means.apply(pd.Series.first_valid_index, axis=1), means.apply(pd.Series.last_valid_index, axis=1)
-    return pd.DataFrame({"optimum": best, "excess_loss": lowest, "bracketed": (best > first) & (best < last)})
+    return pd.DataFrame({"optimum": best, _compared(runs): lowest, "bracketed": (best > first) & (best < last)})
 
 
 def near_best_rate(runs: pd.DataFrame, *, steps: int = 1) -> pd.DataFrame:
@@ -108,8 +113,10 @@ def worse_when_wider(runs: pd.DataFrame) -> pd.DataFrame:
     """How often the next wider model is worse, by the mean over seeds, at each learning rate.
 
     Returns one row for each learning rate: rises (how many of the comparisons of neighbouring widths go up), learns
-    (whether some width gets below one nat, which is the least to be asked of a rate).
+    (whether some width gets below one nat, which is the least to be asked of a rate). Raises InvalidArgument, also for
+    runs on data whose entropy rate nobody knows.
     """
+    check_excess("runs", runs)
     means = mean_losses(runs)
     rises = (means.diff() > EDGE * means).sum()
     return pd.DataFrame({"rises": rises, "learns": means.min() < LEARNT * (1 - EDGE)})
@@ -123,10 +130,12 @@ def steps_or_data(runs: pd.DataFrame, knob: str) -> pd.DataFrame:
     that the steps bring without a new token.
     Returns the rows of the lowest losses with share (NaN where there is one D or one value of the knob) and limit:
     "step-limited" where the share is above 0.6, "data-limited" below 0.4, "both" between, "on the edge" at either
-    threshold, "not decided" without a share.
+    threshold, "not decided" without a share. Raises InvalidArgument, also for runs on data whose entropy rate nobody
+    knows.
     """
     check_choice("knob", knob, ("batch", "epochs"))
     check_runs("runs", runs, ("D", knob, "loss", "excess_loss", "optimizer_steps", "status"))
+    check_excess("runs", runs)
     best = lowest_losses(runs, by=("D", knob))
     wide = best.pivot(index="D", columns=knob)
     loss, steps = np.log(wide["excess_loss"].astype(float)), np.log(wide["optimizer_steps"].astype(float))
@@ -219,6 +228,14 @@ def compare_drops(
         return Drop(floor_width, trained_width, "not seen")
     behind = side(trained_width / floor_width, factor) == "above"
     return Drop(floor_width, trained_width, "behind the floor" if behind else "with the floor")
+
+
+def _compared(runs: pd.DataFrame) -> str:
+    """The column by which runs are compared: of the loss above the floor, as long as every floor is known."""
+    unknown = runs.loc[runs["status"] == "ok", "excess_loss"].isna().any()
+    if unknown:
+        check_runs("runs", runs, ("loss",))
+    return "loss" if unknown else "excess_loss"
 
 
 def _finished(runs: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ table was made; `recorded/README.md` is the data card.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +16,12 @@ import pandas as pd
 
 from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, invalid
+from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json, measurements_to_json
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 
 __all__ = [
     "COLUMNS",
+    "check_excess",
     "check_runs",
     "frame_of",
     "load_recorded",
@@ -40,10 +43,13 @@ COLUMNS: dict[str, str] = {
     "N_nonembedding": "parameters without embedding and readout",
     "D": "distinct training tokens",
     "C": "FLOPs, 6 N D epochs",
-    "loss": "nats per token: entropy rate + excess_loss",
-    "excess_loss": "nats per token: mean conditional KL over the evaluation walks",
-    "excess_loss_se": "nats per token: its standard error over evaluation walks",
-    "entropy_rate": "nats per token, exact",
+    "loss": "nats per token: entropy rate + excess_loss; on text the mean cross-entropy on the held-out sequences",
+    "loss_se": "nats per token: standard error of loss over the held-out sequences; null where excess_loss_se says it",
+    "excess_loss": "nats per token: mean conditional KL over the evaluation walks; null on text",
+    "excess_loss_se": "nats per token: its standard error over evaluation walks; null on text",
+    "entropy_rate": "nats per token, exact; null where nobody knows it (text)",
+    "leak": "nats per token: mean of -ln(model's mass on tokens that can follow); null where not measured",
+    "within": "nats per token: mean KL to the model renormalised on tokens that can follow; null where not measured",
     "learning_rate": "peak",
     "seed": "of initial weights and training walks",
     "ensemble": "graph ensemble",
@@ -68,15 +74,19 @@ COLUMNS: dict[str, str] = {
     "code_version": "of scaling_lib",
     "configuration": "canonical JSON",
     "result": "JSON, learning curve included",
+    "measurements": "JSON, every metric at every step at which it was measured; null where nothing was",
     "provenance": "JSON",
 }
+
+# Numbers even where nobody knows one of them, so that a table of text can be calculated with.
+_NULLABLE = ("loss", "loss_se", "excess_loss", "excess_loss_se", "entropy_rate", "leak", "within")
 
 
 def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
     """One row a run, in the words of the field: N, D, C, loss, excess_loss, learning_rate, seed, ...
 
-    The columns `configuration`, `result`, `provenance` hold the JSON texts, so that nothing is lost: `records_of` gives
-    the records back. Raises InvalidArgument.
+    The columns `configuration`, `result`, `provenance`, `measurements` hold the JSON texts, so that nothing is lost:
+    `records_of` gives the records back. Raises InvalidArgument.
     """
     if isinstance(records, str | bytes) or not isinstance(records, Iterable):
         raise invalid("records", "a list of RunRecord", records, "read them from a store")
@@ -84,7 +94,15 @@ def frame_of(records: Iterable[RunRecord]) -> pd.DataFrame:
         _described(check_instance(f"records[{i}]", record, RunRecord, remedy="read them from a store"))
         for i, record in enumerate(records)
     ]
-    return pd.DataFrame(described, columns=list(COLUMNS))
+    return _complete(pd.DataFrame(described, columns=list(COLUMNS)))
+
+
+def _complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with every column of `COLUMNS`, null in those that were not known when it was made."""
+    others = [column for column in frame if column not in COLUMNS]
+    whole = frame if set(COLUMNS) <= set(frame) else frame.reindex(columns=[*COLUMNS, *others])
+    texts = whole["measurements"].astype(object)
+    return whole.astype(dict.fromkeys(_NULLABLE, float)).assign(measurements=texts.where(texts.notna(), None))
 
 
 def _described(record: RunRecord) -> dict[str, Any]:
@@ -98,9 +116,12 @@ def _described(record: RunRecord) -> dict[str, Any]:
         "D": result.tokens,
         "C": result.flops,
         "loss": result.loss,
+        "loss_se": result.loss_se,
         "excess_loss": result.excess_loss,
         "excess_loss_se": result.excess_loss_se,
         "entropy_rate": result.entropy_rate,
+        "leak": last_value(result.measurements, "leak"),
+        "within": last_value(result.measurements, "within"),
         "learning_rate": configuration.optimizer.learning_rate,
         "seed": configuration.seed,
         "ensemble": configuration.source.ensemble,
@@ -125,6 +146,7 @@ def _described(record: RunRecord) -> dict[str, Any]:
         "code_version": provenance.code_version,
         "configuration": configuration.canonical_json(),
         "result": result.to_json(),
+        "measurements": measurements_to_json(result.measurements) if result.measurements else None,
         "provenance": provenance.to_json(),
     }
 
@@ -140,14 +162,34 @@ def check_runs(name: str, value: Any, columns: Sequence[str]) -> pd.DataFrame:
     return value
 
 
+def check_excess(name: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` if the excess loss of every finished run is known; `name` is what the error calls the table."""
+    check_runs(name, runs, ("excess_loss",))
+    finished = runs[runs["status"] == "ok"] if "status" in runs else runs
+    unknown = int(finished["excess_loss"].isna().sum())
+    if unknown:
+        raise InvalidArgument(
+            f"{name} must be of data whose entropy rate is known, got {unknown} finished runs without an excess loss: "
+            f"use their loss, and fit its floor (E) as a parameter."
+        )
+    return runs
+
+
 def records_of(frame: pd.DataFrame) -> list[RunRecord]:
-    """The inverse of `frame_of`. Raises InvalidData where a row's identity is not the hash of its configuration."""
+    """The inverse of `frame_of`; a table without the column `measurements` gives records without them.
+
+    Raises InvalidData where a row's identity is not the hash of its configuration, or its measurements are not JSON.
+    """
     check_runs("frame", frame, ("identity", "configuration", "result", "provenance"))
     records = []
     for row in frame.itertuples():
+        measured = getattr(row, "measurements", None)
+        result = RunResult.from_json(str(row.result))
+        if isinstance(measured, str):
+            result = replace(result, measurements=measurements_from_json(measured))
         record = RunRecord(
             RunConfiguration.from_json(str(row.configuration)),
-            RunResult.from_json(str(row.result)),
+            result,
             Provenance.from_json(str(row.provenance)),
         )
         if record.identity != row.identity:
@@ -175,7 +217,7 @@ def lowest_losses(frame: pd.DataFrame, by: tuple[str, ...] = ("N", "D")) -> pd.D
     absent = [column for column in by if not isinstance(column, str) or column not in frame.columns]
     if absent:
         raise invalid("by", "columns of the frame", absent, "pass ('N', 'D')")
-    finished = frame[frame["status"] == "ok"]
+    finished = frame[frame["status"] == "ok"].reset_index(drop=True)  # tables put together have rows of one name
     groups = finished.groupby(list(by), sort=True)["loss"]
     best = finished.loc[groups.idxmin()].reset_index(drop=True)
     return best.assign(trials=groups.size().to_numpy())
@@ -186,6 +228,7 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
     """The recorded table `name` ("er-100"), checked against the hash in its manifest.
 
     folder: where the tables lie; by default those that ship with the package.
+    A table of runs has every column of `COLUMNS`, null in those that were not known when it was recorded.
     Raises InvalidArgument where there is no such table, InvalidData where its bytes are not those of the manifest.
     """
     folder = recorded_folder() if folder is None else Path(folder)
@@ -200,7 +243,8 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
             f"recorded table {name!r} hashes to {checksum[:12]}, its manifest says {entry['sha256'][:12]}: "
             f"take the file from the repository again."
         )
-    return pd.read_parquet(path)
+    frame = pd.read_parquet(path)
+    return _complete(frame) if "runs" in entry else frame
 
 
 @checked

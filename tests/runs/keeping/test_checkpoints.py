@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from scaling_lib.errors import InvalidArgument, ScalingLabWarning, StoreError
 from scaling_lib.runs.keeping import checkpoints as module
 from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.records import Measurement
 from scaling_lib.runs.sweeping.sweeps import sweep
 from scaling_lib.runs.training import ensembles as training
 from scaling_lib.runs.training.ensembles import train_ensemble
+from tests.runs import planted
 from tests.runs.storm import RUNS
 from tests.runs.tiny import CHAIN, configuration
 
@@ -62,6 +65,22 @@ def test_a_finished_group_is_not_trained_again(tmp_path, monkeypatch):
     again = train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path), on_steps=steps.append)
     assert again == first
     assert sum(steps) == sum(run.optimizer_steps for run in PAIR)
+
+
+def test_a_finished_group_keeps_what_was_measured(tmp_path):
+    checkpoint = Checkpoints(tmp_path).of(PAIR)
+    result = planted.record().result
+    measured = (Measurement("leak", 5, 0.25), Measurement("package.module:own", 5, None))
+    results = [replace(result, measurements=measured), result]
+    checkpoint.finish(results)
+    assert Checkpoints(tmp_path).of(PAIR).results() == results
+
+
+def test_a_finished_group_of_an_older_version_is_read(tmp_path):
+    checkpoint = Checkpoints(tmp_path).of(PAIR)
+    result = planted.record().result
+    checkpoint._write({"done": torch.ones(1)}, {"results": [result.to_json()] * 2})  # as it was written then
+    assert Checkpoints(tmp_path).of(PAIR).results() == [result, result]
 
 
 def test_a_store_that_has_them_needs_no_checkpoints(tmp_path):
