@@ -15,7 +15,7 @@ from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.repeats import REPEAT_TOLERANCE
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Evaluation, RunRecord, Source
-from scaling_lib.runs.sweeping.experiments import chain_of
+from scaling_lib.runs.sweeping.recipes import open_source
 
 __all__ = ["MeasureReport", "divergence", "measure_kept"]
 
@@ -93,7 +93,7 @@ def _tests(source: Source, evaluation: Evaluation, context: int) -> list[Any]:
     from scaling_lib.runs.training.scoring import test_sets
 
     seed = derived_seed(evaluation.seed, "evaluation walks")
-    return test_sets([chain_of(source)], evaluation.walks, context, seed)
+    return test_sets([open_source(source)], evaluation.walks, context, seed)
 
 
 def _agree(stored: float | None, excess: float | None) -> bool:
