@@ -18,7 +18,7 @@ from scaling_lib.errors import check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration
-from scaling_lib.runs.sweeping import calibration, experiments, sweeps
+from scaling_lib.runs.sweeping import calibration, experiments, sweeps, widening
 from scaling_lib.session import Session
 
 __all__ = ["experiment_list", "runs_app", "sweep_experiment"]
@@ -92,7 +92,7 @@ def sweep_experiment(
             widen=widen,
             precision=precision,
         )
-        edge = sweeps.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
+        edge = widening.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
         points = _points(missing)
         if as_json:
             told: dict[str, Any] = {"trained": len(report.trained), "already": report.already}
@@ -143,7 +143,7 @@ def _swept(
     else:
         options["engine"] = _engine(engine, reader.device, time_budget)
     with Store(path, mirror=mirror) as runs:
-        known = sweeps.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
+        known = widening.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
         others = len(runs) - (len(known) - len(runs.missing(known)))
         if others:
             typer.echo(
@@ -164,7 +164,7 @@ def _swept(
             now = sweeps.sweep(grid, runs, time_budget=left, **options)
             report = now if report is None else _added(report, now)
             frame = _of_grid(runs.frame(), grid)
-            further = sweeps.widened(grid, frame) if widen and not now.missing and len(frame) else []
+            further = widening.widened(grid, frame) if widen and not now.missing and len(frame) else []
             if not further or began == len(grid):
                 break
             typer.echo(f"{len(further)} runs more, at learning rates beyond the grid.", err=True)
