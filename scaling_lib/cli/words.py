@@ -12,7 +12,7 @@ from rich.table import Table
 
 from scaling_lib.errors import ScalingLabError
 
-__all__ = ["AsJson", "emit", "one_line_errors", "print_frame"]
+__all__ = ["AsJson", "emit", "one_line_errors", "print_frame", "print_lines"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
@@ -45,4 +45,14 @@ def print_frame(frame: pd.DataFrame, title: str) -> None:
         table.add_column(str(column), no_wrap=place == 0)  # a name that is cut off cannot be passed to a command
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table)
+
+
+def print_lines(frame: pd.DataFrame, title: str) -> None:
+    """A table of texts on standard output, one line a row and without rules, so that it is as narrow as its words."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in frame:
+        table.add_column(str(column), no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*row)
     Console().print(table)
