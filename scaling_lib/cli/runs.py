@@ -2,9 +2,11 @@
 
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Sequence
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +19,7 @@ from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_li
 from scaling_lib.errors import check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.machine import cores as cores_here
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration
 from scaling_lib.runs.sweeping import calibration, experiments, sweeps, widening
 from scaling_lib.session import Session
@@ -72,7 +75,7 @@ def experiment_list(
 
 
 def _experiment_line(
-    name: str, grids: dict[str, Sequence[RunConfiguration]], seconds: dict[str, float | None]
+    name: str, grids: Mapping[str, Sequence[RunConfiguration]], seconds: dict[str, float | None]
 ) -> dict[str, str]:
     """An experiment in 80 columns: graphs (initials of the ensemble, nodes), widths, D, runs of each profile."""
     runs = [run for grid in grids.values() for run in grid]
@@ -124,18 +127,23 @@ def sweep_experiment(
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
     with one_line_errors():
-        report, frame, missing = _swept(
-            experiment,
-            profile,
-            store,
-            mirror,
-            workers=workers,
-            time_budget=_seconds(time_budget),
-            shard=_shard(shard),
-            engine=engine,
-            widen=widen,
-            precision=precision,
-        )
+        try:
+            report, frame, missing = _swept(
+                experiment,
+                profile,
+                store,
+                mirror,
+                workers=workers,
+                time_budget=_seconds(time_budget),
+                shard=_shard(shard),
+                engine=engine,
+                widen=widen,
+                precision=precision,
+            )
+        except KeyboardInterrupt:
+            again = shlex.join(["scaling-lab", *sys.argv[1:]])
+            typer.echo(f"\ninterrupted: what was done is kept. Go on with: {again}", err=True)
+            raise typer.Exit(130) from None
         edge = widening.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
         points = _points(missing)
         if as_json:
@@ -170,11 +178,14 @@ def _swept(
     precision: str = "float32",
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
+    began = time.monotonic()
     check_choice("--precision", precision, PRECISIONS)
     asked = experiments.experiment(name).configurations(profile)
     whole = grid = [replace(configuration, precision=precision) for configuration in asked]
     if shard is not None:
         grid = sweeps.shard_of(whole, *shard)
+    # At once: what follows imports torch and measures the machine.
+    typer.echo(f"{name}, profile {profile}: a grid of {len(grid)} runs.", err=True)
     reader = Session(profile, environment.device(), environment.home())
     reader.require_torch()
     environment.single_thread()
@@ -195,25 +206,27 @@ def _swept(
                 f"changed since): they stay and are not used.",
                 err=True,
             )
-        report, began, step = None, None, grid
+        report, widened, step = None, None, grid
         while True:
             missing = runs.missing(grid)
-            if missing and report is None:
+            if missing and report is None and time_budget is None:
                 speed = calibration.calibrate(reader.device, configurations=missing)
                 minutes = speed.seconds(missing) / 60 / options.get("workers", 1)
                 typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
-            left = None if time_budget is None else time_budget - (report.seconds if report else 0.0)
-            if report is not None and left is not None and left <= 0:
+            elif missing and report is None:  # to measure the machine may take longer than the budget
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train.", err=True)
+            left = None if time_budget is None else max(began + time_budget - time.monotonic(), 1e-9)
+            if report is not None and left == 1e-9:
                 break
             now = sweeps.sweep(step, runs, time_budget=left, **options)
             report = now if report is None else _added(report, now)
             frame = _of_grid(runs.frame(), grid)
             further = widening.widened(grid, frame) if widen and not now.missing and len(frame) else []
-            if not further or began == len(grid):
+            if not further or widened == len(grid):
                 break
             typer.echo(f"{len(further)} runs more, at learning rates beyond the grid.", err=True)
             # What was added is a grid of its own: the runs that are there would else be stacked with it, and again.
-            began, grid, step = len(grid), grid + further, further
+            widened, grid, step = len(grid), grid + further, further
         missing = runs.missing(grid)
     assert report is not None
     return report, frame, missing
@@ -244,7 +257,7 @@ def _points(missing: list[RunConfiguration]) -> list[dict[str, int]]:
 
 
 def _workers(asked: int | None) -> int:
-    cores = os.cpu_count() or 1
+    cores = cores_here()
     return cores if asked is None else check_integer("--workers", asked, minimum=1, maximum=cores)
 
 

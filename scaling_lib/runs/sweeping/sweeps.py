@@ -12,12 +12,17 @@ process that called `sweep` writes the store.
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 from tqdm import tqdm
@@ -25,6 +30,7 @@ from tqdm import tqdm
 from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Positive, Remedy, checked
 from scaling_lib.errors import check_integer, invalid
 from scaling_lib.models.devices import DEVICES
+from scaling_lib.runs import machine
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, Source
 from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone, chain_of
@@ -134,9 +140,10 @@ def sweep(
     >>> report.missing  # doctest: +SKIP
     0
 
-    Raises InvalidArgument where there are more workers than cores.
+    An interrupt (Ctrl-C) is raised as KeyboardInterrupt when the checkpoints of what is in hand are saved; the same
+    call then goes on there. Raises InvalidArgument where there are more workers than cores that this process may use.
     """
-    cores = os.cpu_count() or 1
+    cores = machine.cores()
     if workers > cores:
         raise invalid("workers", f"at most one for each of the {cores} cores", workers, f"pass {cores}")
     folder = None if checkpoints is None else Path(checkpoints)
@@ -154,8 +161,8 @@ def sweep(
     place = {_identities(group): portion for portion in portions for group in portion.groups}
     steps = sum(configuration.optimizer_steps for group in groups for configuration in group)
     with tqdm(total=steps, unit="step", disable=not progress or not missing, desc="training") as bar:
-        work = _Work(device, None if folder is None else str(folder), end, bar)
-        for group, records in engine(groups) if engine is not None else _trained(groups, workers, work):
+        work = _Work(device, None if folder is None else str(folder), end)
+        for group, records in _trained(groups, workers, work, bar) if engine is None else engine(groups):
             if records is None:
                 continue
             if engine is not None:
@@ -224,53 +231,107 @@ def _identities(group: Ensemble) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all groups of a sweep share. end: on the monotonic clock, which a wall clock set back does not move."""
+    """What all groups of a sweep share, in every process of this machine. end: on the monotonic clock, which all of
+    them share and which a wall clock set back does not move."""
 
     device: str
     folder: str | None
     end: float | None
-    bar: Any
-
-    @property
-    def left(self) -> float | None:
-        return None if self.end is None else self.end - time.monotonic()
 
     @property
     def over(self) -> bool:
         return self.end is not None and time.monotonic() >= self.end
 
 
-def _trained(groups: list[Ensemble], workers: int, work: _Work) -> Finished:
-    """Every group with its results, as they are finished, until the time is over."""
+def _trained(groups: list[Ensemble], workers: int, work: _Work, bar: Any) -> Finished:
+    """Every group with its results, as they are finished, until the time is over or the user interrupts.
+
+    An interrupt (Ctrl-C) lets every group in hand save its checkpoint, where there is a folder for it, and is raised as
+    KeyboardInterrupt when all have; a second one is raised at once.
+    """
     if workers == 1 or len(groups) < 2:
-        for group in groups:
-            if work.over:
-                return
-            yield group, train_one(group, work.device, work.folder, work.left, work.bar.update)
+        with _interrupts() as stop:
+            for group in groups:
+                if work.over:
+                    return
+                yield group, _trained_here(group, work, stop, bar.update)
         return
     # The long ones first, so that no worker is left alone with one at the end. Spawned, not forked: torch and CUDA do
     # not survive a fork.
     waiting = deque(sorted(groups, key=_cost, reverse=True))
     context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
+    counter, stop = context.Value("q", 0), context.Value("b", 0)
     pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
+        min(workers, len(waiting)), context, initializer=_begin_worker, initargs=(counter, stop, os.getpid())
     )
-    with pool:
+    with pool, _interrupts(stop):
         running: dict[Future[list[RunRecord] | None], Ensemble] = {}
         try:
             while waiting or running:
-                while waiting and not work.over and len(running) < workers:
+                while waiting and not stop.value and not work.over and len(running) < workers:
                     group = waiting.popleft()
-                    running[pool.submit(_train_counted, group, work.device, work.folder, work.left)] = group
+                    running[pool.submit(_train_counted, group, work)] = group
                 if not running:
                     return
                 done = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done
-                work.bar.update(counter.value - work.bar.n)
+                bar.update(counter.value - bar.n)
                 for future in done:
-                    yield running.pop(future), future.result()
+                    group = running.pop(future)
+                    try:
+                        records = future.result()
+                    except BrokenProcessPool:
+                        if not stop.value:
+                            raise
+                        return  # the interrupt met a worker that was only just beginning
+                    yield group, records
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts(stop: Any = None) -> Iterator[Any]:
+    """A flag whose `value` an interrupt sets; at the end of the block it becomes a KeyboardInterrupt.
+
+    stop: the flag of several processes. Elsewhere than in the main thread, which alone hears signals, nothing happens.
+    """
+    flag = SimpleNamespace(value=0) if stop is None else stop
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def heard(number: int, frame: Any) -> None:
+        if flag.value:
+            raise KeyboardInterrupt
+        flag.value = 1
+
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if flag.value:
+        raise KeyboardInterrupt
+
+
+class _Stopped(Exception):
+    """An interrupt in the middle of a group that has no checkpoint."""
+
+
+def _trained_here(group: Ensemble, work: _Work, stop: Any, on_steps: Callable[[int], Any]) -> list[RunRecord] | None:
+    """`train_one`, which an interrupt ends."""
+    if stop.value or work.over:
+        return None
+
+    def counted(steps: int) -> None:
+        on_steps(steps)
+        if stop.value and work.folder is None:
+            raise _Stopped
+
+    seconds = None if work.end is None else work.end - time.monotonic()
+    try:
+        return train_one(group, work.device, work.folder, seconds, counted, lambda: bool(stop.value))
+    except _Stopped:
+        return None
 
 
 def train_one(
@@ -279,13 +340,19 @@ def train_one(
     folder: str | None,
     seconds: float | None,
     on_steps: Callable[[int], Any] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[RunRecord] | None:
-    """The records of one group, with the provenance of this process; None where the time was over in its middle and
-    its checkpoint was kept."""
+    """The records of one group, with the provenance of this process; None where the time was over, or `stopped` said
+    so, in its middle and its checkpoint was kept."""
     from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
     from scaling_lib.runs.training.ensembles import train_ensemble
 
-    checkpoints = None if folder is None else Checkpoints(Path(folder), seconds=seconds)
+    class Stoppable(Checkpoints):
+        @property
+        def over(self) -> bool:
+            return stopped() or super().over
+
+    checkpoints = None if folder is None else Stoppable(Path(folder), seconds=seconds)
     sources = {configuration.source: chain_of(configuration.source) for configuration in ensemble}
     # One for all, or one for each member, where every seed has a graph of its own.
     data: Any = next(iter(sources.values())) if len(sources) == 1 else [sources[run.source] for run in ensemble]
@@ -298,20 +365,28 @@ def train_one(
 
 
 _counter: Any = None  # of a worker process: the member-steps done by all of them
+_stop: Any = None  # and the flag that an interrupt sets in the process that called `sweep`
 
 
-def _begin_worker(counter: Any) -> None:
-    global _counter
+def _begin_worker(counter: Any, stop: Any, parent: int) -> None:
+    global _counter, _stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of them; the flag says it here
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
-    _counter = counter
+    _counter, _stop = counter, stop
 
 
-def _train_counted(
-    ensemble: Ensemble, device: str, folder: str | None, seconds: float | None
-) -> list[RunRecord] | None:
-    return train_one(ensemble, device, folder, seconds, _count)
+def _end_with(parent: int) -> None:
+    """End this process when `parent` is gone, however it went: what a worker trains then reaches no store."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _train_counted(group: Ensemble, work: _Work) -> list[RunRecord] | None:
+    return _trained_here(group, work, _stop, _count)
 
 
 def _count(steps: int) -> None:
