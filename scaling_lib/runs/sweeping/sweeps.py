@@ -31,11 +31,13 @@ from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, 
 from scaling_lib.errors import check_integer, invalid
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs import machine
+from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, Source
 from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
 from scaling_lib.runs.sweeping.recipes import open_source
 from scaling_lib.runs.training.stacking import groups_on_a_cpu
+from scaling_lib.runs.training.stems import stem_of
 
 __all__ = ["SweepReport", "ensembles_of", "shard_of", "sweep"]
 
@@ -71,6 +73,8 @@ class SweepReport:
 def ensembles_of(configurations: GridOrNone) -> list[Ensemble]:
     """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met.
 
+    Branches of one stable run (`runs.training.stems`) differ in D too; what they share is trained once.
+
     Where every seed has one graph of one recipe (an experiment whose "source.seed" follows "seed"), they differ
     in the graph too; where a seed is trained on several graphs, each graph makes an ensemble of its own.
 
@@ -82,9 +86,9 @@ def ensembles_of(configurations: GridOrNone) -> list[Ensemble]:
     for configuration in configurations:
         optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
         source = replace(configuration.source, seed=0, fingerprint="any")
-        alike = replace(configuration, optimizer=optimizer, source=source, seed=0)
+        alike = replace(stem_of(configuration) or configuration, optimizer=optimizer, source=source, seed=0)
         groups.setdefault(alike, []).append(configuration)
-    return [ensemble for group in groups.values() for ensemble in _by_graph(group)]
+    return [part for group in groups.values() for ensemble in _by_graph(group) for part in _by_length(ensemble)]
 
 
 def _by_graph(group: Ensemble) -> list[Ensemble]:
@@ -95,6 +99,17 @@ def _by_graph(group: Ensemble) -> list[Ensemble]:
         by_seed[configuration.seed].add(configuration.source)
         by_graph.setdefault(configuration.source, []).append(configuration)
     return [group] if all(len(sources) == 1 for sources in by_seed.values()) else list(by_graph.values())
+
+
+def _by_length(ensemble: Ensemble) -> list[Ensemble]:
+    """Branches of stable runs: together where each stem has every length, else length by length."""
+    lengths: dict[tuple[int, float], Ensemble] = defaultdict(list)
+    for run in ensemble:
+        lengths[run.schedule.tokens, run.schedule.decay].append(run)
+    if len(lengths) == 1:
+        return [ensemble]
+    stems = [[stem_of(run) for run in of_length] for of_length in lengths.values()]
+    return [ensemble] if all(of_length == stems[0] for of_length in stems) else list(lengths.values())
 
 
 @checked
@@ -121,6 +136,8 @@ def sweep(
     workers: Count = 1,
     time_budget: Positive | None = None,
     checkpoints: str | Path | None = None,
+    metrics: Annotated[Sequence[str] | None, Remedy("pass names of metrics", least=0)] = None,
+    keep: Annotated[KeptModels | None, Remedy("build it with KeptModels(folder)")] = None,
     engine: Annotated[Engine | None, BY_HAND] = None,
     rules: Annotated[str, BY_HAND] = "",
     progress: bool = True,
@@ -132,8 +149,10 @@ def sweep(
     device: where runs are trained, by an engine too. workers: processes, each with one thread; at most one a core.
     time_budget: seconds after which no further group is begun and, with checkpoints, those in hand are paused.
     checkpoints: a folder for half-finished ensembles, or None for none; asked again with the same folder, a sweep goes
-    on in their middle. engine: who trains, in place of worker processes here (`runs.sweeping.cluster.ray_engine`).
-    rules: hash of the claim rules in force, recorded with every run. progress: a tqdm bar over optimiser steps.
+    on in their middle. metrics: what finished models are measured by, None for all of `runs.training.metrics.METRICS`.
+    keep: where their final weights go, or None. engine: who trains, in place of worker processes here
+    (`runs.sweeping.cluster.ray_engine`); it measures and keeps as it was made to. rules: hash of the claim rules in
+    force, recorded with every run. progress: a tqdm bar over optimiser steps.
 
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> with Store("runs.db") as store:  # doctest: +SKIP
@@ -153,6 +172,8 @@ def sweep(
     if not isinstance(rules, str):
         raise invalid("rules", "a hash", rules, "pass '' where no claim is meant")
     missing = store.missing(configurations)
+    if keep is not None and missing:
+        keep.check_room(missing)
     start = time.monotonic()
     end = None if time_budget is None else start + time_budget
     trained: dict[str, None] = {}  # identities, in the order in which they were finished
@@ -162,7 +183,7 @@ def sweep(
     place = {_identities(group): portion for portion in portions for group in portion.groups}
     steps = sum(configuration.optimizer_steps for group in groups for configuration in group)
     with tqdm(total=steps, unit="step", disable=not progress or not missing, desc="training") as bar:
-        work = _Work(device, None if folder is None else str(folder), end)
+        work = _Work(device, None if folder is None else str(folder), end, metrics, keep)
         for group, records in _trained(groups, workers, work, bar) if engine is None else engine(groups):
             if records is None:
                 continue
@@ -238,6 +259,8 @@ class _Work:
     device: str
     folder: str | None
     end: float | None
+    metrics: Sequence[str] | None
+    keep: KeptModels | None
 
     @property
     def over(self) -> bool:
@@ -330,7 +353,16 @@ def _trained_here(group: Ensemble, work: _Work, stop: Any, on_steps: Callable[[i
 
     seconds = None if work.end is None else work.end - time.monotonic()
     try:
-        return train_one(group, work.device, work.folder, seconds, counted, lambda: bool(stop.value))
+        return train_one(
+            group,
+            work.device,
+            work.folder,
+            seconds,
+            counted,
+            lambda: bool(stop.value),
+            metrics=work.metrics,
+            keep=work.keep,
+        )
     except _Stopped:
         return None
 
@@ -342,10 +374,14 @@ def train_one(
     seconds: float | None,
     on_steps: Callable[[int], Any] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    *,
+    metrics: Sequence[str] | None = None,
+    keep: KeptModels | None = None,
 ) -> list[RunRecord] | None:
     """The records of one group, with the provenance of this process; None where the time was over, or `stopped` said
     so, in its middle and its checkpoint was kept."""
     from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
+    from scaling_lib.runs.training.branches import train_branches
     from scaling_lib.runs.training.ensembles import train_ensemble
 
     class Stoppable(Checkpoints):
@@ -357,8 +393,12 @@ def train_one(
     sources = {configuration.source: open_source(configuration.source) for configuration in ensemble}
     # One for all, or one for each member, where every seed has a graph of its own.
     data: Any = next(iter(sources.values())) if len(sources) == 1 else [sources[run.source] for run in ensemble]
+    several = len({(run.schedule.tokens, run.schedule.decay) for run in ensemble}) > 1
+    train = train_branches if several else train_ensemble
     try:
-        results = train_ensemble(data, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
+        results = train(
+            data, ensemble, device=device, checkpoints=checkpoints, metrics=metrics, keep=keep, on_steps=on_steps
+        )
     except Paused:
         return None
     provenance = Provenance.here()

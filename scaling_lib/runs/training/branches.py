@@ -5,13 +5,12 @@ begins. `train_branches` trains what they share once. Each branch gives the numb
 bit, so nothing but the wall clock and the computation tells the two apart.
 
 A branch is charged as a run: all of its D tokens and its 6 N D FLOPs, and the seconds from the first step of the stable
-run to the last of its own decay, since that is what this one loss costs. What was computed is less: `computed_steps`
-counts it.
+run to the last of its own decay, since that is what this one loss costs. What was computed is less:
+`runs.training.stems.computed_steps` counts it.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -31,52 +30,13 @@ from scaling_lib.runs.training.ensembles import (
     sources_of,
 )
 from scaling_lib.runs.training.metrics import METRICS, check_metrics
-from scaling_lib.runs.training.optimizers import stable_steps
 from scaling_lib.runs.training.scoring import curve_steps
+from scaling_lib.runs.training.stacking import groups_on_a_cpu
+from scaling_lib.runs.training.stems import branching_step, stem_of
 
-__all__ = ["branching_step", "computed_steps", "stem_of", "train_branches"]
+__all__ = ["train_branches"]
 
-_Configuration = Annotated[RunConfiguration, Remedy("build one with RunConfiguration(...)")]
 _Configurations = Annotated[Sequence[RunConfiguration], Remedy("pass a list of RunConfiguration")]
-
-
-@checked
-def stem_of(configuration: _Configuration) -> RunConfiguration | None:
-    """What runs that branch from one stable run have in common: the run with D and decay put to fixed values.
-
-    None where a run is no branch: of another shape than "wsd", of several epochs, or with a warm-up that is a share of
-    its steps and so another for every D.
-    """
-    schedule = configuration.schedule
-    if schedule.shape != "wsd" or schedule.warmup_steps is None or schedule.epochs > 1:
-        return None
-    one_step = replace(schedule, tokens=configuration.tokens_per_step, decay=0.5)
-    # The steps at which a run is scored depend on its length: they are no part of what is shared.
-    return replace(configuration, schedule=one_step)
-
-
-@checked
-def branching_step(configuration: _Configuration) -> int:
-    """The last step before the decay of a branch. Raises InvalidArgument where the run is none."""
-    if stem_of(configuration) is None:
-        remedy = "pass Schedule(..., shape='wsd', warmup_steps=...)"
-        raise invalid("configuration", "a branch of a stable run", configuration.schedule, remedy)
-    return stable_steps(configuration.optimizer_steps, configuration.schedule.decay)
-
-
-@checked
-def computed_steps(configurations: _Configurations) -> int:
-    """Optimiser steps that `train_branches` takes for these branches of one stable run, in place of all of their own.
-
-    Raises InvalidArgument where a run is no branch.
-    """
-    ordered = sorted(configurations, key=lambda configuration: configuration.optimizer_steps)
-    shared, steps = 0, 0
-    for configuration in ordered:
-        branching_step(configuration)
-        steps += configuration.optimizer_steps - shared
-        shared = max(shared, branching_step(configuration))
-    return steps
 
 
 @checked
@@ -87,7 +47,7 @@ def train_branches(
     device: Annotated[torch.device | str, BY_HAND] = "cpu",
     members_at_once: Count | None = None,
     checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
-    metrics: Annotated[Sequence[str], BY_HAND] = tuple(METRICS),
+    metrics: Annotated[Sequence[str] | None, BY_HAND] = None,
     keep: Annotated[KeptModels | None, Remedy("build it with KeptModels(folder)")] = None,
     on_steps: Annotated[Callable[[int], None] | None, BY_HAND] = None,
     progress: bool = False,
@@ -101,30 +61,30 @@ def train_branches(
     Raises InvalidArgument where a run is no branch, or where two D have different members; Paused as `train_ensemble`.
     """
     sources = sources_of(source, configurations)
-    check_metrics(metrics)
+    metrics = tuple(check_metrics(METRICS if metrics is None else metrics))
     if keep is not None:
         keep.check_room(configurations)
     place = check_device(device)
-    by_length: dict[int, list[int]] = defaultdict(list)  # optimiser steps -> numbers of configurations
+    by_end: dict[tuple[int, int], list[int]] = defaultdict(list)  # where a branch begins and ends -> configurations
     for i, configuration in enumerate(configurations):
-        branching_step(configuration)
-        by_length[configuration.optimizer_steps].append(i)
-    lengths = sorted(by_length)
-    stems = [stem_of(configurations[i]) for i in by_length[lengths[0]]]
-    for length in lengths:
-        if [stem_of(configurations[i]) for i in by_length[length]] != stems:
-            tokens = configurations[by_length[length][0]].schedule.tokens
+        by_end[branching_step(configuration), configuration.optimizer_steps].append(i)
+    ends = sorted(by_end)
+    stems = [stem_of(configurations[i]) for i in by_end[ends[0]]]
+    for end in ends:
+        if [stem_of(configurations[i]) for i in by_end[end]] != stems:
+            tokens = configurations[by_end[end][0]].schedule.tokens
             wanted = "of the same members, in the same order, at every D"
             raise invalid("configurations", wanted, f"others at D = {tokens}", "train other stems by themselves")
     results: dict[int, RunResult] = {}
+    if members_at_once is None and place.type == "cpu":  # as a sweep groups them
+        members_at_once = len(groups_on_a_cpu([configurations[i] for i in by_end[ends[0]]])[0])
     at_once = members_at_once or default_members(configurations[0], place)
     for first in range(0, len(stems), at_once):
         left: State | None = None
-        for number, length in enumerate(lengths):
-            chosen = by_length[length][first : first + at_once]
+        for number, (last, length) in enumerate(ends):
+            chosen = by_end[last, length][first : first + at_once]
             group = [configurations[i] for i in chosen]
-            longer = [configurations[by_length[other][first]] for other in lengths[number + 1 :]]
-            last = branching_step(group[0])
+            longer = [configurations[by_end[end][first]] for end in ends[number + 1 :]]
             stem = Stem(left, last if longer else None, _also_scored(longer, last))
             checkpoint = None if checkpoints is None else checkpoints.of(group)
             of_group = None if checkpoint is None else checkpoint.results()

@@ -63,7 +63,7 @@ _Device = Annotated[torch.device | str, BY_HAND]  # `check_device` asks torch fo
 _OnSteps = Annotated[Callable[[int], None] | None, BY_HAND]
 _Source = Annotated[Any, BY_HAND]  # `_check` compares it with the configurations
 _Keep = Annotated[KeptModels | None, Remedy("build it with KeptModels(folder)")]
-_Metrics = Annotated[Sequence[str], BY_HAND]  # `check_metrics` looks each of them up
+_Metrics = Annotated[Sequence[str] | None, BY_HAND]  # `check_metrics` looks each of them up
 
 
 # ---------------------------------------------------------------------- what to call
@@ -77,7 +77,7 @@ def train_ensemble(
     device: _Device = "cpu",
     members_at_once: Count | None = None,
     checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
-    metrics: _Metrics = tuple(METRICS),
+    metrics: _Metrics = None,
     keep: _Keep = None,
     on_steps: _OnSteps = None,
     progress: bool = False,
@@ -86,12 +86,12 @@ def train_ensemble(
 
     source: a chain, or another source of tokens (`data.sources`), or a list with one for each configuration. The
     configurations share everything but their source, their seed and the optimizer's learning rate and weight decay.
-    metrics: what the finished models are measured by (`runs.training.metrics`), names or import paths. keep: where
-    final weights are kept, or None. members_at_once: how many models are stacked (K); by default on a CPU what the size
-    of a step makes worthwhile (`runs.training.stacking`), on a GPU as many as its free memory holds. A run alone and
-    one in a stack differ by the order of float32 sums. Where memory turns out too small, K is halved, which is said.
-    checkpoints: where groups that are half finished are kept and resumed from. on_steps: called with the number of
-    member-steps done since its last call. progress: a bar over optimizer steps.
+    metrics: what finished models are measured by, names or import paths, None for all of `runs.training.metrics`. keep:
+    where final weights are kept, or None. members_at_once: how many models are stacked (K); by default on a CPU what
+    the size of a step makes worthwhile (`runs.training.stacking`), on a GPU as many as its free memory holds. A run
+    alone and one in a stack differ by the order of float32 sums. Where memory turns out too small, K is halved, which
+    is said. checkpoints: where groups that are half finished are kept and resumed from. on_steps: called with the
+    number of member-steps done since its last call. progress: a bar over optimizer steps.
 
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> er_100 = experiment("er-100")
@@ -104,7 +104,7 @@ def train_ensemble(
     than it has; Paused where the time of `checkpoints` is over.
     """
     sources = _check(source, configurations)
-    check_metrics(metrics)
+    metrics = tuple(check_metrics(METRICS if metrics is None else metrics))
     place = check_device(device)
     check_precision(configurations[0].precision, place)
     if keep is not None:
@@ -228,7 +228,7 @@ def train_model(
     model: Annotated[Trainable, BY_HAND],
     configurations: _Configurations,
     *,
-    metrics: _Metrics = tuple(METRICS),
+    metrics: _Metrics = None,
     checkpoint: Annotated[Checkpoint | None, Remedy("take it from Checkpoints.of")] = None,
     pause: Annotated[Callable[[], bool] | None, BY_HAND] = None,
     on_steps: _OnSteps = None,
@@ -243,7 +243,7 @@ def train_model(
     before the first step. Its companions do not notice.
     """
     sources = _check(source, configurations)
-    check_metrics(metrics)
+    metrics = tuple(check_metrics(METRICS if metrics is None else metrics))
     check_trainable("model", model)
     for name, function in (("pause", pause), ("on_steps", on_steps)):
         if function is not None and not callable(function):

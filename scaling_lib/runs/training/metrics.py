@@ -174,11 +174,12 @@ def _scores(scores: Scores) -> Scores:
     return check_instance("scores", scores, Scores, remedy="build it with Scores(model, test)")
 
 
-def check_metrics(metrics: Sequence[str]) -> dict[str, Metric]:
+def check_metrics(metrics: Sequence[str] | Mapping[str, Metric]) -> dict[str, Metric]:
     """The functions that names of metrics stand for: one of `METRICS`, or an import path.
 
     Raises InvalidArgument where a name is neither.
     """
+    metrics = list(metrics) if isinstance(metrics, Mapping) else metrics
     names = check_sequence("metrics", metrics, str, remedy="pass names of metrics", minimum=0)
     functions: dict[str, Metric] = {}
     for name in names:

@@ -20,8 +20,9 @@ from scaling_lib.arguments import BY_HAND, Choice, Count, Entries, Real, Remedy,
 from scaling_lib.errors import check_mapping, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import SHAPES, Optimizer
+from scaling_lib.runs.training.stems import stable_steps
 
-__all__ = ["AdamW", "learning_rate_schedule", "stable_steps"]
+__all__ = ["AdamW", "learning_rate_schedule"]
 
 
 @checked
@@ -60,16 +61,6 @@ def learning_rate_schedule(
     if rising > steps:
         raise invalid("warmup_steps", f"at most the {steps} steps of the run", rising, "train longer")
     return np.where(t <= rising, t / rising, falling)
-
-
-@checked
-def stable_steps(steps: Count, decay: Annotated[float, Real(above=0, below=1)]) -> int:
-    """How many steps of a run of shape "wsd" come before its decay: runs of several lengths share them.
-
-    >>> stable_steps(1000, 0.2)
-    800
-    """
-    return steps - max(1, round(decay * steps))
 
 
 class AdamW:

@@ -19,6 +19,7 @@ from typing import Annotated
 
 from scaling_lib.arguments import Remedy, checked
 from scaling_lib.runs.records import RunConfiguration
+from scaling_lib.runs.training.stems import stem_of
 
 __all__ = ["groups_on_a_cpu", "members_on_a_cpu"]
 
@@ -47,11 +48,17 @@ def groups_on_a_cpu(
 ) -> list[list[RunConfiguration]]:
     """An ensemble in groups of at most `members_on_a_cpu` models, as equal as can be, in order.
 
+    The branches of one stable run (`runs.training.stems`) are one model until they part, and stay together.
+
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> runs = experiment("er-100").configurations("full")[:15]
     >>> [len(group) for group in groups_on_a_cpu(runs)]
     [2, 2, 2, 2, 2, 2, 2, 1]
     """
-    groups = -(-len(ensemble) // members_on_a_cpu(ensemble[0]))
-    size = -(-len(ensemble) // groups)
-    return [list(ensemble[start : start + size]) for start in range(0, len(ensemble), size)]
+    members: dict[RunConfiguration, list[RunConfiguration]] = {}
+    for configuration in ensemble:
+        members.setdefault(stem_of(configuration) or configuration, []).append(configuration)
+    groups = -(-len(members) // members_on_a_cpu(ensemble[0]))
+    size = -(-len(members) // groups)
+    stacks = list(members.values())
+    return [[run for runs in stacks[start : start + size] for run in runs] for start in range(0, len(stacks), size)]

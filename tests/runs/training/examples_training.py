@@ -8,7 +8,7 @@ from torch import nn
 
 from scaling_lib.data.sources import Walks
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.training import branches, coordinates, metrics, optimizers, scoring, steps
+from scaling_lib.runs.training import branches, coordinates, metrics, optimizers, scoring, stems, steps
 from scaling_lib.runs.training import ensembles as training
 from tests.runs.tiny import CHAIN, configuration
 
@@ -62,9 +62,9 @@ EXAMPLES = [
         {"source": CHAIN, "model": MODEL, "configurations": PAIR, "metrics": (), "progress": False},
     ),
     (training.sources_of, {"source": CHAIN, "configurations": PAIR}),
-    (branches.stem_of, {"configuration": BRANCH}),
-    (branches.branching_step, {"configuration": BRANCH}),
-    (branches.computed_steps, {"configurations": [BRANCH]}),
+    (stems.stem_of, {"configuration": BRANCH}),
+    (stems.branching_step, {"configuration": BRANCH}),
+    (stems.computed_steps, {"configurations": [BRANCH]}),
     (
         branches.train_branches,
         {"source": CHAIN, "configurations": [BRANCH], "device": "cpu", "members_at_once": 1, "metrics": ()},
@@ -75,7 +75,7 @@ EXAMPLES = [
         optimizers.learning_rate_schedule,
         {"steps": 10, "warmup": 0.02, "shape": "wsd", "decay": 0.2, "warmup_steps": 2},
     ),
-    (optimizers.stable_steps, {"steps": 10, "decay": 0.2}),
+    (stems.stable_steps, {"steps": 10, "decay": 0.2}),
     (OPTIMIZER.restore, {"state": OPTIMIZER.state}),
     (optimizers.AdamW, {"model": MODEL, "optimizers": OPTIMIZERS, "schedule": np.ones(3)}),
     (

@@ -6,8 +6,11 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
-from scaling_lib.runs.training.branches import branching_step, computed_steps, stem_of, train_branches
+from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.sweeping.sweeps import ensembles_of, sweep
+from scaling_lib.runs.training.branches import train_branches
 from scaling_lib.runs.training.ensembles import train_ensemble
+from scaling_lib.runs.training.stems import branching_step, computed_steps, stem_of
 from tests.runs.tiny import CHAIN, configuration
 
 
@@ -78,6 +81,35 @@ def test_a_diverged_stem_gives_what_each_branch_gives_alone():
     together = train_branches(CHAIN, branches)
     assert {result.status for result in together} == {"diverged"}
     assert [r.curve_steps for r in together] == [train_ensemble(CHAIN, [one])[0].curve_steps for one in branches]
+
+
+GRID = [branch(steps, seed=seed, batch=4) for steps in (*LENGTHS, 96) for seed in (0, 1)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sweep_trains_what_branches_share_once(tmp_path, workers):
+    """One ensemble of all D; each run as it is alone, whatever was in the store before."""
+    assert [len(ensemble) for ensemble in ensembles_of(GRID)] == [8]
+    with Store(tmp_path / "runs.db") as store:
+        sweep(GRID, store, workers=workers, progress=False)
+        whole = {record.identity: record.result for record in store.records()}
+    for run in (GRID[0], GRID[-1]):
+        alone = train_ensemble(CHAIN, [run])[0]
+        assert whole[run.identity].excess_loss == pytest.approx(alone.excess_loss, rel=1e-4)
+    with Store(tmp_path / "again.db") as store:
+        store.add([record for record in records_of_store(tmp_path / "runs.db") if record.configuration == GRID[2]])
+        report = sweep(GRID, store, progress=False)
+        assert (report.already, len(report.trained), report.missing) == (1, 7, 0)
+        assert numbers(r.result for r in store.records()) == numbers(whole[r.identity] for r in store.records())
+
+
+def records_of_store(path):
+    with Store(path, read_only=True) as store:
+        return store.records()
+
+
+def test_stems_that_lack_a_length_are_trained_length_by_length():
+    assert sorted(len(ensemble) for ensemble in ensembles_of(GRID[:-1])) == [1, 2, 2, 2]
 
 
 def test_the_stem_and_where_a_branch_leaves_it():

@@ -28,7 +28,8 @@ from scaling_lib.runs.training.ensembles import (
     train_model,
     train_module,
 )
-from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule, stable_steps
+from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.training.stems import stable_steps
 from tests.runs.tiny import CHAIN, configuration
 
 # {semantics version: {configuration: (training loss of the last step, excess loss)}}
