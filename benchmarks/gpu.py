@@ -12,7 +12,7 @@ move at the least: 312 n for two layers and 12 V for the readout with activation
 (forward and backward, elementwise operations fused). `share` is ours over that bound.
 
 --record writes scaling_lib/recorded/gpu-speed.parquet, which the book's status page shows; refused on a CPU, where the
-script otherwise runs as a check of itself (`ratio` says nothing there: stacking does not pay on a CPU).
+script otherwise runs as a check of itself (`ratio` says nothing there: two are stacked, whatever a step is worth).
 """
 
 import argparse

@@ -190,12 +190,12 @@ def sweep(
             if engine is not None:
                 bar.update(sum(configuration.optimizer_steps for configuration in group))
             portion = place[_identities(group)]
-            if (whole := portion.with_results(group, records)) is None:
+            if not (whole := portion.with_results(records)):
                 continue
-            new = [replace(r, provenance=replace(r.provenance, rules=rules)) for r in whole]
-            store.add(new)
-            trained |= dict.fromkeys(record.identity for record in new)
-            diverged += sum(record.result.status == "diverged" for record in new)
+            store.add([replace(r, provenance=replace(r.provenance, rules=rules)) for r in whole])
+            new = {record.identity: record for record in whole if record.identity not in trained}
+            trained |= dict.fromkeys(new)
+            diverged += sum(record.result.status == "diverged" for record in new.values())
             if folder is not None:
                 from scaling_lib.runs.keeping.checkpoints import Checkpoints
 
@@ -207,23 +207,27 @@ def sweep(
 
 @dataclass
 class _Portion:
-    """What is to be done of one ensemble. groups: of runs that are trained together; made: the records of those that
-    are done, by identity; wanted: identities that the store lacks; done: whether it was handed out."""
+    """What is to be done of one ensemble. groups: of runs that are trained together; wanted: identities that the store
+    lacks; made: the records of those that are done, by identity; complete: whether they were handed out."""
 
     ensemble: Ensemble
     groups: list[Ensemble]
     wanted: set[str]
-    made: dict[str, RunRecord] = field(default_factory=dict)
-    done: bool = False
+    made: dict[str, list[RunRecord]] = field(default_factory=lambda: defaultdict(list))
+    complete: bool = False
 
-    def with_results(self, group: Ensemble, records: list[RunRecord]) -> list[RunRecord] | None:
-        """Take the records of a group in; those that are wanted of the ensemble, once, when the last is there."""
-        self.made |= {record.identity: record for record in records}
-        identities = [run.identity for group in self.groups for run in group]
-        if self.done or any(identity not in self.made for identity in identities):
-            return None
-        self.done = True  # an engine may train a group twice
-        return [self.made[identity] for identity in identities if identity in self.wanted]
+    def with_results(self, records: list[RunRecord]) -> list[RunRecord]:
+        """Take the records of a group in; what is to be committed now: all that is wanted of the ensemble, when the
+        last is there, and later what an engine trained twice, which the store lists as a repeat."""
+        wanted = [record for record in records if record.identity in self.wanted]
+        if self.complete:
+            return wanted
+        for record in wanted:
+            self.made[record.identity].append(record)
+        if len(self.made) < len(self.wanted):
+            return []
+        self.complete = True
+        return [record for run in self.ensemble for record in self.made.get(run.identity, ())]
 
 
 def _portions(configurations: Sequence[RunConfiguration], missing: Ensemble, device: str) -> list[_Portion]:
