@@ -135,7 +135,7 @@ def exact():
 
 
 def test_a_few_steps_in_bfloat16_are_near_those_in_float32():
-    """The short form of the next test, without its interval: two seeds, each within the margin, and neither the same."""
+    """The short form of the next test, without its interval: two seeds, each within the margin and not the same."""
     exact, rounded = (excess_losses(precision, tokens=4000, seeds=2) for precision in ("float32", "bfloat16"))
     assert (rounded != exact).all()
     assert (np.abs(np.log(rounded / exact)) < MARGIN).all()
