@@ -1,6 +1,6 @@
 """`make book`: execute every chapter afresh, stage a copy of the book's sources, render it with warnings fatal.
 
-    python -m tools.book [--profile recorded] [--into FOLDER] [--installed]
+    python -m tools.book [--profile recorded] [--into FOLDER] [--installed] [--at-once 2]
 
 Everything is written below FOLDER/_build (default: the repository's): run-*/ holds the executed notebooks and the
 stores this invocation filled, installed/ (with --installed) the environment that executed them, stage/ what Jupyter

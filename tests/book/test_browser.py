@@ -38,9 +38,11 @@ def url(site):
 class Visit:
     """One page opened, with everything that went wrong while it was."""
 
-    def __init__(self, context, url):
+    def __init__(self, browser, url, size, scheme):
         self.url, self.complaints = url, []
-        self.page = context.new_page()
+        width, height = size
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page = self.context.new_page()
         self.page.on("request", self.on_request)
         self.page.on("response", lambda each: each.status < 400 or self.complaints.append(f"{each.status} {each.url}"))
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
@@ -62,34 +64,17 @@ class Visit:
         return self.page
 
 
-@pytest.fixture(scope="module")
-def context(browser, url):
-    """A context of the browser for each view of a book, as one reader has: scripts that all pages share come once."""
-
-    @functools.cache
-    def context(size, scheme):
-        width, height = size
-        made = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        contexts.append(made)
-        return made
-
-    contexts = []
-    yield context
-    for made in contexts:
-        made.close()
-
-
 @pytest.fixture
-def visit(context, url):
+def visit(browser, url):
     made = []
 
     def visit(size=DESKTOP, scheme="light"):
-        made.append(Visit(context(size, scheme), url))
+        made.append(Visit(browser, url, size, scheme))
         return made[-1]
 
     yield visit
-    for visited in made:
-        visited.page.close()
+    for each in made:
+        each.context.close()
 
 
 # Elements that stick out on the right, not counting what scrolls inside a parent.
