@@ -97,8 +97,9 @@ def execute(
     inject: bool,
     python: Path | None = None,
     variables: Mapping[str, str] = MappingProxyType({}),
+    at_once: int = AT_ONCE,
 ) -> list[Path]:
-    """Execute every chapter afresh, two at a time; the executed notebooks, cleaned, in `folder`.
+    """Execute every chapter afresh, `at_once` at a time; the executed notebooks, cleaned, in `folder`.
 
     inject: hand the profile over as papermill's parameter, which leaves a cell behind, as well as by SCALING_PROFILE.
     python: the interpreter that executes; ours by default. variables: set in the environment of the kernels as well.
@@ -136,7 +137,7 @@ def execute(
     library = "import scaling_lib; print(scaling_lib.__file__)"
     place = subprocess.check_output([interpreter, "-c", library], cwd=scratch, env=kernels, text=True)
     (folder / "library.txt").write_text(place)
-    with ThreadPoolExecutor(AT_ONCE) as workers:
+    with ThreadPoolExecutor(at_once) as workers:
         failures = [failure for failure in workers.map(one, longest_first(sources())) if failure]
     if failures:
         sys.exit("\n\n".join(["", *failures]))

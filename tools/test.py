@@ -2,6 +2,9 @@
 
 The chapters are executed twice under the profile smoke, each time from an empty store: by papermill, then by nbval,
 whose outputs must agree with papermill's. A failed stage stops only the stages that look at what it makes.
+
+Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
+longest chapter, for the rendering of a book or for the type checker, which cannot use two.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,54 +24,68 @@ from tools.chapters import AT_ONCE, ROOT, environment, longest_first
 BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
 PYTEST = ["pytest", "--durations=5", "--durations-min=1", "-p", "no:cacheprovider"]
-PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile"]
 
 
 @dataclass
 class Stage:
-    """One command. seconds: about what it takes on two cores; needs: stages that make what this one looks at;
-    variables: its environment, where it is not ours."""
+    """One command. seconds: about what it takes; needs: stages that make what this one looks at; files: a pattern below
+    BUILD, whose files end the command, looked for when its turn comes; cores: how many it keeps busy; variables: its
+    environment, where it is not ours."""
 
     name: str
     says: str
     seconds: int
     command: list[str]
     needs: tuple[str, ...] = ()
+    files: str = ""
+    cores: int = 1
     variables: dict[str, str] | None = None
 
 
+@dataclass
+class Result:
+    """How a stage ended. seconds: by the clock; busy: of a processor; closing: pytest's last line, or why not run."""
+
+    state: str
+    seconds: float = 0.0
+    busy: float = 0.0
+    closing: str = ""
+
+
 def stages(everything: bool) -> Iterator[Stage]:
-    """The stages in order; each is made when its turn comes, since some look at what earlier ones have written."""
-    slow = "" if everything else " and not slow"
+    """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
+    yield book("smoke", "smoke", 200)
     yield Stage("types", "mypy", 15, ["mypy"])
-    everywhere = [*PYTEST, *PARALLEL, "--doctest-modules", "scaling_lib", "tests"]
-    yield Stage("unit", "unit and property tests, examples of docstrings", 200, [*everywhere, "-m", f"not book{slow}"])
-    shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
-    yield Stage("shapes", "every example, its annotations checked at run time", 10, [*PYTEST, *shapes])
+    everywhere = [*PYTEST, "--doctest-modules", "scaling_lib", "tests", "-m"]
+    yield Stage("unit", "unit and property tests, examples of docstrings", 250, [*everywhere, "not book and not slow"])
 
-    yield book("smoke", "smoke", 120)
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
-    executed = [str(path) for path in longest_first(sorted(BUILD.glob("smoke/_build/run-*/*.ipynb")))]
-    again = [*PYTEST, *PARALLEL, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800", *executed]
-    kernels = environment("smoke", SECOND_HOME)
-    yield Stage("nbval", "a second execution, from another empty store", 120, again, ("smoke",), kernels)
+    again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
+    says, kernels = "a second execution, from another empty store", environment("smoke", SECOND_HOME)
+    yield Stage("nbval", says, 170, again, ("smoke",), "smoke/_build/run-*/*.ipynb", variables=kernels)
+    yield book("recorded", "recorded", 100, installed=True)
+    shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
+    yield Stage("shapes", "every example, its annotations checked at run time", 15, [*PYTEST, *shapes])
 
-    yield book("recorded", "recorded", 40, installed=True)
-    built = ["recorded", "smoke"]
+    built = ["smoke", "recorded"]
     if everything:
-        library = BUILD / "alone" / "library" / "scaling_lib"
-        shutil.copytree(ROOT / "scaling_lib", library, ignore=shutil.ignore_patterns("recorded", "__pycache__"))
-        yield book("alone", "smoke", 120, os.environ | {"PYTHONPATH": str(library.parent)})
+        library = BUILD / "alone" / "library"
+        yield book("alone", "smoke", 200, os.environ | {"PYTHONPATH": str(library)})
         built.append("alone")
-    folders = os.environ | {
-        "SCALING_SITES": os.pathsep.join(str(BUILD / name / "_build" / "html") for name in built),
-        "SCALING_SECOND_HOME": str(SECOND_HOME),
-    }
-    pages = [*PYTEST, "tests/book", "-m"]
-    yield Stage("pages", "the pages as HTML", 10, [*pages, f"book and not browser{slow}"], tuple(built), folders)
-    at_once = ["-n", str(AT_ONCE)]  # any page on any of them: most of the time is waiting for a page
-    yield Stage("browser", "the pages in Chromium", 60, [*pages, f"browser{slow}", *at_once], tuple(built), folders)
+    slow = "" if everything else " and not slow"
+    look = [*PYTEST, "tests/book", "-m"]
+    for name in built:
+        says = f"the pages of {name} in Chromium"
+        yield Stage(f"browser-{name}", says, 60, [*look, f"browser{slow}"], (name,), variables=sites(name))
+    pages = [*look, f"book and not browser{slow}"]
+    yield Stage("pages", "the pages as HTML", 30, pages, (*built, "nbval"), variables=sites(*built))
+    if everything:
+        parallel = ["-n", str(AT_ONCE), "--dist", "loadfile"]
+        slowly = [*everywhere, "not book and slow", *parallel]
+        yield Stage(
+            "slow", "long simulations, fault storms, executions under other kernels", 2400, slowly, cores=AT_ONCE
+        )
 
 
 def book(
@@ -77,23 +95,56 @@ def book(
     the wheel, in an environment of its own."""
     how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
     says = f"chapters under the profile {profile}{how}, strict book"
-    command = ["python", "-m", "tools.book", "--profile", profile, "--into", str(BUILD / name)]
+    command = ["python", "-m", "tools.book", "--profile", profile, "--at-once", "1", "--into", str(BUILD / name)]
     command += ["--installed"] if installed else []
     return Stage(name, says, seconds, command, variables=variables)
 
 
-def run(stage: Stage) -> tuple[bool, str]:
-    """Run a stage, showing its output as it comes; whether it passed, and pytest's closing line."""
-    command = [str(Path(sys.executable).with_name(stage.command[0])), *stage.command[1:]]
-    closing = ""
+def sites(*names: str) -> dict[str, str]:
+    """The environment of tests that look at these books."""
+    folders = os.pathsep.join(str(BUILD / name / "_build" / "html") for name in names)
+    return os.environ | {"SCALING_SITES": folders, "SCALING_SECOND_HOME": str(SECOND_HOME)}
+
+
+def run(stage: Stage) -> Result:
+    """Run a stage, showing its output as it comes, every line with the stage's name."""
+    print(f"== {stage.name} begins: {stage.says}, about {stage.seconds} s", flush=True)
+    begun, closing = time.monotonic(), ""
+    files = longest_first(sorted(BUILD.glob(stage.files))) if stage.files else []
+    command = [str(Path(sys.executable).with_name(stage.command[0])), *stage.command[1:], *map(str, files)]
     with subprocess.Popen(
         command, cwd=ROOT, env=stage.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         for line in process.stdout or ():
-            print(line, end="", flush=True)
+            print(f"{stage.name} | {line}", end="", flush=True)
             if re.search(r"\d+ (passed|failed|skipped|deselected|errors?)\b.* in [\d.]+s", line):
                 closing = line.strip(" =\n")
-    return process.returncode == 0, closing
+        _, status, usage = os.wait4(process.pid, 0)  # as wait does, and says what the processor did
+        process.returncode = os.waitstatus_to_exitcode(status)
+    state = "FAILED" if process.returncode else "ok"
+    seconds = time.monotonic() - begun
+    print(f"== {stage.name} ends: {state} after {seconds:.0f} s", flush=True)
+    return Result(state, seconds, usage.ru_utime + usage.ru_stime, closing)
+
+
+def run_all(waiting: list[Stage]) -> dict[str, Result]:
+    """Run every stage, on AT_ONCE cores, as soon as its needs are met and before any that stands below it."""
+    results: dict[str, Result] = {}
+    running: dict[Future[Result], Stage] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while waiting or running:
+            for stage in list(waiting):
+                failed = [name for name in stage.needs if name in results and results[name].state != "ok"]
+                free = AT_ONCE - sum(other.cores for other in running.values())
+                if failed:
+                    results[stage.name] = Result("not run", closing=f"needs {', '.join(failed)}")
+                    waiting.remove(stage)
+                elif results.keys() >= set(stage.needs) and stage.cores <= free:
+                    running[pool.submit(run, stage)] = stage
+                    waiting.remove(stage)
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                results[running.pop(ended).name] = ended.result()
+    return results
 
 
 def tree() -> str:
@@ -108,24 +159,22 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="what is slow as well")
     everything = parser.parse_args().all
     shutil.rmtree(BUILD, ignore_errors=True)
+    if everything:
+        library = BUILD / "alone" / "library" / "scaling_lib"
+        shutil.copytree(ROOT / "scaling_lib", library, ignore=shutil.ignore_patterns("recorded", "__pycache__"))
     before, begun = tree(), time.monotonic()
-    results: dict[str, tuple[str, float, str]] = {}
-    for stage in stages(everything):
-        failed = [name for name in stage.needs if results[name][0] != "ok"]
-        if failed:
-            results[stage.name] = ("not run", 0.0, f"needs {', '.join(failed)}")
-            continue
-        print(f"\n== {stage.name}: {stage.says}, about {stage.seconds} s", flush=True)
-        start = time.monotonic()
-        passed, closing = run(stage)
-        results[stage.name] = ("ok" if passed else "FAILED", time.monotonic() - start, closing)
+    asked = list(stages(everything))
+    results = run_all(list(asked))
     if tree() != before:
-        results["tree"] = ("FAILED", 0.0, f"files of the working tree changed:\n{tree()}")
+        results["tree"] = Result("FAILED", closing=f"files of the working tree changed:\n{tree()}")
 
-    print(f"\n== {time.monotonic() - begun:.0f} s in all")
-    for name, (state, seconds, closing) in results.items():
-        print(f"  {name:<9} {state:<8} {seconds:5.0f} s  {closing}")
-    sys.exit(any(state != "ok" for state, _, _ in results.values()))
+    print(f"\n== {time.monotonic() - begun:.0f} s in all, two stages at a time")
+    width = max(map(len, results))
+    for name in [*(stage.name for stage in asked), *results.keys() - {stage.name for stage in asked}]:
+        result = results[name]
+        times = f"{result.seconds:5.0f} s, {result.busy:5.0f} s of processors"
+        print(f"  {name:<{width}} {result.state:<8} {times}  {result.closing}")
+    sys.exit(any(result.state != "ok" for result in results.values()))
 
 
 if __name__ == "__main__":

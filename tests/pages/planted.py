@@ -28,12 +28,13 @@ CLAIM = Claim(
 def power_law_runs(beta: float, rules: str | None = None, scatter: float = 0.02) -> pd.DataFrame:
     """Eight values of D, three seeds, excess loss 0.1 (D / 1e5)^-beta with log-normal scatter between seeds."""
     generator = np.random.default_rng(0)
+    rules = rules_hash() if rules is None else rules
     records = []
     for tokens in (100_000, 160_000, 256_000, 410_000, 655_000, 1_049_000, 1_678_000, 2_684_000):
         for seed in range(3):
             excess = 0.1 * (tokens / 1e5) ** -beta * float(np.exp(scatter * generator.standard_normal()))
             record = planted.record(excess, tokens=tokens, seed=seed)
-            provenance = replace(record.provenance, rules=rules_hash() if rules is None else rules)
+            provenance = replace(record.provenance, rules=rules)
             records.append(replace(record, provenance=provenance))
     return frame_of(records)
 
@@ -59,6 +60,7 @@ def surface_runs(
     fields = ("schedule.tokens", "architecture.width", "optimizer.learning_rate", "seed")
     axes = [experiment(name).values("full", field) for field in fields]
     least = axes[0][0]
+    rules = rules_hash()
     runs = []
     for D, width, rate, member in product(*axes):
         N = 1000 * width + 24 * width**2
@@ -71,6 +73,6 @@ def surface_runs(
         runs.append(
             {"identity": f"{name}-{len(runs)}", "status": "ok", "N": N, "D": D, "C": 6.0 * N * D, "width": width}
             | {"learning_rate": rate, "seed": member, "excess_loss": excess, "excess_loss_se": 0.001 * excess}
-            | {"loss": floor + excess, "entropy_rate": floor, "rules": rules_hash()}
+            | {"loss": floor + excess, "entropy_rate": floor, "rules": rules}
         )
     return pd.DataFrame(runs)

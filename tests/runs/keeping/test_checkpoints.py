@@ -237,7 +237,7 @@ def uninterrupted(tmp_path_factory):
         return {record.identity: numbers(record.result) for record in store.records()}
 
 
-FEW = [("commit", 1), ("checkpoint", 3), ("time", 400)]
+FEW = [("commit", 1), ("checkpoint", 3)]
 STORM = [
     *(("commit", count) for count in (1, 2, 1, 1, 2)),
     *(("checkpoint", count) for count in (1, 7, 30, 101, 60)),
