@@ -354,6 +354,7 @@ class Store:
         provenance: str,
         checksum: str,
         identity: str,
+        *,
         measured: tuple[Measurement, ...] = (),
     ) -> RunRecord:
         if checksum_of((configuration, result, provenance)) != checksum:
