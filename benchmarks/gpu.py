@@ -36,7 +36,7 @@ from scaling_lib.models.devices import check_device
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.keeping.tables import record_result
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import source_of
+from scaling_lib.runs.sweeping.recipes import source_of
 from scaling_lib.runs.training.ensembles import batches, default_members, initial_model
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.training.steps import TrainingStep, check_precision, matrix_products

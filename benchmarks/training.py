@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.blocks import NORM_EPSILON
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.models.transformer import NORM_EPSILON, ROTARY_BASE, Transformer
+from scaling_lib.models.transformer import ROTARY_BASE, Transformer
 from scaling_lib.runs.records import Optimizer
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 

@@ -14,7 +14,7 @@ from scaling_lib.environment import single_thread
 from scaling_lib.runs.keeping.kept import KeptModels, record_models
 from scaling_lib.runs.keeping.repeats import SAME_PLACE_TOLERANCE
 from scaling_lib.runs.keeping.tables import load_recorded, lowest_losses, recorded_folder, records_of
-from scaling_lib.runs.sweeping.experiments import chain_of
+from scaling_lib.runs.sweeping.recipes import chain_of
 from scaling_lib.runs.training.ensembles import initial_model, train_model
 
 TABLE = "er-100"

@@ -8,7 +8,7 @@ import typer
 from scaling_lib.cli.words import AsJson, emit, one_line_errors
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
-from scaling_lib.runs.sweeping import experiments
+from scaling_lib.runs.sweeping import recipes
 
 __all__ = ["app"]
 
@@ -34,7 +34,7 @@ def chain_er(
 ) -> None:
     """An Erdos-Renyi graph with a given number of edges."""
     with one_line_errors():
-        chain = experiments.source_of("erdos_renyi", {"nodes": nodes, "edges": edges}, seed)[1]
+        chain = recipes.source_of("erdos_renyi", {"nodes": nodes, "edges": edges}, seed)[1]
         emit(_describe(chain), as_json, "Erdos-Renyi")
 
 
@@ -47,7 +47,7 @@ def chain_ba(
 ) -> None:
     """A Barabasi-Albert graph grown from a complete seed (the paper's is --nodes 8192 --m 6)."""
     with one_line_errors():
-        chain = experiments.source_of("barabasi_albert", {"nodes": nodes, "attachments": m}, seed)[1]
+        chain = recipes.source_of("barabasi_albert", {"nodes": nodes, "attachments": m}, seed)[1]
         emit(_describe(chain), as_json, "Barabasi-Albert")
 
 

@@ -1,6 +1,8 @@
 """How large a model is and what training it costs: parameters with and without embeddings, FLOPs, bytes.
 
-For width n, depth L, vocabulary V, context T (pre-norm decoder, 4n MLP, no biases, rotary positions):
+One table is the truth, `shapes`: every trained tensor with its shape and its role. N, the FLOPs and the bytes are sums
+over it, the rules of `models.parametrization` are read off it, and the model is built from it. For width n, depth L,
+vocabulary V, context T and the default blocks (pre-norm decoder, 4n MLP, no biases, rotary positions) the sums are
 
     N_non-embedding = L (12 n^2 + 2 n) + n          matrices, norm gains, final norm gain
     N               = N_non-embedding + V n         tied;  + 2 V n untied
@@ -12,24 +14,47 @@ for a sequence of S positions:
     training  3 x forward
 
 The attention of all S^2 pairs is counted, as it is by counters of FLOPs and in the literature, although the causal mask
-leaves half of them. C = 6 N D is the field's convention (Kaplan et al. 2020, section 2.1): it leaves attention out, and
-depends on whether N counts the embeddings. A run reads sequences of T tokens and predicts T - 1 of them, so it computes
-at S = T - 1 positions, and D counts T.
+leaves half of them; keys and values that heads share are multiplied once for each head. C = 6 N D is the field's
+convention (Kaplan et al. 2020, section 2.1): it leaves attention out, and depends on whether N counts the embeddings
+(of tokens, and of positions where these are learned). A run reads sequences of T tokens and predicts T - 1 of them, so
+it computes at S = T - 1 positions, and D counts T.
 """
 
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Remedy, checked
+from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, Integer, NonNegative, Remedy, checked
 from scaling_lib.errors import check_integer, invalid
+from scaling_lib.models.blocks import ATTENTION, BLOCKS, POSITIONS, Block, TensorShape, block, check_block
 
-__all__ = ["CONVENTIONS", "Architecture", "training_bytes", "training_flops"]
+__all__ = [
+    "CONVENTIONS",
+    "Architecture",
+    "PlacedBlock",
+    "default_heads",
+    "placed_blocks",
+    "shapes",
+    "training_bytes",
+    "training_flops",
+]
 
 # How the compute C of a run is counted.
 CONVENTIONS = ("6ND", "6ND non-embedding", "exact")
 
+# Roles of tensors that non-embedding N leaves out, and of those that every position multiplies.
+_EMBEDDINGS = ("embedding", "positions", "readout")
+_MULTIPLIED = ("matrix", "residual")
 
 _TwoOrMore = Annotated[int, Integer(minimum=2)]
+
+
+@checked
+def default_heads(width: Count) -> int:
+    """The paper's number of attention heads, max(4, width / 64) (appendix A)."""
+    return max(4, width // 64)
 
 
 @checked
@@ -41,8 +66,17 @@ class Architecture:
     heads: attention heads; by default the paper's max(4, width / 64) (appendix A). context: tokens per sequence T.
     tied: input embedding and readout are one matrix.
 
-    Raises InvalidArgument where the heads do not divide the width into an even head dimension (rotary positions
-    rotate pairs).
+    norm, mlp: blocks, by a name of `models.blocks.BLOCKS` or the import path of your own ("package.module:name"; its
+    path stands for it in a run's identity, so give a changed block another name). key_value_heads: heads of the keys
+    and values, None where there are as many as heads (as many as heads is None after construction). positions:
+    "rotary", "learned" (added to the embedding) or "none".
+
+    Raises InvalidArgument where the heads do not divide the width, with rotary positions into an even head dimension
+    (they rotate pairs), where the heads of keys and values do not divide the heads, and for a block that is none.
+
+    >>> modern = Architecture(1000, 128, norm="rmsnorm", mlp="swiglu", key_value_heads=1)
+    >>> modern.parameters, Architecture(1000, 128).parameters
+    (474752, 521856)
     """
 
     vocabulary: _TwoOrMore
@@ -51,28 +85,46 @@ class Architecture:
     heads: Annotated[Any, BY_HAND] = None  # int after construction
     context: _TwoOrMore = 50
     tied: bool = True
+    norm: str = field(default="layernorm", metadata=LATER)
+    mlp: str = field(default="gelu", metadata=LATER)
+    key_value_heads: Count | None = field(default=None, metadata=LATER)
+    positions: Annotated[str, Choice(POSITIONS)] = field(default="rotary", metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.heads is None:
-            object.__setattr__(self, "heads", max(4, self.width // 64))
+            object.__setattr__(self, "heads", default_heads(self.width))
         check_integer("heads", self.heads, minimum=1)
-        if self.width % (2 * self.heads):
+        if self.positions == "rotary" and self.width % (2 * self.heads):
             wanted = f"such that the width {self.width} / heads is an even number"
             raise invalid("heads", wanted, self.heads, "rotary positions rotate pairs")
+        if self.width % self.heads:
+            raise invalid("heads", f"a divisor of the width {self.width}", self.heads, "pass another number")
+        if self.key_value_heads is not None and self.heads % self.key_value_heads:
+            wanted = f"a divisor of the {self.heads} heads"
+            raise invalid("key_value_heads", wanted, self.key_value_heads, "each is shared by as many heads")
+        if self.key_value_heads == self.heads:  # two identities for the same numbers would be trained twice
+            object.__setattr__(self, "key_value_heads", None)
+        for name in BLOCKS:
+            check_block(name, getattr(self, name))
 
     @property
     def head_dimension(self) -> int:
         return self.width // self.heads
 
     @property
+    def key_value_count(self) -> int:
+        """Heads of the keys and values, a number."""
+        return self.heads if self.key_value_heads is None else self.key_value_heads
+
+    @property
     def nonembedding_parameters(self) -> int:
-        """Matrices and norm gains, without the token embedding and the readout."""
-        return self.depth * (12 * self.width**2 + 2 * self.width) + self.width
+        """Matrices and norm gains, without the embeddings and the readout."""
+        return sum(size for role, size in _sizes(self).items() if role not in _EMBEDDINGS)
 
     @property
     def parameters(self) -> int:
         """Everything that is trained: N of the paper ("embedding" N)."""
-        return self.nonembedding_parameters + (1 if self.tied else 2) * self.vocabulary * self.width
+        return sum(_sizes(self).values())
 
     @property
     def flops_per_token(self) -> float:
@@ -82,11 +134,105 @@ class Architecture:
     def forward_flops(self, positions: int) -> int:
         """Exact FLOPs of one forward pass over one sequence of `positions` tokens."""
         S = check_integer("positions", positions, minimum=1, maximum=self.context)
-        matrices = 12 * self.depth * self.width**2 + self.vocabulary * self.width
-        return 2 * S * matrices + 4 * self.depth * self.width * S**2
+        matrices = sum(size for role, size in _sizes(self).items() if role in _MULTIPLIED)
+        return 2 * S * (matrices + self.vocabulary * self.width) + 4 * self.depth * self.width * S**2
 
 
 AnyArchitecture = Annotated[Architecture, Remedy("build one with Architecture(...)")]
+
+
+@checked
+@dataclass(frozen=True)
+class PlacedBlock:
+    """A block at its place in a model.
+
+    field: of the architecture that chose it, or "attention". names: of its tensors in the model, by their names in the
+    block. shapes: of its tensors, by their names in the model.
+    """
+
+    field: str
+    block: Annotated[Block, Remedy("take it from scaling_lib.models.blocks")]
+    names: Annotated[Mapping[str, str], Remedy("pass a dict")]
+    shapes: Annotated[Mapping[str, TensorShape], Remedy("pass a dict")]
+
+
+@checked
+def placed_blocks(architecture: AnyArchitecture) -> dict[str, PlacedBlock]:
+    """Every block by its place, in the order in which they act: for each layer "layers.<i>." + "attention_norm",
+    "attention", "mlp_norm" and "mlp", then "final_norm".
+
+    A block's tensor "up" lies in the model as "<place>_up" and its tensor "" as "<place>"; those of attention as
+    "layers.<i>.query_key_value" and "layers.<i>.attention_out".
+    Raises InvalidArgument for a block that cannot be imported, or whose `shapes` gives none.
+    """
+    blocks = {name: block(name, getattr(architecture, name)) for name in BLOCKS} | {"attention": ATTENTION}
+    own = {name: _own_shapes(name, part, architecture) for name, part in blocks.items()}
+    places = [
+        (f"layers.{i}.{place}", name)
+        for i in range(architecture.depth)
+        for place, name in (
+            ("attention_norm", "norm"),
+            ("attention", "attention"),
+            ("mlp_norm", "norm"),
+            ("mlp", "mlp"),
+        )
+    ]
+    placed = {}
+    for place, name in [*places, ("final_norm", "norm")]:
+        prefix = place.removesuffix("attention") if name == "attention" else f"{place}_"
+        names = {short: f"{prefix}{short}" if short else place for short in own[name]}
+        shaped = {names[short]: tensor for short, tensor in own[name].items()}
+        placed[place] = PlacedBlock(name, blocks[name], names, shaped)
+    return placed
+
+
+def _own_shapes(name: str, part: Block, architecture: Architecture) -> dict[str, TensorShape]:
+    own = part.shapes(architecture)
+    sound = isinstance(own, Mapping) and all(
+        isinstance(short, str) and short.isidentifier() | (not short) and isinstance(tensor, TensorShape)
+        for short, tensor in own.items()
+    )
+    # "norm" within "mlp" would be "mlp_norm", which is there already.
+    if not sound or (name == "mlp" and "norm" in own):
+        wanted = "a block whose shapes are a dict from identifiers ('norm' is taken) to TensorShape"
+        raise invalid(name, wanted, own, "see scaling_lib.models.blocks")
+    return dict(own)
+
+
+@checked
+def shapes(architecture: AnyArchitecture) -> dict[str, TensorShape]:
+    """The shape and role of every trained tensor, by name, in the order in which a model stores them.
+
+    Names: "embedding", "positions" where they are learned, then for each layer "layers.<i>." + "attention_norm",
+    "query_key_value", "attention_out", "mlp_norm" and, for the blocks of this library, "mlp_up" and "mlp_down", then
+    "final_norm", and "readout" where it is not tied. Matrices have shape [inputs, outputs], the embedding and the
+    readout [V, n]. Raises InvalidArgument as `placed_blocks` does.
+    """
+    V, n, T = architecture.vocabulary, architecture.width, architecture.context
+    table = {"embedding": TensorShape((V, n), "embedding")}
+    if architecture.positions == "learned":
+        table["positions"] = TensorShape((T, n), "positions")
+    for placed in placed_blocks(architecture).values():
+        table |= placed.shapes
+    if not architecture.tied:
+        table["readout"] = TensorShape((V, n), "readout")
+    return table
+
+
+def _sizes(architecture: Architecture) -> dict[str, int]:
+    """How many numbers the tensors of each role have together."""
+    of_ours = architecture.norm in BLOCKS["norm"] and architecture.mlp in BLOCKS["mlp"]
+    return _sizes_once(architecture) if of_ours else _added_up(architecture)  # a module of one's own may be reloaded
+
+
+def _added_up(architecture: Architecture) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for tensor in shapes(architecture).values():
+        sizes[tensor.role] = sizes.get(tensor.role, 0) + math.prod(tensor.shape)
+    return sizes
+
+
+_sizes_once = functools.cache(_added_up)  # asked for again and again while a sweep is planned
 
 
 @checked
@@ -113,13 +259,17 @@ def training_bytes(architecture: AnyArchitecture, batch: Count, *, members: Coun
     """Memory of training K = `members` stacked models at `batch` sequences each: bytes in float32.
 
     Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
-    the activations kept for the backward pass: at each position up to 20 n + heads + 4 in a layer, 4 n + 8 outside of
-    the layers. What is saved for the backward pass stays below that by up to a third. A step's peak may pass it by a
-    few per cent, and by two thirds where attention is not fused (heads of a dimension that is no multiple of 4). Logits
-    come on top: up to 512 MiB on an accelerator.
+    the activations kept for the backward pass: at each position what the blocks say (with the default ones up to 20 n +
+    heads + 4 in a layer), and 2 n + 6 outside of them. What is saved for the backward pass stays below that by up to a
+    third. A step's peak may pass it by a few per cent, and by two thirds where attention is not fused (heads of a
+    dimension that is no multiple of 4). Logits come on top: up to 512 MiB on an accelerator.
     """
     shape = architecture
-    positions = batch * (shape.context - 1)
-    numbers = 5 * shape.parameters + shape.vocabulary * shape.width
-    numbers += positions * (shape.depth * (20 * shape.width + shape.heads + 4) + 4 * shape.width + 8)
+    kept = 2 * shape.width + 6
+    for placed in placed_blocks(shape).values():
+        own = placed.block.kept(shape)
+        if not isinstance(own, int) or own < 0:
+            raise invalid(placed.field, "a block whose kept(sizes) is an integer", own, "see scaling_lib.models.blocks")
+        kept += own
+    numbers = 5 * shape.parameters + shape.vocabulary * shape.width + batch * (shape.context - 1) * kept
     return 4 * members * numbers

@@ -6,23 +6,29 @@ matrix that sums over n inputs must move by 1/n as much for its output to move a
 of muP; SP leaves it out, and its best lambda then falls as 1/n.
 
     tensor                     SP                      muP, absolute               muP, relative to n_base
-    token embedding            std s,  rate 1          std n^-1/2, rate n^-1/2     std s,  rate 1
-      its output                 x 1                     x n^1/2                     x 1
-    query, key, value, MLP up  std s,  rate 1          std n^-1/2, rate 1/n        std s m^-1/2,  rate 1/m
-    attention out, MLP down    std s (2L)^-1/2         std (2Ln)^-1/2, rate 1/n    std s (2Lm)^-1/2,  rate 1/m
-    norm gains                 one,  rate 1            one,  rate 1                one,  rate 1
+    embedding, positions       std s,  rate 1          std n^-1/2, rate n^-1/2     std s,  rate 1
+      their output               x 1                     x n^1/2                     x 1
+    matrix                     std s,  rate 1          std n^-1/2, rate 1/n        std s m^-1/2,  rate 1/m
+    residual                   std s (2L)^-1/2         std (2Ln)^-1/2, rate 1/n    std s (2Lm)^-1/2,  rate 1/m
+    gain                       one,  rate 1            one,  rate 1                one,  rate 1
+    bias                       zero,  rate 1           zero,  rate 1               zero,  rate 1
     readout                    std s,  rate 1          std n^-1/2, rate n^-1/2     std s (or zero),  rate 1
       its logits                 x 1                     x n^-1/2                    x 1/m
     attention logits q.k         x d^-1/2                x 1/d                       x d_base^1/2 / d
 
-with s = `initial_std` (0.02). The absolute form is the one the paper cites (dayal-kalra/nanoGPT-mup; its MLP down uses
-n, not the true fan-in 4n); it has no base width, and its effective readout (std 1/n, rate 1/n) allows tying. The
-relative form is Table 8 of Tensor Programs V (arXiv 2203.03466); at n = n_base it *is* SP. With an untied readout the
-two describe the same dynamics up to constants, lambda_absolute ~ n_base x lambda_relative.
+with s = `initial_std` (0.02). The rows are roles of tensors (`models.blocks.ROLES`; each block says those of its own):
+matrix is query, key, value, MLP up and SwiGLU's gate, residual is attention out and MLP down, and learned positions are
+a second embedding. What counts is what a matrix sums over, and in all of them that grows as n: heads that share keys
+and values, or another number of hidden numbers per n, change no power of n.
 
-Weight decay acts on every tensor but the norm gains. A step multiplies a weight by 1 - lambda_t x rate x decay; coupled
-decay (torch's AdamW, the paper) keeps that product, so the decay of the matrices shrinks as their rate; independent
-decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
+The absolute form is the one the paper cites (dayal-kalra/nanoGPT-mup; its MLP down uses n, not the true fan-in 4n); it
+has no base width, and its effective readout (std 1/n, rate 1/n) allows tying. The relative form is Table 8 of Tensor
+Programs V (arXiv 2203.03466); at n = n_base it *is* SP. With an untied readout the two describe the same dynamics up to
+constants, lambda_absolute ~ n_base x lambda_relative.
+
+Weight decay acts on every tensor but gains and biases. A step multiplies a weight by 1 - lambda_t x rate x decay;
+coupled decay (torch's AdamW, the paper) keeps that product, so the decay of the matrices shrinks as their rate;
+independent decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
 In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon does too.
 """
 
@@ -32,7 +38,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from scaling_lib.arguments import BY_HAND, Choice, NonNegative, Positive, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_integer
-from scaling_lib.models.accounting import AnyArchitecture
+from scaling_lib.models.accounting import AnyArchitecture, default_heads, shapes
+from scaling_lib.models.blocks import ROLES, TensorShape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +89,10 @@ class Parametrization:
 class TensorRule:
     """How one tensor of one model starts and learns.
 
-    initial_std: standard deviation of its normal initial values (0: all zero, or all one for a norm gain).
+    initial_std: standard deviation of its normal initial values (0: all zero, or all one for a norm's gain).
     learning_rate_factor, weight_decay_factor, epsilon_factor: what lambda, the weight decay and Adam's epsilon are
     multiplied by for this tensor; one step multiplies its weights by
-    1 - lambda_t x learning_rate_factor x weight_decay x weight_decay_factor.
+    1 - lambda_t x learning_rate_factor x weight_decay x weight_decay_factor. role: one of `models.blocks.ROLES`.
     """
 
     name: str
@@ -94,6 +101,7 @@ class TensorRule:
     learning_rate_factor: NonNegative
     weight_decay_factor: NonNegative
     epsilon_factor: NonNegative
+    role: Annotated[str, Choice(ROLES)] = "matrix"
 
     def __post_init__(self) -> None:
         for size in self.shape:
@@ -102,7 +110,7 @@ class TensorRule:
     @property
     def is_gain(self) -> bool:
         """Whether this is a norm's gain, which starts at one and is never decayed."""
-        return self.name.endswith("norm")
+        return self.role == "gain"
 
 
 @checked
@@ -132,20 +140,18 @@ def multipliers(architecture: AnyArchitecture, parametrization: AnyParametrizati
         return Multipliers(embedding=n**0.5, attention=1 / d, readout=n**-0.5)
     base = parametrization.base_width
     assert base is not None
-    follows_rule = architecture.heads == max(4, n // 64)
-    base_heads = max(4, base // 64) if follows_rule else architecture.heads
+    follows_rule = architecture.heads == default_heads(n)
+    base_heads = default_heads(base) if follows_rule else architecture.heads
     return Multipliers(embedding=1.0, attention=(base / base_heads) ** 0.5 / d, readout=base / n)
 
 
 @checked
 def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrization) -> tuple[TensorRule, ...]:
-    """One rule for every trained tensor, in the order in which `Transformer` stores them.
+    """One rule for every trained tensor: those of `models.accounting.shapes`, in their order.
 
-    Names: "embedding", then for each layer "layers.<i>." + "attention_norm", "query_key_value", "attention_out",
-    "mlp_norm", "mlp_up", "mlp_down", then "final_norm", and "readout" where it is not tied. Matrices have shape
-    [inputs, outputs], the embedding and the readout [V, n]. Raises InvalidArgument for a zero readout of a tied model.
+    Raises InvalidArgument for a zero readout of a tied model, and for a block that cannot be imported.
     """
-    n, V, L = architecture.width, architecture.vocabulary, architecture.depth
+    n, L = architecture.width, architecture.depth
     sigma, kind = parametrization.initial_std, parametrization.kind
     if parametrization.zero_readout and architecture.tied:
         raise InvalidArgument(
@@ -159,34 +165,25 @@ def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrizat
         assert parametrization.base_width is not None
         m = n / parametrization.base_width
         table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma * m**-0.5, 1.0, 1 / m, 1 / m
-    residual_std = matrix_std / math.sqrt(2 * L)
+    of_table, of_matrix = (table_std, table_rate, 1.0), (matrix_std, matrix_rate, epsilon)
+    scales = {  # by role: initial standard deviation, learning-rate factor, epsilon factor
+        "embedding": of_table,
+        "positions": of_table,
+        "readout": (0.0, table_rate, 1.0) if parametrization.zero_readout else of_table,
+        "gain": (0.0, 1.0, 1.0),
+        "bias": (0.0, 1.0, 1.0),
+        "matrix": of_matrix,
+        "residual": (matrix_std / math.sqrt(2 * L), matrix_rate, epsilon),
+    }
 
-    def decay(rate: float) -> float:
-        return 1.0 if parametrization.weight_decay_mode == "coupled" else 1 / rate
+    def rule(name: str, tensor: TensorShape) -> TensorRule:
+        std, rate, own_epsilon = scales[tensor.role]
+        decay = 1.0 if parametrization.weight_decay_mode == "coupled" else 1 / rate
+        if tensor.role in ("gain", "bias"):
+            decay = 0.0
+        return TensorRule(name, tensor.shape, std, rate, decay, own_epsilon, tensor.role)
 
-    def matrix(name: str, shape: tuple[int, int], std: float) -> TensorRule:
-        return TensorRule(name, shape, std, matrix_rate, decay(matrix_rate), epsilon)
-
-    def gain(name: str) -> TensorRule:
-        return TensorRule(name, (n,), 0.0, 1.0, 0.0, 1.0)
-
-    def embedding(name: str, std: float) -> TensorRule:
-        return TensorRule(name, (V, n), std, table_rate, decay(table_rate), 1.0)
-
-    rules = [embedding("embedding", table_std)]
-    for i in range(L):
-        rules += [
-            gain(f"layers.{i}.attention_norm"),
-            matrix(f"layers.{i}.query_key_value", (n, 3 * n), matrix_std),
-            matrix(f"layers.{i}.attention_out", (n, n), residual_std),
-            gain(f"layers.{i}.mlp_norm"),
-            matrix(f"layers.{i}.mlp_up", (n, 4 * n), matrix_std),
-            matrix(f"layers.{i}.mlp_down", (4 * n, n), residual_std),
-        ]
-    rules.append(gain("final_norm"))
-    if not architecture.tied:
-        rules.append(embedding("readout", 0.0 if parametrization.zero_readout else table_std))
-    return tuple(rules)
+    return tuple(rule(name, tensor) for name, tensor in shapes(architecture).items())
 
 
 def table(architecture: AnyArchitecture, parametrization: AnyParametrization) -> "pd.DataFrame":
@@ -206,10 +203,12 @@ def table(architecture: AnyArchitecture, parametrization: AnyParametrization) ->
         row["count"] = int(row["count"]) + 1  # type: ignore[call-overload]
     if architecture.tied:
         by_kind["readout"] = by_kind["embedding"] | {"tensor": "readout", "count": 0}
-    by_kind["embedding"]["multiplier"] = factors.embedding
+    for kind in ("embedding", "positions"):
+        if kind in by_kind:
+            by_kind[kind]["multiplier"] = factors.embedding
     by_kind["readout"]["multiplier"] = factors.readout
     by_kind["attention"] = {"tensor": "attention_logits", "count": 0, "shape": (), "multiplier": factors.attention}
-    return pd.DataFrame(list(by_kind.values())).drop(columns="name")
+    return pd.DataFrame(list(by_kind.values())).drop(columns=["name", "role"])
 
 
 @checked

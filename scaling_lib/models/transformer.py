@@ -8,10 +8,13 @@ d, and the multipliers (e, a, r) of the parametrization,
     x     += W_down gelu(W_up norm(x))                                                 in each layer
     logits = r R norm(x)                                   R = E where tied
 
-`norm` is LayerNorm with a gain and no bias. Rotary positions (Su et al., arXiv 2104.09864; base 10,000, the whole head)
-see pairs of coordinates as complex numbers and multiply pair j at position t by exp(i t 10000^(-2j/d)): q.k then
-depends on positions only through their difference. (Which coordinates make a pair is a convention: consecutive ones
-here, j and j + d/2 in the HuggingFace code; the two differ by a fixed permutation of the columns of W.)
+`norm` is LayerNorm with a gain and no bias. Norm, MLP and attention are blocks (`models.blocks`), and an architecture
+may choose others; learned positions P [T, n] make the first line x = e (E[u] + P).
+
+Rotary positions (Su et al., arXiv 2104.09864; base 10,000, the whole head) see pairs of coordinates as complex numbers
+and multiply pair j at position t by exp(i t 10000^(-2j/d)): q.k then depends on positions only through their
+difference. (Which coordinates make a pair is a convention: consecutive ones here, j and j + d/2 in the HuggingFace
+code; the two differ by a fixed permutation of the columns of W.)
 
 The loss never holds the logits of a whole batch: the readout and the cross-entropy are done in chunks of rows small
 enough for the cache, and the gradient is made in the same pass.
@@ -22,22 +25,22 @@ operations on long vectors.
 Letters in shapes: K members, B sequences of T tokens each, V tokens in the vocabulary, width n, heads of dimension d.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from scaling_lib.errors import check_flag, check_sequence, invalid
-from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.accounting import Architecture, placed_blocks
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
 from scaling_lib.models.trainable import FlatTensors
 
 __all__ = ["Transformer", "linear_cross_entropy"]
 
-NORM_EPSILON = 1e-5
 ROTARY_BASE = 10_000.0
 
 Watch = Callable[[str, Tensor], None]
@@ -83,11 +86,11 @@ class Transformer:
                     elif rule.initial_std:
                         draw = torch.randn(rule.shape, generator=generator)
                         self.flat.tensors[rule.name][k] = draw * rule.initial_std
-        pairs = architecture.head_dimension // 2
-        frequencies = ROTARY_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)  # [d/2]
-        angles = torch.arange(architecture.context, dtype=torch.float64)[:, None] * frequencies  # [T, d/2]
-        turns = torch.polar(torch.ones_like(angles), angles)[:, None, None]  # [T, 1, 1, d/2]
-        self._turns = turns.to(device, torch.complex64)
+        self._blocks = {
+            place: (placed.block, {short: self.flat.tensors[name] for short, name in placed.names.items()})
+            for place, placed in placed_blocks(architecture).items()
+        }
+        self._turns = _turns(architecture).to(device) if architecture.positions == "rotary" else None
 
     @property
     def parameters(self) -> int:
@@ -112,33 +115,37 @@ class Transformer:
 
     def _hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
         K, B, T = tokens.shape
-        V, n, heads = self.architecture.vocabulary, self.architecture.width, self.architecture.heads
-        w, scale = self.flat.tensors, self.multipliers.attention
+        V, n = self.architecture.vocabulary, self.architecture.width
+        w = self.flat.tensors
         # The K embeddings as one table [K * V, n], in which token u of member k is number k V + u.
         numbers = tokens + torch.arange(0, K * V, V, device=tokens.device)[:, None, None]  # [K, B, T]
         x = functional.embedding(numbers.view(K, B * T), w["embedding"].view(K * V, n))  # [K, B*T, n]
+        if "positions" in w:
+            x = x + w["positions"][:, :T].repeat(1, B, 1)  # [K, T, n] -> [K, B*T, n]
         x = x * self.multipliers.embedding
         if watch:
             watch("embedding", x)
+        attending = {"length": T, "scale": self.multipliers.attention, "turns": self._turns}
         for i in range(self.architecture.depth):
             layer = f"layers.{i}."
-            qkv = torch.bmm(self._norm(x, layer + "attention_norm"), w[layer + "query_key_value"])  # [K, B*T, 3n]
-            qk, v = qkv.view(K * B, T, 3, heads, n // heads).split([2, 1], dim=2)  # [K*B, T, 2 and 1, heads, d]
-            q, k = self._rotate(qk).transpose(1, 3).unbind(2)  # [K*B, heads, 2, T, d] -> twice [K*B, heads, T, d]
-            v = v.transpose(1, 3)[:, :, 0]  # [K*B, heads, T, d]
-            if watch:
-                watch(layer + "attention_logits", q @ k.mT * scale)  # [K*B, heads, T, T]
-            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
-            mixed = mixed.transpose(1, 2).reshape(K, B * T, n)  # [K*B, heads, T, d] -> [K, B*T, n]
-            out = torch.bmm(mixed, w[layer + "attention_out"])  # [K, B*T, n]
+            watch_logits = functools.partial(watch, layer + "attention_logits") if watch else None
+            normed = self._block(layer + "attention_norm", x)  # [K, B*T, n], as are all that follow
+            out = self._block(layer + "attention", normed, **attending, watch=watch_logits)
             x = x + out
-            up = torch.bmm(self._norm(x, layer + "mlp_norm"), w[layer + "mlp_up"])  # [K, B*T, 4n]
-            down = torch.bmm(functional.gelu(up), w[layer + "mlp_down"])  # [K, B*T, n]
+            down = self._block(layer + "mlp", self._block(layer + "mlp_norm", x))
             x = x + down
             if watch:
                 watch(layer + "attention_out", out)
                 watch(layer + "mlp_out", down)
-        return self._norm(x, "final_norm") * self.multipliers.readout
+        return self._block("final_norm", x) * self.multipliers.readout
+
+    def _block(self, place: str, x: Float[Tensor, "K M n"], **more: Any) -> Float[Tensor, "K M n"]:
+        block, tensors = self._blocks[place]
+        y = block.forward(x, tensors, self.architecture, **more)
+        if not isinstance(y, Tensor) or y.shape != x.shape:
+            field, got = "norm" if place.endswith("norm") else "mlp", tuple(getattr(y, "shape", ())) or y
+            raise invalid(field, f"a block whose forward gives {tuple(x.shape)}, as it gets", got, "correct it")
+        return y
 
     def logits(self, tokens: Int[Tensor, "K B T"]) -> Float[Tensor, "K B T V"]:
         """Unnormalised log probabilities of the next token, at every position."""
@@ -161,17 +168,6 @@ class Transformer:
         """The matrix that gives the logits; a tied model has its embedding for it."""
         return self.flat.tensors["embedding" if self.architecture.tied else "readout"]
 
-    def _norm(self, x: Float[Tensor, "K M n"], name: str) -> Float[Tensor, "K M n"]:
-        gain = self.flat.tensors[name]  # [K, n]
-        if self.members == 1:  # the same numbers, one pass over memory less
-            return functional.layer_norm(x, gain.shape[1:], gain[0], eps=NORM_EPSILON)
-        return functional.layer_norm(x, gain.shape[1:], eps=NORM_EPSILON) * gain[:, None]  # gain [K, 1, n]
-
-    def _rotate(self, x: Float[Tensor, "KB T two heads d"]) -> Float[Tensor, "KB T two heads d"]:
-        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # [K*B, T, 2, heads, d/2], complex
-        turned = pairs * self._turns[: x.shape[1]]  # turns [T, 1, 1, d/2]
-        return torch.view_as_real(turned).flatten(-2)  # [..., d/2, 2] -> [..., d]
-
     def _check(self, tokens: Any, shortest: int = 1) -> None:
         shape = self.architecture
         wanted = f"int64 of shape [{self.members}, sequences, {shortest} to {shape.context}] in a tensor"
@@ -186,6 +182,14 @@ class Transformer:
                 raise invalid(
                     "tokens", f"in 0 .. {shape.vocabulary - 1}", (int(low), int(high)), "check the vocabulary"
                 )
+
+
+def _turns(architecture: Architecture) -> Complex[Tensor, "T one half"]:
+    """What rotary positions multiply the pairs of a head by."""
+    pairs = architecture.head_dimension // 2
+    frequencies = ROTARY_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)  # [d/2]
+    angles = torch.arange(architecture.context, dtype=torch.float64)[:, None] * frequencies  # [T, d/2]
+    return torch.polar(torch.ones_like(angles), angles)[:, None].to(torch.complex64)  # [T, 1, d/2]
 
 
 def linear_cross_entropy(

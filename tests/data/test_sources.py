@@ -90,7 +90,7 @@ def test_the_fingerprint_is_of_the_tokens_and_not_of_their_bytes(file, tmp_path)
 def test_more_tokens_than_there_are_is_said_with_their_number(file):
     check_supply(file, 100, 5)
     check_supply(Walks(CHAIN), 10**12, 5)
-    with pytest.raises(InvalidArgument, match="tokens must be at most the 100 .* whole sequences of 5, got 105"):
+    with pytest.raises(InvalidArgument, match=r"tokens must be at most the 100 .* whole sequences of 5, got 105"):
         check_supply(file, 105, 5)
     with pytest.raises(InvalidArgument, match="step must be below the 5 whole batches"):
         file.stream(5, 4, [0]).batch(5)
@@ -123,7 +123,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(InvalidArgument, match="path must be in a folder that can be written .No space left"):
+    with pytest.raises(InvalidArgument, match=r"path must be in a folder that can be written .No space left"):
         write_tokens(path, np.arange(3), 5)
     assert (np.load(path) == np.arange(5)).all()
     assert list(tmp_path.iterdir()) == [path]

@@ -1,19 +1,28 @@
-"""Counted: parameters against tensors, FLOPs against torch's counter, bytes against what autograd keeps."""
+"""Counted: parameters against tensors, FLOPs against torch's counter, bytes against what autograd keeps.
+
+The closed formulas of the default blocks are written out here, as they stand in `models.accounting`.
+"""
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.models.accounting import Architecture, training_bytes, training_flops
+from scaling_lib.models.accounting import Architecture, default_heads, shapes, training_bytes, training_flops
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.models.transformer import Transformer
+from scaling_lib.runs.keeping.tables import load_recorded, manifest, recorded_folder
+from scaling_lib.runs.records import RunConfiguration
+from tests.models import planned
 
 SHAPES = [
     Architecture(30, 16, context=10),
     Architecture(50, 32, depth=1, heads=2, context=7, tied=False),
     Architecture(20, 64, depth=3, heads=8, context=12),
+    *(shape for name, shape in planned.SHAPES.items() if name != "default"),
 ]
 
 
@@ -31,15 +40,100 @@ def test_parameters_are_those_of_the_model(shape):
     sizes = {name: tensor.numel() for name, tensor in decoder.flat.tensors.items()}
     assert sum(sizes.values()) == shape.parameters == decoder.flat.values.numel()
     assert shape.nonembedding_parameters == sum(
-        size for name, size in sizes.items() if name not in ("embedding", "readout")
+        size for name, size in sizes.items() if name not in ("embedding", "positions", "readout")
     )
+
+
+def closed_formulas(shape):
+    """N, non-embedding N and forward FLOPs over all T positions, for the default blocks."""
+    n, L, V, T = shape.width, shape.depth, shape.vocabulary, shape.context
+    within = L * (12 * n**2 + 2 * n) + n
+    return within + (1 if shape.tied else 2) * V * n, within, 2 * T * (12 * L * n**2 + V * n) + 4 * L * n * T**2
+
+
+def closed_bytes(shape, batch, members):
+    n, L, V = shape.width, shape.depth, shape.vocabulary
+    kept = L * (20 * n + shape.heads + 4) + 4 * n + 8
+    return 4 * members * (5 * closed_formulas(shape)[0] + V * n + batch * (shape.context - 1) * kept)
+
+
+def counted(shape):
+    return shape.parameters, shape.nonembedding_parameters, shape.forward_flops(shape.context)
+
+
+@given(
+    vocabulary=st.integers(2, 10**5),
+    head_pairs=st.integers(1, 64),
+    heads=st.integers(1, 32) | st.none(),
+    depth=st.integers(1, 12),
+    context=st.integers(2, 4096),
+    tied=st.booleans(),
+    batch=st.integers(1, 1000),
+    members=st.integers(1, 100),
+)
+def test_sums_over_the_shapes_are_the_closed_formulas(
+    vocabulary, head_pairs, heads, depth, context, tied, batch, members
+):
+    width = 2 * head_pairs * (heads or 4)
+    assume(heads or width % (2 * default_heads(width)) == 0)
+    shape = Architecture(vocabulary, width, depth, heads, context, tied)
+    assert counted(shape) == closed_formulas(shape)
+    assert training_bytes(shape, batch, members=members) == closed_bytes(shape, batch, members)
+    S, (_, _, forward) = context - 1, closed_formulas(shape)
+    fewer = forward - 2 * (12 * depth * width**2 + vocabulary * width) - 4 * depth * width * (2 * S + 1)
+    assert shape.flops_per_token == 3 * fewer / context
+
+
+def test_recorded_runs_were_counted_alike():
+    """Every architecture in the recorded tables: N as recorded, and by the closed formulas."""
+    seen = set()
+    for name in manifest(recorded_folder()):
+        table = load_recorded(name)
+        if "configuration" not in table:
+            continue
+        for text, N, within, C in table[["configuration", "N", "N_nonembedding", "C"]].itertuples(index=False):
+            run = RunConfiguration.from_json(text)
+            shape = run.architecture
+            assert (shape.parameters, shape.nonembedding_parameters) == (N, within)
+            assert training_flops(shape, run.schedule.tokens * run.schedule.epochs) == C
+            seen.add(shape)
+    assert len(seen) > 20
+    for shape in seen:
+        assert counted(shape) == closed_formulas(shape)
+        assert training_bytes(shape, 100, members=3) == closed_bytes(shape, 100, 3)
+
+
+def test_parameters_of_other_blocks():
+    """By hand at n = 48, V = 100, T = 50: four heads of 12, h = 128 hidden numbers."""
+    n, h = 48, 128
+    modern = Architecture(100, n, norm="rmsnorm", mlp="swiglu", key_value_heads=1, positions="learned")
+    layer = n * (n + 2 * 12) + n * n + n * 2 * h + h * n + 2 * n
+    assert modern.nonembedding_parameters == 2 * layer + n
+    assert modern.parameters == 2 * layer + n + 100 * n + 50 * n
+    # SwiGLU at n a multiple of 3: as many numbers as GELU, to the last.
+    assert Architecture(100, n, mlp="swiglu").parameters == Architecture(100, n).parameters
+
+
+def test_names_and_roles_of_the_default():
+    table = shapes(Architecture(30, 16, depth=1, tied=False))
+    assert {name: (part.shape, part.role) for name, part in table.items()} == {
+        "embedding": ((30, 16), "embedding"),
+        "layers.0.attention_norm": ((16,), "gain"),
+        "layers.0.query_key_value": ((16, 48), "matrix"),
+        "layers.0.attention_out": ((16, 16), "residual"),
+        "layers.0.mlp_norm": ((16,), "gain"),
+        "layers.0.mlp_up": ((16, 64), "matrix"),
+        "layers.0.mlp_down": ((64, 16), "residual"),
+        "final_norm": ((16,), "gain"),
+        "readout": ((30, 16), "readout"),
+    }
 
 
 def test_parameters_of_the_paper():
     # 2 layers, tied: L (12 n^2 + 2 n) + n + V n at n = 128, V = 1000.
     assert Architecture(1000, 128).parameters == 2 * (12 * 128**2 + 256) + 128 + 128_000 == 521_856
     assert Architecture(8192, 512).heads == 8
-    assert Architecture(8192, 64).heads == 4
+    assert Architecture(8192, 64).heads == default_heads(64) == 4
 
 
 @pytest.mark.parametrize("members", [1, 3])
@@ -50,7 +144,8 @@ def test_exact_flops_are_what_torch_counts(shape, members):
         decoder.losses(batch).sum().backward()
     # torch's counter knows baddbmm, but not the in-place one that sums up the gradient of the readout.
     unseen = members * 4 * (shape.context - 1) * 2 * shape.vocabulary * shape.width
-    assert counter.get_total_flops() + unseen == training_flops(shape, batch.numel(), convention="exact")
+    wanted = training_flops(shape, batch.numel(), convention="exact")  # a number of FLOPs a token, which may be rounded
+    assert counter.get_total_flops() + unseen == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

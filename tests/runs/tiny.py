@@ -5,7 +5,8 @@ from dataclasses import replace
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import Experiment, source_of
+from scaling_lib.runs.sweeping.experiments import Experiment
+from scaling_lib.runs.sweeping.recipes import source_of
 
 SOURCE, CHAIN = source_of("erdos_renyi", {"nodes": 12, "edges": 30}, 0)
 

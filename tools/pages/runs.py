@@ -9,7 +9,8 @@ from scaling_lib.data import chains
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.quantities import PAPER_RATE
 from scaling_lib.runs.keeping.tables import lowest_losses
-from scaling_lib.runs.sweeping.experiments import experiment, source_of
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.sweeping.recipes import source_of
 from tools.pages.book import ABSENT, Block, Book
 from tools.pages.markup import table
 

@@ -18,7 +18,8 @@ from scaling_lib.fits.uncertainty.intervals import student_mean
 from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured
-from scaling_lib.runs.sweeping.experiments import experiment, source_of
+from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.sweeping.recipes import source_of
 
 __all__ = ["CHINCHILLA_FLOPS", "KNOWN"]
 

@@ -347,16 +347,8 @@ class Store:
                 f"mirror, or delete that row and measure it again."
             ) from None
 
-    def _record(
-        self,
-        configuration: str,
-        result: str,
-        provenance: str,
-        checksum: str,
-        identity: str,
-        *,
-        measured: tuple[Measurement, ...] = (),
-    ) -> RunRecord:
+    def _record(self, texts: tuple, measured: tuple[Measurement, ...] = ()) -> RunRecord:
+        configuration, result, provenance, checksum, identity = texts
         if checksum_of((configuration, result, provenance)) != checksum:
             raise StoreError(
                 f"{self.path} holds a damaged run {identity[:12]}: restore the file from its mirror, "

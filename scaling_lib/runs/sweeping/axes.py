@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from scaling_lib.errors import InvalidArgument, check_instance, check_integer, invalid
+from scaling_lib.models.accounting import default_heads
 from scaling_lib.runs.records import RunConfiguration, Source
 
 __all__ = ["STEPS"]
@@ -77,7 +78,7 @@ def parts_of(template: RunConfiguration, values: Mapping[str, Any]) -> dict[str,
         before = parts.get(part, getattr(template, part))
         if part == "source":
             change = _recipe_change(before, change)
-        if part == "architecture" and "width" in change and before.heads == replace(before, heads=None).heads:
+        if part == "architecture" and "width" in change and before.heads == default_heads(before.width):
             change = {"heads": None} | change
         parts[part] = replace(before, **change)
     if steps is not None:

@@ -9,7 +9,8 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.devices import DEVICES
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone, chain_of, source_of
+from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
+from scaling_lib.runs.sweeping.recipes import chain_of, source_of
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -91,7 +92,7 @@ def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int)
         )
         start = time.monotonic()
         group = [replace(probe, seed=seed) for seed in range(members)]
-        train_ensemble(chain, group, device=device, members_at_once=members)
+        train_ensemble(chain, group, device=device, members_at_once=members, metrics=())
         return time.monotonic() - start
 
     seconds(steps)  # the first call pays for imports and allocations

@@ -11,19 +11,15 @@ of its axes, and everything else is as in the template:
 The experiments of the book are data, in `runs.sweeping.catalogue`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any
 
-import numpy as np
-
-from scaling_lib.arguments import Choice, Integer, Remedy, checked
-from scaling_lib.data import chains
+from scaling_lib.arguments import Remedy, checked
 from scaling_lib.data.markov import Chain
-from scaling_lib.errors import InvalidData, check_choice, invalid
-from scaling_lib.runs.records import RunConfiguration, Source
+from scaling_lib.errors import check_choice, invalid
+from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import (
     Axes,
     axes_of,
@@ -35,8 +31,9 @@ from scaling_lib.runs.sweeping.axes import (
     value_of,
 )
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
+from scaling_lib.runs.sweeping.recipes import chain_of, drawn
 
-__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "chain_of", "experiment", "source_of"]
+__all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "experiment"]
 
 # What a notebook can be asked to do, smallest first. "recorded" trains nothing.
 PROFILES = ("recorded", "smoke", "colab", "full")
@@ -155,92 +152,13 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
     architecture, schedule = (parts.get(name, getattr(template, name)) for name in ("architecture", "schedule"))
     if "source" in parts:
         varied = parts["source"]
-        fingerprint, nodes = _drawn(varied.ensemble, varied.parameters, varied.seed)
+        fingerprint, nodes = drawn(varied.ensemble, varied.parameters, varied.seed)
         parts["source"] = replace(varied, fingerprint=fingerprint)
         if "architecture.vocabulary" not in values:
             architecture = replace(architecture, vocabulary=nodes)
     per_step = schedule.batch * architecture.context
     whole = max(1, round(schedule.tokens / per_step)) * per_step  # the nearest whole number of batches
     return replace(template, **parts | {"architecture": architecture, "schedule": replace(schedule, tokens=whole)})
-
-
-# ---------------------------------------------------------------------- sources
-
-
-def _erdos_renyi(seed: int, nodes: int, edges: int) -> Chain:
-    return chains.erdos_renyi(nodes, edges=edges, generator=np.random.default_rng(seed))
-
-
-def _barabasi_albert(seed: int, nodes: int, attachments: int) -> Chain:
-    return chains.barabasi_albert(nodes, attachments=attachments, generator=np.random.default_rng(seed))
-
-
-def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: float) -> Chain:
-    """The graph of the same seed without bias, its weights from a generator of their own."""
-    weights = np.random.default_rng([seed, 1])
-    return chains.biased(_erdos_renyi(seed, nodes, edges), kappa=kappa, kmax=kmax, generator=weights)
-
-
-_RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
-    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
-)
-
-
-@checked
-def source_of(
-    ensemble: Annotated[str, Choice(tuple(_RECIPES))],
-    parameters: Annotated[Mapping[str, int | float | str | bool], Remedy("pass the ensemble's arguments")],
-    seed: Annotated[int, Integer(minimum=0)] = 0,
-) -> tuple[Source, Chain]:
-    """The source and the chain that a recipe makes.
-
-    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
-    edges, kappa, kmax: directed continuous weights on [1, kmax]). seed: of the graph.
-
-    >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
-    >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint
-    (100, 500, True)
-
-    Raises InvalidArgument where the ensemble or one of its arguments is unknown.
-    """
-    pairs = tuple(sorted(parameters.items()))
-    chain = _made(ensemble, pairs, seed)
-    return Source(ensemble, pairs, seed, chain.fingerprint), chain
-
-
-_Pairs = tuple[tuple[str, int | float | str | bool], ...]
-
-
-@lru_cache(maxsize=8)
-def _made(ensemble: str, pairs: _Pairs, seed: int) -> Chain:
-    try:
-        return _RECIPES[ensemble](seed, **dict(pairs))
-    except TypeError:
-        raise invalid("parameters", f"the arguments of {ensemble}", dict(pairs), "see scaling_lib.data") from None
-
-
-# A grid that draws a graph for every seed asks for hundreds of them, again for every list of its runs; their chains are
-# not kept.
-@lru_cache(maxsize=2**16)
-def _drawn(ensemble: str, pairs: _Pairs, seed: int) -> tuple[str, int]:
-    """Fingerprint and number of nodes of the graph that a recipe makes."""
-    _, chain = source_of(ensemble, dict(pairs), seed)
-    return chain.fingerprint, chain.nodes
-
-
-@checked
-def chain_of(source: Annotated[Source, Remedy("take it from a RunConfiguration")]) -> Chain:
-    """The chain that a run was trained on, made again from its recipe.
-
-    Raises InvalidData where the recipe now gives another graph (a numpy whose generators changed).
-    """
-    made, chain = source_of(source.ensemble, dict(source.parameters), source.seed)
-    if made.fingerprint != source.fingerprint:
-        raise InvalidData(
-            f"source {source.ensemble}{dict(source.parameters)} now makes graph {made.fingerprint[:12]}, not "
-            f"{source.fingerprint[:12]} of the run: use the numpy version named in the run's provenance."
-        )
-    return chain
 
 
 # Below the class, which it is made of.

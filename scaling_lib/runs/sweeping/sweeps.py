@@ -27,7 +27,8 @@ from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord
-from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone, chain_of
+from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
+from scaling_lib.runs.sweeping.recipes import open_source
 
 __all__ = [
     "SweepReport",
@@ -294,9 +295,10 @@ def train_one(
     from scaling_lib.runs.training.ensembles import train_ensemble
 
     checkpoints = None if folder is None else Checkpoints(Path(folder), seconds=seconds)
-    chain = chain_of(ensemble[0].source)
+    opened = {source: open_source(source) for source in {configuration.source for configuration in ensemble}}
+    sources = [opened[configuration.source] for configuration in ensemble]
     try:
-        results = train_ensemble(chain, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
+        results = train_ensemble(sources, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
     except Paused:
         return None
     provenance = Provenance.here()

@@ -498,7 +498,7 @@ def _check_alike(runs: Sequence[RunConfiguration]) -> None:
 
 def _check(source: Any, runs: Sequence[RunConfiguration]) -> list[Tokens]:
     _check_alike(runs)
-    return sources_of(source, runs)
+    return _sources_of(source, runs)
 
 
 @checked
@@ -508,7 +508,10 @@ def sources_of(source: _Source, configurations: _Configurations) -> list[Tokens]
     source: one for all, or a list with one for each. What is given as one object is one object in the result.
     Raises InvalidArgument.
     """
-    runs = configurations
+    return _sources_of(source, configurations)
+
+
+def _sources_of(source: Any, runs: Sequence[RunConfiguration]) -> list[Tokens]:
     given = list(source) if isinstance(source, list | tuple) else [source] * len(runs)
     if len(given) != len(runs):
         raise invalid("source", f"one, or one for each of {len(runs)} configurations", len(given), "pass as many")

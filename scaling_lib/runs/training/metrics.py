@@ -125,7 +125,7 @@ class Scores:
         with np.errstate(invalid="ignore"):
             return sums.numpy() / visits
 
-    def _parts(self):  # noqa: ANN202
+    def _parts(self):
         for test, part, logits in logits_of(self.model, [self._alone]):
             yield part, logits[list(self.test.members)] if test is not self.test else logits
 

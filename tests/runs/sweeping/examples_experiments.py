@@ -1,7 +1,7 @@
-"""A valid call for each public name of runs.sweeping.experiments and runs.sweeping.sweeps."""
+"""A valid call for each public name of runs.sweeping.experiments, runs.sweeping.recipes and runs.sweeping.sweeps."""
 
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.sweeping import experiments, sweeps
+from scaling_lib.runs.sweeping import experiments, recipes, sweeps
 from tests import scratch
 from tests.runs.tiny import TINY
 
@@ -23,8 +23,10 @@ EXAMPLES = [
     ),
     (TINY.configurations, {"profile": "smoke"}),
     (TINY.values, {"profile": "smoke", "field": "architecture.width"}),
-    (experiments.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
-    (experiments.chain_of, {"source": CONFIGURATIONS[0].source}),
+    (recipes.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
+    (recipes.tokens_from, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0, "start": "stationary"}),
+    (recipes.chain_of, {"source": CONFIGURATIONS[0].source}),
+    (recipes.open_source, {"source": CONFIGURATIONS[0].source}),
     (experiments.experiment, {"name": "er-100"}),
     (sweeps.SweepReport, {"trained": ("a",), "already": 0, "missing": 0, "diverged": 0, "seconds": 1.0}),
     (sweeps.ensembles_of, {"configurations": CONFIGURATIONS}),

@@ -10,7 +10,8 @@ import pytest
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.sweeping import experiments
-from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES, chain_of, source_of
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES
+from scaling_lib.runs.sweeping.recipes import chain_of, source_of
 from tests.runs.tiny import TINY
 
 # For each grid the SHA-256 of its runs' identities, in order, a line each. Written before a grid was a template and

@@ -9,7 +9,8 @@ import scaling_lib
 from scaling_lib.runs.keeping.repeats import REPEAT_TOLERANCE
 from scaling_lib.runs.keeping.tables import load_recorded, lowest_losses, manifest, records_of
 from scaling_lib.runs.records import SEMANTICS_VERSION
-from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, chain_of
+from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
+from scaling_lib.runs.sweeping.recipes import chain_of
 from scaling_lib.runs.sweeping.sweeps import widened_so_far
 
 FOLDER = Path(scaling_lib.__file__).parent / "recorded"

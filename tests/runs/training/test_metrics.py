@@ -21,16 +21,13 @@ WALKS = sample_walks(CHAIN, 40, 4, seed=3)
 TRUE = CHAIN.transitions.toarray()
 
 
-def test_set(members=(0,)):
+def set_of(members):
     return TestSet(Walks(CHAIN), WALKS, members)
-
-
-test_set.__test__ = False
 
 
 def test_leak_and_within_are_the_parts_of_the_divergence():
     model = initial_model([configuration(seed=0), configuration(seed=1)])
-    scores = Scores(model, test_set((0, 1)))
+    scores = Scores(model, set_of((0, 1)))
     with torch.no_grad():
         q = torch.softmax(model.logits(torch.as_tensor(WALKS).expand(2, *WALKS.shape)).double(), -1).numpy()
     P = TRUE[WALKS]  # [sequence, time, V]
@@ -47,7 +44,7 @@ def test_a_planted_leak_is_found_to_its_last_digits(outside):
     """Rows that keep the true proportions, with a known mass on wrong nodes."""
     wrong = (TRUE == 0) / (TRUE == 0).sum(1, keepdims=True)
     model = table(np.log((1 - outside) * TRUE + outside * wrong))
-    scores = Scores(model, test_set())
+    scores = Scores(model, set_of((0,)))
     assert leak(scores) == pytest.approx(-math.log1p(-outside), rel=2e-5)
     assert within(scores) == pytest.approx(0.0, abs=1e-6)
     assert context(scores) == pytest.approx(0.0, abs=1e-6)  # a table looks at the last node alone
@@ -69,7 +66,7 @@ class Alternating(nn.Module):
 
 def test_context_is_what_is_left_when_each_node_has_its_mean_law():
     model = WrappedModule(Alternating(0.8))
-    scores = Scores(model, test_set())
+    scores = Scores(model, set_of((0,)))
     q = np.exp(scores.node_laws[0])
     q /= q.sum(1, keepdims=True)
     visits = np.bincount(WALKS.ravel(), minlength=12)

@@ -9,7 +9,7 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import source_of
+from scaling_lib.runs.sweeping.recipes import source_of
 from scaling_lib.runs.training.coordinates import activation_growth, activation_sizes
 from scaling_lib.runs.training.ensembles import train_ensemble
 from tests.runs.tiny import CHAIN

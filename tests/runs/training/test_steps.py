@@ -13,7 +13,7 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.experiments import source_of
+from scaling_lib.runs.sweeping.recipes import source_of
 from scaling_lib.runs.training import steps
 from scaling_lib.runs.training.ensembles import batches, initial_model, train_ensemble
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule

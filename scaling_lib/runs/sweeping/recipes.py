@@ -1,0 +1,140 @@
+"""From the recipe in a run's configuration to the tokens that it was, or is to be, trained on.
+
+A recipe is a function of a seed and named parameters that makes a chain or another source of tokens (`data.sources`).
+The library's own have short names, `RECIPES`. One of your own is named by its import path, "package.module:function";
+it is called as function(seed, **parameters), in every process that trains. What it made is told apart by the source's
+fingerprint, which is part of a run's identity.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Annotated
+
+import numpy as np
+
+from scaling_lib.arguments import BY_HAND, Integer, Remedy, checked, imported
+from scaling_lib.data import chains
+from scaling_lib.data.markov import Chain
+from scaling_lib.data.sources import Tokens, tokens_of
+from scaling_lib.errors import InvalidData, check_choice, invalid
+from scaling_lib.runs.records import Source
+
+__all__ = ["RECIPES", "chain_of", "open_source", "source_of", "tokens_from"]
+
+_Source = Annotated[Source, Remedy("take it from a RunConfiguration")]
+_Parameters = Annotated[Mapping[str, int | float | str | bool], Remedy("pass the recipe's arguments")]
+_Seed = Annotated[int, Integer(minimum=0)]
+_Pairs = tuple[tuple[str, int | float | str | bool], ...]
+
+
+def _erdos_renyi(seed: int, nodes: int, edges: int) -> Chain:
+    return chains.erdos_renyi(nodes, edges=edges, generator=np.random.default_rng(seed))
+
+
+def _barabasi_albert(seed: int, nodes: int, attachments: int) -> Chain:
+    return chains.barabasi_albert(nodes, attachments=attachments, generator=np.random.default_rng(seed))
+
+
+def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: float) -> Chain:
+    """The graph of the same seed without bias, its weights from a generator of their own."""
+    weights = np.random.default_rng([seed, 1])
+    return chains.biased(_erdos_renyi(seed, nodes, edges), kappa=kappa, kmax=kmax, generator=weights)
+
+
+RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
+    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
+)
+
+
+@checked
+def source_of(ensemble: Annotated[str, BY_HAND], parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
+    """The source and the chain that a recipe makes.
+
+    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
+    edges, kappa, kmax: directed continuous weights on [1, kmax]). seed: of the graph.
+
+    >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
+    >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint
+    (100, 500, True)
+
+    Raises InvalidArgument where the ensemble or one of its arguments is unknown.
+    """
+    check_choice("ensemble", ensemble, tuple(RECIPES))
+    pairs = tuple(sorted(parameters.items()))
+    chain = _made(ensemble, pairs, seed)
+    assert isinstance(chain, Chain)  # as all of `RECIPES` are
+    return Source(ensemble, pairs, seed, chain.fingerprint), chain
+
+
+@checked
+def tokens_from(
+    ensemble: Annotated[str, BY_HAND], parameters: _Parameters, seed: _Seed = 0, *, start: str = "stationary"
+) -> tuple[Source, Tokens]:
+    """The source and the tokens that a recipe makes: one of `RECIPES`, or one of your own by its import path.
+
+    >>> source, tokens = tokens_from("scaling_lib.data.chains:ring", {}, 5)  # called as ring(5)
+    >>> tokens.vocabulary
+    5
+
+    Raises InvalidArgument where there is no such recipe, where it does not take the arguments, or where it makes
+    neither a chain nor a source of tokens.
+    """
+    pairs = tuple(sorted(parameters.items()))
+    tokens = tokens_of(_made(ensemble, pairs, seed), start)
+    return Source(ensemble, pairs, seed, tokens.fingerprint, start), tokens
+
+
+@checked
+def open_source(source: _Source) -> Tokens:
+    """The tokens that a run is trained on, made again from its recipe.
+
+    Raises InvalidData where the recipe now gives something else than it did for the run.
+    """
+    made, tokens = tokens_from(source.ensemble, dict(source.parameters), source.seed, start=source.start)
+    _check_same(made.fingerprint, source)
+    return tokens
+
+
+@checked
+def chain_of(source: _Source) -> Chain:
+    """The chain that a run was trained on, made again from its recipe.
+
+    Raises InvalidData where the recipe now gives another graph (a numpy whose generators changed).
+    """
+    made, chain = source_of(source.ensemble, dict(source.parameters), source.seed)
+    _check_same(made.fingerprint, source)
+    return chain
+
+
+def _check_same(fingerprint: str, source: Source) -> None:
+    if fingerprint != source.fingerprint:
+        raise InvalidData(
+            f"source {source.ensemble}{dict(source.parameters)} now makes {fingerprint[:12]}, not "
+            f"{source.fingerprint[:12]} of the run: use the numpy version named in the run's provenance, or the file "
+            f"or recipe that it was trained on."
+        )
+
+
+@lru_cache(maxsize=8)
+def _made(ensemble: str, pairs: _Pairs, seed: int) -> Chain | Tokens:
+    recipe = RECIPES.get(ensemble)
+    if recipe is None:
+        if ":" not in ensemble:
+            check_choice("ensemble", ensemble, (*RECIPES, "package.module:function"))
+        recipe = imported("ensemble", ensemble)
+    if not callable(recipe):
+        raise invalid("ensemble", "a function of a seed and parameters", ensemble, "name a function")
+    try:
+        return recipe(seed, **dict(pairs))
+    except TypeError:
+        raise invalid("parameters", f"the arguments of {ensemble}", dict(pairs), "see scaling_lib.data") from None
+
+
+# A grid that draws a graph for every seed asks for hundreds of them, again for every list of its runs; their chains are
+# not kept.
+@lru_cache(maxsize=2**16)
+def drawn(ensemble: str, pairs: _Pairs, seed: int) -> tuple[str, int]:
+    """Fingerprint and vocabulary of what a recipe makes."""
+    _, tokens = tokens_from(ensemble, dict(pairs), seed)
+    return tokens.fingerprint, tokens.vocabulary
