@@ -187,7 +187,7 @@ class Store:
         """All runs, ordered by identity, with their measurements. Raises StoreError where a row does not match its
         checksum."""
         measured = self._measurements()
-        return [self._record(*texts, measured=measured[texts[-1]]) for texts in self._select(_TEXTS)]
+        return [self._record(texts, measured[texts[-1]]) for texts in self._select(_TEXTS)]
 
     def frame(self) -> pd.DataFrame:
         """All runs as a table (`tables.frame_of`)."""
@@ -328,7 +328,7 @@ class Store:
         configuration = kept[0]
         repeated = self._select("result, provenance, checksum, identity", "repeats", identity)
         measured = self._measurements(identity)[identity]
-        return [self._record(*kept, measured=measured), *(self._record(configuration, *texts) for texts in repeated)]
+        return [self._record(kept, measured), *(self._record((configuration, *texts)) for texts in repeated)]
 
     def _measurements(self, identity: str | None = None) -> Mapping[str, tuple[Measurement, ...]]:
         """What was measured in each run, or in one, ordered by metric and step; () where nothing was."""

@@ -29,7 +29,7 @@ class MeasureReport:
     """What `measure_kept` did, in runs.
 
     measured: now. already: had every metric before. without_weights: their weights are not kept. problems: one sentence
-    for each run whose weights are torn or are not those of the result that the store keeps, or whose data are not there.
+    for each run whose weights are torn or are not those of the result that the store keeps, or whose data are absent.
     """
 
     measured: _ZeroOrMore
