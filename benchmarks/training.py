@@ -15,14 +15,26 @@ faults included.
     ratio           for each shape, steps per second of ours over those of PlainDecoder
     ratio_gpt2      for each shape, over those of GPT2LMHeadModel
     min_ratio       the least `ratio` over the shapes
+
+    python -m benchmarks.training --stacked [--json] [--rounds 15]
+
+What stacking is worth on a CPU: model-steps per processor second of as many models as `runs.training.stacking` puts
+together (K) over those of one, on the shapes of `STACKED`. A step is that of a sweep: walks drawn, losses, gradients,
+update. Rounds are interleaved; the median of their ratios is reported with its 95 % interval (order statistics of the
+rounds, which suppose no distribution) and what is asked of it.
+
+    stacked         for each shape K, median, low, high, floor (what the median must reach; low must exceed .95 on all)
+    load            runnable processes for each core, before and after
 """
 
 import argparse
 import json
+import math
 import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,12 +47,27 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.blocks import NORM_EPSILON
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.models.transformer import ROTARY_BASE, Transformer
-from scaling_lib.runs.records import Optimizer
+from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule
+from scaling_lib.runs.sweeping.recipes import source_of
+from scaling_lib.runs.training.ensembles import batches, initial_model
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
+from scaling_lib.runs.training.stacking import members_on_a_cpu
+from scaling_lib.runs.training.steps import TrainingStep
 
 SHAPES = tuple((V, n) for V in (100, 1000, 8000) for n in (16, 32, 64, 128))
 OPTIMIZER = Optimizer(learning_rate=1e-3)
 CHECKED_STEPS = 5
+
+# (V, n, walks of 50 tokens a step) -> what stacking has to be worth there.
+STACKED = {
+    (100, 16, 20): 1.2,
+    (100, 16, 5): 1.5,
+    (100, 32, 20): 0.95,
+    (100, 64, 20): 0.95,
+    (1000, 16, 20): 0.95,
+    (1000, 64, 20): 0.95,
+}
+LEAST = 0.95
 
 
 class PlainBlock(nn.Module):
@@ -205,16 +232,93 @@ def measure(V: int, n: int, rounds: int, batch: int, gpt2: bool) -> dict[str, An
     return result
 
 
+def stack_steps(V: int, n: int, batch: int, members: int | None) -> tuple[Callable[[int], None], int]:
+    """A function that takes so many steps of K stacked models, and K; members: K, or None for that of the rule."""
+    source, chain = source_of("erdos_renyi", {"nodes": V, "edges": 5 * V})
+    long = Schedule(10**6 * batch * 50, batch=batch)
+    one = RunConfiguration(source, Architecture(V, n), Parametrization(), Optimizer(0.1), long)
+    K = members_on_a_cpu(one) if members is None else members
+    group = [replace(one, seed=seed) for seed in range(K)]
+    model = initial_model(group)
+    optimizer = AdamW(model, [run.optimizer for run in group], learning_rate_schedule(one.optimizer_steps))
+    step, data = TrainingStep(model, optimizer), batches(chain, group)
+
+    def take(count: int) -> None:
+        for _ in range(count):
+            step(next(data))
+
+    return take, K
+
+
+def measure_stacked(V: int, n: int, batch: int, rounds: int) -> dict[str, float]:
+    """K stacked models beside one, in rounds of about a third of a second of either."""
+    one, _ = stack_steps(V, n, batch, 1)
+    stack, K = stack_steps(V, n, batch, None)
+    one(3), stack(3)
+    begin = time.process_time()
+    one(10)
+    steps = max(1, round(0.3 * 10 / (time.process_time() - begin) / K))  # of the stack; K times as many of the one
+    ratios = []
+    for i in range(rounds):
+        seconds = {}
+        for who in ("one", "stack")[:: 1 if i % 2 else -1]:  # who is first takes turns
+            begin = time.process_time()
+            one(K * steps) if who == "one" else stack(steps)
+            seconds[who] = time.process_time() - begin
+        ratios.append(seconds["one"] / seconds["stack"])
+    low, high = median_interval(ratios)
+    return {"K": K, "median": statistics.median(ratios), "low": low, "high": high}
+
+
+def median_interval(values: list[float], level: float = 0.95) -> tuple[float, float]:
+    """The narrowest symmetric pair of order statistics that holds the median with probability `level` or more."""
+    ordered, count = sorted(values), len(values)
+    outside, k = 0.0, 0  # chance that fewer than k + 1 values lie below the median
+    while (outside + math.comb(count, k) / 2**count) * 2 <= 1 - level:
+        outside += math.comb(count, k) / 2**count
+        k += 1
+    if k == 0:
+        return -math.inf, math.inf  # too few rounds
+    return ordered[k - 1], ordered[count - k]
+
+
+def stacked(rounds: int, as_json: bool) -> None:
+    cores = os.cpu_count() or 1
+    before = os.getloadavg()[0] / cores
+    shapes: dict[str, dict[str, float]] = {}
+    for (V, n, batch), floor in STACKED.items():
+        name = f"V{V}_d{n}_{batch}x50"
+        shapes[name] = measure_stacked(V, n, batch, rounds) | {"floor": floor}
+        one = shapes[name]
+        if not as_json:
+            good = one["median"] >= floor and one["low"] > LEAST
+            print(
+                f"{name:16s} K = {one['K']:2.0f}   {one['median']:.2f}x   ({one['low']:.2f} to {one['high']:.2f})   "
+                f"asked {floor:.2f}: {'yes' if good else 'NO'}",
+                flush=True,
+            )
+    result = {"stacked": shapes, "load": [before, os.getloadavg()[0] / cores], "rounds": rounds}
+    if as_json:
+        print(json.dumps(result | {"torch": torch.__version__}))
+    else:
+        print(f"load for each of {cores} cores: {before:.1f} before, {result['load'][1]:.1f} after")
+
+
 def main() -> None:
     names = {f"V{V}_d{n}": (V, n) for V, n in SHAPES}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=None, help="7, or 15 of --stacked")
+    parser.add_argument("--stacked", action="store_true", help="what stacking is worth on a CPU, and nothing else")
     parser.add_argument("--batch", type=int, default=100, help="walks of 50 tokens a step")
     parser.add_argument("--shapes", nargs="+", choices=list(names), default=list(names))
     parser.add_argument("--gpt2", action="store_true", help="also GPT-2 of the same shape from transformers")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.stacked:
+        stacked(arguments.rounds or 15, arguments.json)
+        return
+    arguments.rounds = arguments.rounds or 7
     shapes: dict[str, dict[str, Any]] = {}
     for name in arguments.shapes:
         shapes[name] = measure(*names[name], arguments.rounds, arguments.batch, arguments.gpt2)

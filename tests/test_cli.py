@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from scaling_lib import environment
-from scaling_lib.cli import app
+from scaling_lib.cli import app, runs
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.sweeping import experiments
+from scaling_lib.runs.sweeping import calibration, experiments
+from scaling_lib.runs.sweeping.calibration import Calibration
 from tests.runs import planted
 from tests.runs.tiny import TINY
 
@@ -89,7 +90,48 @@ def test_experiments_are_listed_with_what_they_cost():
     (thread,) = (row for row in listed if row["name"] == "er-100")
     tokens = experiments.EXPERIMENTS["er-100"].axes["smoke"]["schedule.tokens"]
     assert thread["flops"] == 6.0 * Architecture(100, 64).parameters * sum(tokens)
-    assert "er-1k-small" in run(app, ["experiments", "--profile", "smoke"], env={"COLUMNS": "200"}).stdout
+
+
+def test_experiments_are_listed_in_eighty_columns(monkeypatch):
+    """One line an experiment: name, graph, widths, D, runs and time; the question with --long."""
+    monkeypatch.setattr(calibration, "calibrate", lambda device: Calibration(1e-6, 1e-11, device))
+    screen = {"COLUMNS": "80"}
+    done = run(app, ["experiments", "--workers", "1"], env=screen)
+    assert done.exit_code == 0, done.output
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    title, head, *lines = (line.rstrip() for line in done.stdout.splitlines())
+    assert title == "Experiments: runs and time, with 1 process(es) on the cpu"
+    assert head.split() == ["name", "graph", "width", "D", "smoke", "colab", "full"]
+    assert [line.split()[0] for line in lines] == list(experiments.EXPERIMENTS)
+    (thread,) = (line.split() for line in lines if line.startswith("er-100 "))
+    counts = [str(len(experiments.experiment("er-100").configurations(p))) for p in ("smoke", "colab", "full")]
+    assert thread[:5] == ["er-100", "ER", "100", "64", "100k-4.3M"]
+    assert thread[5::2] == counts
+    assert "cliff" not in done.stdout
+    long = run(app, ["experiments", "--long", "--workers", "1"], env={"COLUMNS": "250"}).stdout
+    assert "Does the capacity floor account for the cliff" in long
+    one = run(app, ["experiments", "--profile", "full", "--workers", "1"], env=screen).stdout
+    assert "smoke" not in one
+    assert "full" in one
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0s"), (89, "89s"), (120, "2m"), (5400, "2h"), (200_000, "2d"), (None, "")]
+)
+def test_times_in_the_list(seconds, words):
+    assert runs._time(seconds) == words
+
+
+def test_numbers_in_the_list():
+    assert [runs._span([value]) for value in (96, 8192, 50_000, 1_054_000, 2_000_000, 512_000_000)] == [
+        "96",
+        "8192",
+        "50k",
+        "1.1M",
+        "2M",
+        "512M",
+    ]
+    assert runs._span([64, 16, 32]) == "16-64"
 
 
 def test_a_sweep_in_shards_merged_is_the_whole(tmp_path, tiny):

@@ -2,9 +2,11 @@
 
 import json
 import math
-import os
 import re
-from collections.abc import Callable
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +15,14 @@ import pandas as pd
 import typer
 
 from scaling_lib import environment
-from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
+from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_lines
 from scaling_lib.errors import MissingDependency, check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.machine import cores as cores_here
 from scaling_lib.runs.records import PRECISIONS, RunConfiguration
-from scaling_lib.runs.sweeping import calibration, experiments, sweeps
+from scaling_lib.runs.sweeping import calibration, experiments, sweeps, widening
 from scaling_lib.runs.sweeping.measuring import measure_kept
 from scaling_lib.session import Session
 
@@ -34,9 +37,10 @@ _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss"
 def experiment_list(
     profile: Annotated[str, typer.Option(help="Only this profile.")] = "",
     workers: Annotated[int | None, typer.Option(help="Processes to count with (default: one a core).")] = None,
+    long: Annotated[bool, typer.Option("--long", help="A line a profile, with FLOPs and the question.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The experiments of the book, with the runs, FLOPs and expected minutes of each profile on this machine."""
+    """The experiments of the book, with the runs and the expected time of each profile on this machine."""
     with one_line_errors():
         if profile:
             check_choice("--profile", profile, experiments.PROFILES[1:])
@@ -47,25 +51,68 @@ def experiment_list(
             typer.echo("Measuring this machine for a few seconds ...", err=True)
             speed = calibration.calibrate(at_work)
         many = 1 if at_work == "cuda" else _workers(workers)
-        costs = []
+        costs, lines = [], []
         for asked in experiments.EXPERIMENTS.values():
-            for name in asked.axes:
-                if profile in ("", name):
-                    grid = asked.configurations(name)
-                    seconds = None if speed is None else speed.seconds(grid) / many
-                    flops = (6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
-                    costs.append(
-                        {"name": asked.name, "profile": name, "runs": len(grid), "flops": float(sum(flops))}
-                        | {"minutes": None if seconds is None else seconds / 60, "question": asked.question}
-                    )
+            grids = {name: asked.configurations(name) for name in asked.axes if profile in ("", name)}
+            seconds = {name: None if speed is None else speed.seconds(grid) / many for name, grid in grids.items()}
+            for name, grid in grids.items():
+                flops = (6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
+                minutes = None if (wanted := seconds[name]) is None else wanted / 60
+                costs.append(
+                    {"name": asked.name, "profile": name, "runs": len(grid), "flops": float(sum(flops))}
+                    | {"minutes": minutes, "question": asked.question}
+                )
+            if grids:
+                lines.append(_experiment_line(asked.name, grids, seconds))
         if as_json:
             print(json.dumps({"device": at_work, "workers": many, "experiments": costs}))
+            return
+        where = f"{many} process(es) on the {at_work}" if at_work else "torch is not installed: no times"
+        if not long:
+            print_lines(pd.DataFrame(lines).fillna(""), f"Experiments: runs and time, with {where}")
             return
         shown = pd.DataFrame(costs)
         shown["flops"] = shown["flops"].map("{:.1e}".format)
         shown["minutes"] = shown["minutes"].map(lambda minutes: "-" if pd.isna(minutes) else f"{minutes:,.1f}")
-        where = f"{many} process(es) on the {at_work}" if at_work else "torch is not installed: no minutes"
         print_frame(shown, f"Experiments; minutes with {where}")
+
+
+def _experiment_line(
+    name: str, grids: Mapping[str, Sequence[RunConfiguration]], seconds: dict[str, float | None]
+) -> dict[str, str]:
+    """An experiment in 80 columns: graphs (initials of the ensemble, nodes), widths, D, runs of each profile."""
+    runs = [run for grid in grids.values() for run in grid]
+    kinds = dict.fromkeys("".join(word[0] for word in run.source.ensemble.split("_")).upper() for run in runs)
+    line = {
+        "name": name,
+        "graph": f"{'/'.join(kinds)} {_span([run.architecture.vocabulary for run in runs])}",
+        "width": _span([run.architecture.width for run in runs]),
+        "D": _span([run.schedule.tokens for run in runs]),
+    }
+    return line | {profile: f"{len(grid)} {_time(seconds[profile])}".strip() for profile, grid in grids.items()}
+
+
+def _span(values: list[int]) -> str:
+    """The least and the greatest, in at most four characters each."""
+
+    def short(value: int) -> str:
+        for unit, sign in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+            if value >= unit and (value >= 10_000 or value % unit == 0):
+                return f"{value / unit:.2g}{sign}" if value < 10 * unit else f"{value / unit:.0f}{sign}"
+        return str(value)
+
+    ends = dict.fromkeys(short(value) for value in (min(values), max(values)))
+    return "-".join(ends)
+
+
+def _time(seconds: float | None) -> str:
+    """Seconds, minutes, hours or days, in at most four characters ("" where they are not known)."""
+    if seconds is None:
+        return ""
+    for unit, sign, most in ((1, "s", 90), (60, "m", 90), (3600, "h", 48)):
+        if seconds < most * unit:
+            return f"{seconds / unit:.0f}{sign}"
+    return f"{seconds / 86400:.0f}d"
 
 
 def sweep_experiment(
@@ -83,19 +130,24 @@ def sweep_experiment(
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
     with one_line_errors():
-        report, frame, missing = _swept(
-            experiment,
-            profile,
-            store,
-            mirror,
-            workers=workers,
-            time_budget=_seconds(time_budget),
-            shard=_shard(shard),
-            engine=engine,
-            widen=widen,
-            precision=precision,
-        )
-        edge = sweeps.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
+        try:
+            report, frame, missing = _swept(
+                experiment,
+                profile,
+                store,
+                mirror,
+                workers=workers,
+                time_budget=_seconds(time_budget),
+                shard=_shard(shard),
+                engine=engine,
+                widen=widen,
+                precision=precision,
+            )
+        except KeyboardInterrupt:
+            again = shlex.join(["scaling-lab", *sys.argv[1:]])
+            typer.echo(f"\ninterrupted: what was done is kept. Go on with: {again}", err=True)
+            raise typer.Exit(130) from None
+        edge = widening.at_the_edge(frame) if (frame["status"] == "ok").any() else pd.DataFrame()
         points = _points(missing)
         if as_json:
             told: dict[str, Any] = {"trained": len(report.trained), "already": report.already}
@@ -129,11 +181,14 @@ def _swept(
     precision: str = "float32",
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
+    began = time.monotonic()
     check_choice("--precision", precision, PRECISIONS)
     asked = experiments.experiment(name).configurations(profile)
     whole = grid = [replace(configuration, precision=precision) for configuration in asked]
     if shard is not None:
         grid = sweeps.shard_of(whole, *shard)
+    # At once: what follows imports torch and measures the machine.
+    typer.echo(f"{name}, profile {profile}: a grid of {len(grid)} runs.", err=True)
     reader = Session(profile, environment.device(), environment.home())
     reader.require_torch()
     environment.single_thread()
@@ -146,7 +201,7 @@ def _swept(
     else:
         options["engine"] = _engine(engine, reader.device, time_budget)
     with Store(path, mirror=mirror) as runs:
-        known = sweeps.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
+        known = widening.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
         others = len(runs) - (len(known) - len(runs.missing(known)))
         if others:
             typer.echo(
@@ -154,24 +209,27 @@ def _swept(
                 f"changed since): they stay and are not used.",
                 err=True,
             )
-        report, began = None, None
+        report, widened, step = None, None, grid
         while True:
             missing = runs.missing(grid)
-            if missing and report is None:
+            if missing and report is None and time_budget is None:
                 speed = calibration.calibrate(reader.device, configurations=missing)
                 minutes = speed.seconds(missing) / 60 / options.get("workers", 1)
                 typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
-            left = None if time_budget is None else time_budget - (report.seconds if report else 0.0)
-            if report is not None and left is not None and left <= 0:
+            elif missing and report is None:  # to measure the machine may take longer than the budget
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train.", err=True)
+            left = None if time_budget is None else max(began + time_budget - time.monotonic(), 1e-9)
+            if report is not None and left == 1e-9:
                 break
-            now = sweeps.sweep(grid, runs, time_budget=left, **options)
+            now = sweeps.sweep(step, runs, time_budget=left, **options)
             report = now if report is None else _added(report, now)
             frame = _of_grid(runs.frame(), grid)
-            further = sweeps.widened(grid, frame) if widen and not now.missing and len(frame) else []
-            if not further or began == len(grid):
+            further = widening.widened(grid, frame) if widen and not now.missing and len(frame) else []
+            if not further or widened == len(grid):
                 break
             typer.echo(f"{len(further)} runs more, at learning rates beyond the grid.", err=True)
-            began, grid = len(grid), grid + further
+            # What was added is a grid of its own: the runs that are there would else be stacked with it, and again.
+            widened, grid, step = len(grid), grid + further, further
         missing = runs.missing(grid)
     assert report is not None
     return report, frame, missing
@@ -202,7 +260,7 @@ def _points(missing: list[RunConfiguration]) -> list[dict[str, int]]:
 
 
 def _workers(asked: int | None) -> int:
-    cores = os.cpu_count() or 1
+    cores = cores_here()
     return cores if asked is None else check_integer("--workers", asked, minimum=1, maximum=cores)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from scaling_lib.errors import ScalingLabError
 
-__all__ = ["AsJson", "emit", "one_line_errors", "print_frame"]
+__all__ = ["AsJson", "emit", "one_line_errors", "print_frame", "print_lines"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
@@ -53,3 +53,11 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+def print_lines(frame: pd.DataFrame, title: str) -> None:
+    """A table of texts on standard output, one line a row and without rules, so that it is as narrow as its words."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in frame:
+        table.add_column(str(column), no_wrap=True)
+    for row in frame.itertuples(index=False):
+        table.add_row(*row)
+    Console().print(table)

@@ -5,6 +5,7 @@ asked only where it is loaded already, since a process that trained has loaded i
 """
 
 import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -12,12 +13,24 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["UNKNOWN", "code_version", "gpu", "precision_switches", "processor", "threads", "versions", "working_tree"]
+__all__ = [
+    "UNKNOWN",
+    "code_version",
+    "cores",
+    "gpu",
+    "precision_switches",
+    "processor",
+    "threads",
+    "versions",
+    "working_tree",
+]
 
 UNKNOWN = "unknown"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _PROCESSORS = Path("/proc/cpuinfo")
+_GROUP = Path("/proc/self/cgroup")
+_QUOTAS = Path("/sys/fs/cgroup")
 _PATIENCE = 20.0  # seconds that git, sysctl and nvidia-smi are given to answer
 
 
@@ -87,6 +100,43 @@ def gpu() -> str:
     pairs = [line.rpartition(",") for line in listed.splitlines() if line.strip()]
     models = dict.fromkeys(f"{model.strip()}, driver {driver.strip()}" for model, _, driver in pairs)
     return "; ".join(models) or "none"
+
+
+def cores() -> int:
+    """How many cores this process may use: those of the machine, less what its affinity (`taskset`) and the quotas of
+    its control groups (containers, batch systems) keep from it; 1 at the least."""
+    asked = getattr(os, "sched_getaffinity", None)
+    here = len(asked(0)) if asked is not None else os.cpu_count() or 1
+    return max(1, min([here, *_quotas()]))
+
+
+def _quotas() -> list[int]:
+    """Whole cores that each control group above this process is given, of those that are limited (Linux)."""
+    try:
+        lines = _GROUP.read_text().splitlines()
+    except OSError:
+        return []
+    given = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = _QUOTAS / controllers if controllers else _QUOTAS
+        inside = root / path.lstrip("/")
+        for folder in [inside, *inside.parents]:
+            try:
+                if controllers:  # the first version has two files, of one number each
+                    texts = [(folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")]
+                else:
+                    texts = (folder / "cpu.max").read_text().split()
+                quota, period = (float(text) for text in texts)
+                if quota > 0:
+                    given.append(int(quota / period))
+            except (OSError, ValueError):  # not there, or "max"
+                pass
+            if folder == root:
+                break
+    return given
 
 
 def threads() -> int | str:

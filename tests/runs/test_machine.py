@@ -129,3 +129,44 @@ def test_a_process_without_torch_says_so_and_does_not_load_it():
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.split() == [UNKNOWN, UNKNOWN, "False"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        ("0::/a/b\n", {"a/cpu.max": "300000 100000\n", "a/b/cpu.max": "max 100000\n"}, 3),
+        ("0::/a/b\n", {"a/cpu.max": "300000 100000\n", "a/b/cpu.max": "250000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "50000 100000\n"}, 1),  # half a core
+        ("0::/elsewhere\n", {}, 6),
+        (
+            "2:cpuset:/\n1:cpu,cpuacct:/a\n0::/\n",
+            {"cpu,cpuacct/a/cpu.cfs_quota_us": "400000\n", "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n"},
+            4,
+        ),
+        (
+            "1:cpu:/a\n",
+            {"cpu/a/cpu.cfs_quota_us": "-1\n", "cpu/a/cpu.cfs_period_us": "100000\n", "cpu/cpu.max": "nonsense"},
+            6,
+        ),
+        (None, {}, 6),
+    ],
+)
+def test_cores_are_those_that_affinity_and_quotas_leave(tmp_path, monkeypatch, groups, files, cores):
+    for name, text in files.items():
+        path = tmp_path / "limits" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    listed = tmp_path / "cgroup"
+    if groups is not None:
+        listed.write_text(groups)
+    monkeypatch.setattr(machine, "_GROUP", listed)
+    monkeypatch.setattr(machine, "_QUOTAS", tmp_path / "limits")
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
+    assert machine.cores() == cores
+
+
+def test_cores_without_affinity_are_the_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_GROUP", tmp_path / "none")
+    monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 5)
+    assert machine.cores() == 5

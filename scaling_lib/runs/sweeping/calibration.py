@@ -11,6 +11,7 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
 from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
 from scaling_lib.runs.sweeping.recipes import chain_of, source_of
+from scaling_lib.runs.training.stacking import members_on_a_cpu
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -77,12 +78,13 @@ def _probes() -> tuple[RunConfiguration, ...]:
 def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int) -> float:
     """Seconds that a token of this model takes.
 
-    On a GPU it is one of `_STACKED` models, and the time is the difference between a long and a short training, which
-    leaves out what a group pays once: the capture of its CUDA graph.
+    It is one of as many models as are stacked. On a GPU these are `_STACKED`, and the time is the difference between a
+    long and a short training, which leaves out what a group pays once: the capture of its CUDA graph.
     """
     from scaling_lib.runs.training.ensembles import train_ensemble
 
-    chain, members = chain_of(configuration.source), 1 if device == "cpu" else _STACKED
+    members = members_on_a_cpu(configuration) if device == "cpu" else _STACKED
+    chain = chain_of(configuration.source)
 
     def seconds(count: int) -> float:
         probe = replace(
@@ -98,6 +100,6 @@ def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int)
     seconds(steps)  # the first call pays for imports and allocations
     taken = seconds(steps)
     if device == "cpu":
-        return taken / (steps * configuration.tokens_per_step)
+        return taken / (steps * configuration.tokens_per_step * members)
     more = 20 * steps
     return max(seconds(steps + more) - taken, 1e-9) / (more * configuration.tokens_per_step * members)

@@ -2,55 +2,53 @@
 
 An ensemble holds the runs of one point L(N, D): one shape, one D, many learning rates and seeds. Each finished ensemble
 is committed in one transaction, and half-finished ones are kept beside the store (`runs.keeping.checkpoints`), so a
-sweep can be stopped at any moment and asked again. On a CPU a second thread does not speed up models this small, and a
-second process trains a second run, so workers are processes of one thread each. Other engines (`runs.sweeping.cluster`)
-take the ensembles and give back results; only the process that called `sweep` writes the store.
+sweep can be stopped at any moment and asked again. Its runs are trained in groups of K stacked models; on a CPU these
+are a function of the grid, so that a sweep that was stopped gives the same bits as one that was not.
+
+On a CPU a second thread does not speed up models this small, and a second process trains a second group, so workers are
+processes of one thread each. Other engines (`runs.sweeping.cluster`) take the groups and give back results; only the
+process that called `sweep` writes the store.
 """
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Choice, Count, Integer, NonNegative, Positive, Remedy, checked
 from scaling_lib.errors import check_integer, invalid
 from scaling_lib.models.devices import DEVICES
+from scaling_lib.runs import machine
 from scaling_lib.runs.keeping.store import Store
-from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
-from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord
+from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, Source
 from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
 from scaling_lib.runs.sweeping.recipes import open_source
+from scaling_lib.runs.training.stacking import groups_on_a_cpu
 
-__all__ = [
-    "SweepReport",
-    "at_the_edge",
-    "ensembles_of",
-    "shard_of",
-    "sweep",
-    "widened",
-    "widened_so_far",
-]
+__all__ = ["SweepReport", "ensembles_of", "shard_of", "sweep"]
 
 _TICK = 0.5  # seconds after which the progress bar is brought up to date with the workers
 
 Ensemble = list[RunConfiguration]
-# From ensembles to each with its records; None, or nothing, where the time was over in its middle. The provenance of a
-# record is that of the process that trained it, without the rules in force, which `sweep` adds.
+# From groups of runs to each with its records; None, or nothing, where the time was over in its middle. The provenance
+# of a record is that of the process that trained it, without the rules in force, which `sweep` adds.
 Finished = Iterator[tuple[Ensemble, list[RunRecord] | None]]
 Engine = Callable[[list[Ensemble]], Finished]
 
 
 _ZeroOrMore = Annotated[int, Integer(minimum=0)]
-_Runs = Annotated[pd.DataFrame, BY_HAND]  # `check_runs` looks for its columns
 
 
 @checked
@@ -73,6 +71,9 @@ class SweepReport:
 def ensembles_of(configurations: GridOrNone) -> list[Ensemble]:
     """Runs that differ in learning rate, weight decay or seed only, in the order in which they are met.
 
+    Where every seed has one graph of one recipe (an experiment whose "source.seed" follows "seed"), they differ
+    in the graph too; where a seed is trained on several graphs, each graph makes an ensemble of its own.
+
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> [len(ensemble) for ensemble in ensembles_of(experiment("er-200").configurations("smoke"))]
     [3, 3, 3]
@@ -80,8 +81,20 @@ def ensembles_of(configurations: GridOrNone) -> list[Ensemble]:
     groups: dict[RunConfiguration, Ensemble] = {}
     for configuration in configurations:
         optimizer = replace(configuration.optimizer, learning_rate=1.0, weight_decay=0.0)
-        groups.setdefault(replace(configuration, optimizer=optimizer, seed=0), []).append(configuration)
-    return list(groups.values())
+        source = replace(configuration.source, seed=0, fingerprint="any")
+        alike = replace(configuration, optimizer=optimizer, source=source, seed=0)
+        groups.setdefault(alike, []).append(configuration)
+    return [ensemble for group in groups.values() for ensemble in _by_graph(group)]
+
+
+def _by_graph(group: Ensemble) -> list[Ensemble]:
+    """The runs of one recipe: together where no seed has two graphs, else graph by graph."""
+    by_seed: dict[int, set[Source]] = defaultdict(set)
+    by_graph: dict[Source, Ensemble] = {}
+    for configuration in group:
+        by_seed[configuration.seed].add(configuration.source)
+        by_graph.setdefault(configuration.source, []).append(configuration)
+    return [group] if all(len(sources) == 1 for sources in by_seed.values()) else list(by_graph.values())
 
 
 @checked
@@ -99,62 +112,6 @@ def shard_of(configurations: GridOrNone, index: Annotated[int, BY_HAND], count: 
     return shards[index - 1]
 
 
-def at_the_edge(runs: pd.DataFrame) -> pd.DataFrame:
-    """The points L(N, D) whose best learning rate is the least or the greatest that was tried.
-
-    Their minimum may lie outside. Columns width, D, batch, epochs, learning_rate (the best), edge ("lowest" or
-    "highest"); one row for each such point. runs: a table of a store, or a recorded one.
-    Raises InvalidArgument where a column is missing.
-    """
-    point = ["width", "D", "batch", "epochs"]
-    check_runs("runs", runs, (*point, "learning_rate", "status", "loss"))
-    ends = runs.groupby(point)["learning_rate"].agg(["min", "max"])
-    best = lowest_losses(runs, by=tuple(point)).join(ends, on=point)
-    best["edge"] = np.where(best["learning_rate"] <= best["min"], "lowest", "highest")
-    outer = (best["learning_rate"] <= best["min"]) | (best["learning_rate"] >= best["max"])
-    return best.loc[outer & (best["min"] < best["max"]), [*point, "learning_rate", "edge"]].reset_index(drop=True)
-
-
-@checked
-def widened(configurations: Grid, runs: _Runs) -> list[RunConfiguration]:
-    """The runs that carry each point of `at_the_edge` one learning rate further, by the ratio of its last two.
-
-    configurations: the grid, with what earlier widenings added to it; runs: its table. Empty where no point is at an
-    edge, or where a point has one rate only.
-    """
-    points = at_the_edge(runs)
-    edges = {
-        (int(point.width), int(point.D), int(point.batch), int(point.epochs)): point.edge
-        for point in points.itertuples()
-    }
-    added = []
-    for ensemble in ensembles_of(configurations):
-        one = ensemble[0]
-        edge = edges.get((one.architecture.width, one.schedule.tokens, one.schedule.batch, one.schedule.epochs))
-        rates = sorted({run.optimizer.learning_rate for run in ensemble})
-        if edge is None or len(rates) < 2:
-            continue
-        last, before = (rates[0], rates[1]) if edge == "lowest" else (rates[-1], rates[-2])
-        at_the_last = [run for run in ensemble if run.optimizer.learning_rate == last]
-        further = last * last / before
-        added += [replace(run, optimizer=replace(run.optimizer, learning_rate=further)) for run in at_the_last]
-    return added
-
-
-@checked
-def widened_so_far(configurations: Grid, runs: _Runs) -> list[RunConfiguration]:
-    """The grid with everything that `widened` added to it, step by step, as far as `runs` holds it."""
-    known = list(configurations)
-    check_runs("runs", runs, ("identity",))
-    held = set(runs["identity"])
-    while held >= (wanted := {run.identity for run in known}):
-        further = widened(known, runs[runs["identity"].isin(wanted)])
-        if not further or not held >= {run.identity for run in further}:
-            break
-        known += further
-    return known
-
-
 @checked
 def sweep(
     configurations: Grid,
@@ -170,11 +127,13 @@ def sweep(
 ) -> SweepReport:
     """Train those of `configurations` that `store` lacks, commit each finished ensemble, and say what was done.
 
-    workers: processes, each with one thread; at most one a core. time_budget: seconds after which no further ensemble
-    is begun and, with checkpoints, those in hand are paused. checkpoints: a folder for half-finished ensembles, or None
-    for none; asked again with the same folder, a sweep goes on in their middle. engine: who trains, in place of worker
-    processes here (`runs.sweeping.cluster.ray_engine`). rules: hash of the claim rules in force, recorded with every
-    run. progress: a tqdm bar over optimiser steps.
+    On a CPU pass the whole grid, or whole shards of it, every time: runs are stacked as the grid says
+    (`runs.training.stacking`), whatever of it is missing, so that what is resumed is the same to the bit.
+    device: where runs are trained, by an engine too. workers: processes, each with one thread; at most one a core.
+    time_budget: seconds after which no further group is begun and, with checkpoints, those in hand are paused.
+    checkpoints: a folder for half-finished ensembles, or None for none; asked again with the same folder, a sweep goes
+    on in their middle. engine: who trains, in place of worker processes here (`runs.sweeping.cluster.ray_engine`).
+    rules: hash of the claim rules in force, recorded with every run. progress: a tqdm bar over optimiser steps.
 
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> with Store("runs.db") as store:  # doctest: +SKIP
@@ -182,9 +141,10 @@ def sweep(
     >>> report.missing  # doctest: +SKIP
     0
 
-    Raises InvalidArgument where there are more workers than cores.
+    An interrupt (Ctrl-C) is raised as KeyboardInterrupt when the checkpoints of what is in hand are saved; the same
+    call then goes on there. Raises InvalidArgument where there are more workers than cores that this process may use.
     """
-    cores = os.cpu_count() or 1
+    cores = machine.cores()
     if workers > cores:
         raise invalid("workers", f"at most one for each of the {cores} cores", workers, f"pass {cores}")
     folder = None if checkpoints is None else Path(checkpoints)
@@ -197,89 +157,182 @@ def sweep(
     end = None if time_budget is None else start + time_budget
     trained: dict[str, None] = {}  # identities, in the order in which they were finished
     diverged = 0
-    steps = sum(configuration.optimizer_steps for configuration in missing)
+    portions = _portions(configurations, missing, device)
+    groups = [group for portion in portions for group in portion.groups]
+    place = {_identities(group): portion for portion in portions for group in portion.groups}
+    steps = sum(configuration.optimizer_steps for group in groups for configuration in group)
     with tqdm(total=steps, unit="step", disable=not progress or not missing, desc="training") as bar:
-        work = _Work(device, None if folder is None else str(folder), end, bar)
-        ensembles = ensembles_of(missing)
-        finished = engine(ensembles) if engine is not None else _trained(ensembles, workers, work)
-        for ensemble, records in finished:
+        work = _Work(device, None if folder is None else str(folder), end)
+        for group, records in _trained(groups, workers, work, bar) if engine is None else engine(groups):
             if records is None:
                 continue
-            store.add([replace(r, provenance=replace(r.provenance, rules=rules)) for r in records])
-            new = [record for record in records if record.identity not in trained]  # an engine may train one twice
+            if engine is not None:
+                bar.update(sum(configuration.optimizer_steps for configuration in group))
+            portion = place[_identities(group)]
+            if (whole := portion.with_results(group, records)) is None:
+                continue
+            new = [replace(r, provenance=replace(r.provenance, rules=rules)) for r in whole]
+            store.add(new)
             trained |= dict.fromkeys(record.identity for record in new)
             diverged += sum(record.result.status == "diverged" for record in new)
-            if engine is not None:
-                bar.update(sum(configuration.optimizer_steps for configuration in ensemble))
             if folder is not None:
                 from scaling_lib.runs.keeping.checkpoints import Checkpoints
 
-                Checkpoints(folder).forget(ensemble)
+                Checkpoints(folder).forget(portion.ensemble)
     already = len({configuration.identity for configuration in configurations}) - len(missing)
     left = len(missing) - len(trained)
     return SweepReport(tuple(trained), already, left, diverged, time.monotonic() - start)
 
 
+@dataclass
+class _Portion:
+    """What is to be done of one ensemble. groups: of runs that are trained together; made: the records of those that
+    are done, by identity; wanted: identities that the store lacks; done: whether it was handed out."""
+
+    ensemble: Ensemble
+    groups: list[Ensemble]
+    wanted: set[str]
+    made: dict[str, RunRecord] = field(default_factory=dict)
+    done: bool = False
+
+    def with_results(self, group: Ensemble, records: list[RunRecord]) -> list[RunRecord] | None:
+        """Take the records of a group in; those that are wanted of the ensemble, once, when the last is there."""
+        self.made |= {record.identity: record for record in records}
+        identities = [run.identity for group in self.groups for run in group]
+        if self.done or any(identity not in self.made for identity in identities):
+            return None
+        self.done = True  # an engine may train a group twice
+        return [self.made[identity] for identity in identities if identity in self.wanted]
+
+
+def _portions(configurations: Sequence[RunConfiguration], missing: Ensemble, device: str) -> list[_Portion]:
+    """The ensembles of which something is missing, in groups that are trained together.
+
+    On a CPU the groups are those of the whole grid, whatever is missing: a run gives the same bits in the same group
+    only. A group of which one run is missing is trained whole. On a GPU, where K is what its memory holds at the time,
+    what is missing of an ensemble is a group, and `train_ensemble` splits it.
+    """
+    wanted = {configuration.identity for configuration in missing}
+    grid = {configuration.identity: configuration for configuration in configurations}
+    portions = []
+    for ensemble in ensembles_of(list(grid.values())):
+        lacking = [run for run in ensemble if run.identity in wanted]
+        if not lacking:
+            continue
+        groups = [lacking]
+        if device == "cpu":
+            groups = [g for g in groups_on_a_cpu(ensemble) if any(run.identity in wanted for run in g)]
+        portions.append(_Portion(ensemble, groups, {run.identity for run in lacking}))
+    return portions
+
+
+def _identities(group: Ensemble) -> tuple[str, ...]:
+    return tuple(run.identity for run in group)
+
+
 @dataclass(frozen=True)
 class _Work:
-    """What all ensembles of a sweep share. end: on the monotonic clock, which a wall clock set back does not move."""
+    """What all groups of a sweep share, in every process of this machine. end: on the monotonic clock, which all of
+    them share and which a wall clock set back does not move."""
 
     device: str
     folder: str | None
     end: float | None
-    bar: Any
-
-    @property
-    def left(self) -> float | None:
-        return None if self.end is None else self.end - time.monotonic()
 
     @property
     def over(self) -> bool:
         return self.end is not None and time.monotonic() >= self.end
 
 
-def _trained(ensembles: list[Ensemble], workers: int, work: _Work) -> Finished:
-    """Every ensemble with its results, as they are finished, until the time is over."""
-    if workers == 1 or sum(map(len, ensembles)) < 2:
-        for ensemble in ensembles:
-            if work.over:
-                return
-            yield ensemble, train_one(ensemble, work.device, work.folder, work.left, work.bar.update)
+def _trained(groups: list[Ensemble], workers: int, work: _Work, bar: Any) -> Finished:
+    """Every group with its results, as they are finished, until the time is over or the user interrupts.
+
+    An interrupt (Ctrl-C) lets every group in hand save its checkpoint, where there is a folder for it, and is raised as
+    KeyboardInterrupt when all have; a second one is raised at once.
+    """
+    if workers == 1 or len(groups) < 2:
+        with _interrupts() as stop:
+            for group in groups:
+                if work.over:
+                    return
+                yield group, _trained_here(group, work, stop, bar.update)
         return
-    # The long ones first, so that no worker is left alone with one at the end. On a CPU the runs of an ensemble are
-    # trained one after another anyway, so any worker takes the next. Spawned, not forked: torch and CUDA do not survive
-    # a fork.
-    ordered = sorted(ensembles, key=_cost, reverse=True)
-    one_by_one = work.device == "cpu"
-    waiting = [(i, [c] if one_by_one else e) for i, e in enumerate(ordered) for c in (e if one_by_one else e[:1])]
-    waiting.reverse()
+    # The long ones first, so that no worker is left alone with one at the end. Spawned, not forked: torch and CUDA do
+    # not survive a fork.
+    waiting = deque(sorted(groups, key=_cost, reverse=True))
     context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
+    counter, stop = context.Value("q", 0), context.Value("b", 0)
     pool = ProcessPoolExecutor(
-        min(workers, len(waiting)), mp_context=context, initializer=_begin_worker, initargs=(counter,)
+        min(workers, len(waiting)), context, initializer=_begin_worker, initargs=(counter, stop, os.getpid())
     )
-    made: dict[int, dict[str, RunRecord]] = defaultdict(dict)
-    with pool:
-        running: dict[Future[list[RunRecord] | None], tuple[int, Ensemble]] = {}
+    with pool, _interrupts(stop):
+        running: dict[Future[list[RunRecord] | None], Ensemble] = {}
         try:
             while waiting or running:
-                while waiting and not work.over and len(running) < workers:
-                    i, part = waiting.pop()
-                    running[pool.submit(_train_counted, part, work.device, work.folder, work.left)] = i, part
+                while waiting and not stop.value and not work.over and len(running) < workers:
+                    group = waiting.popleft()
+                    running[pool.submit(_train_counted, group, work)] = group
                 if not running:
                     return
                 done = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED).done
-                work.bar.update(counter.value - work.bar.n)
+                bar.update(counter.value - bar.n)
                 for future in done:
-                    i, part = running.pop(future)
-                    records = future.result()
-                    if records is None:
-                        continue
-                    made[i] |= {record.identity: record for record in records}
-                    if len(made[i]) == len(ordered[i]):
-                        yield ordered[i], [made[i][c.identity] for c in ordered[i]]
+                    group = running.pop(future)
+                    try:
+                        records = future.result()
+                    except BrokenProcessPool:
+                        if not stop.value:
+                            raise
+                        return  # the interrupt met a worker that was only just beginning
+                    yield group, records
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts(stop: Any = None) -> Iterator[Any]:
+    """A flag whose `value` an interrupt sets; at the end of the block it becomes a KeyboardInterrupt.
+
+    stop: the flag of several processes. Elsewhere than in the main thread, which alone hears signals, nothing happens.
+    """
+    flag = SimpleNamespace(value=0) if stop is None else stop
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def heard(number: int, frame: Any) -> None:
+        if flag.value:
+            raise KeyboardInterrupt
+        flag.value = 1
+
+    before = signal.signal(signal.SIGINT, heard)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if flag.value:
+        raise KeyboardInterrupt
+
+
+class _Stopped(Exception):
+    """An interrupt in the middle of a group that has no checkpoint."""
+
+
+def _trained_here(group: Ensemble, work: _Work, stop: Any, on_steps: Callable[[int], Any]) -> list[RunRecord] | None:
+    """`train_one`, which an interrupt ends."""
+    if stop.value or work.over:
+        return None
+
+    def counted(steps: int) -> None:
+        on_steps(steps)
+        if stop.value and work.folder is None:
+            raise _Stopped
+
+    seconds = None if work.end is None else work.end - time.monotonic()
+    try:
+        return train_one(group, work.device, work.folder, seconds, counted, lambda: bool(stop.value))
+    except _Stopped:
+        return None
 
 
 def train_one(
@@ -288,17 +341,24 @@ def train_one(
     folder: str | None,
     seconds: float | None,
     on_steps: Callable[[int], Any] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[RunRecord] | None:
-    """The records of one ensemble, with the provenance of this process; None where the time was over in its middle and
-    its checkpoint was kept."""
+    """The records of one group, with the provenance of this process; None where the time was over, or `stopped` said
+    so, in its middle and its checkpoint was kept."""
     from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
     from scaling_lib.runs.training.ensembles import train_ensemble
 
-    checkpoints = None if folder is None else Checkpoints(Path(folder), seconds=seconds)
-    opened = {source: open_source(source) for source in {configuration.source for configuration in ensemble}}
-    sources = [opened[configuration.source] for configuration in ensemble]
+    class Stoppable(Checkpoints):
+        @property
+        def over(self) -> bool:
+            return stopped() or super().over
+
+    checkpoints = None if folder is None else Stoppable(Path(folder), seconds=seconds)
+    sources = {configuration.source: open_source(configuration.source) for configuration in ensemble}
+    # One for all, or one for each member, where every seed has a graph of its own.
+    data: Any = next(iter(sources.values())) if len(sources) == 1 else [sources[run.source] for run in ensemble]
     try:
-        results = train_ensemble(sources, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
+        results = train_ensemble(data, ensemble, device=device, checkpoints=checkpoints, on_steps=on_steps)
     except Paused:
         return None
     provenance = Provenance.here()
@@ -306,20 +366,28 @@ def train_one(
 
 
 _counter: Any = None  # of a worker process: the member-steps done by all of them
+_stop: Any = None  # and the flag that an interrupt sets in the process that called `sweep`
 
 
-def _begin_worker(counter: Any) -> None:
-    global _counter
+def _begin_worker(counter: Any, stop: Any, parent: int) -> None:
+    global _counter, _stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of them; the flag says it here
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
-    _counter = counter
+    _counter, _stop = counter, stop
 
 
-def _train_counted(
-    ensemble: Ensemble, device: str, folder: str | None, seconds: float | None
-) -> list[RunRecord] | None:
-    return train_one(ensemble, device, folder, seconds, _count)
+def _end_with(parent: int) -> None:
+    """End this process when `parent` is gone, however it went: what a worker trains then reaches no store."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _train_counted(group: Ensemble, work: _Work) -> list[RunRecord] | None:
+    return _trained_here(group, work, _stop, _count)
 
 
 def _count(steps: int) -> None:

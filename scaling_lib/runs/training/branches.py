@@ -20,6 +20,7 @@ from scaling_lib.arguments import BY_HAND, Count, Remedy, checked
 from scaling_lib.errors import invalid
 from scaling_lib.models.devices import check_device
 from scaling_lib.runs.keeping.checkpoints import Checkpoints
+from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.training.ensembles import (
     State,
@@ -87,6 +88,7 @@ def train_branches(
     members_at_once: Count | None = None,
     checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
     metrics: Annotated[Sequence[str], BY_HAND] = tuple(METRICS),
+    keep: Annotated[KeptModels | None, Remedy("build it with KeptModels(folder)")] = None,
     on_steps: Annotated[Callable[[int], None] | None, BY_HAND] = None,
     progress: bool = False,
 ) -> list[RunResult]:
@@ -100,6 +102,8 @@ def train_branches(
     """
     sources = sources_of(source, configurations)
     check_metrics(metrics)
+    if keep is not None:
+        keep.check_room(configurations)
     place = check_device(device)
     by_length: dict[int, list[int]] = defaultdict(list)  # optimiser steps -> numbers of configurations
     for i, configuration in enumerate(configurations):
@@ -130,6 +134,7 @@ def train_branches(
                     initial_model(group, device=place),
                     group,
                     metrics=metrics,
+                    keep=keep,
                     checkpoint=checkpoint,
                     pause=None if checkpoints is None else lambda: checkpoints.over,
                     on_steps=on_steps,

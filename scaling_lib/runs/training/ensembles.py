@@ -33,10 +33,12 @@ from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.models.transformer import Transformer
 from scaling_lib.models.wrapped import WrappedModule
 from scaling_lib.runs.keeping.checkpoints import Checkpoint, Checkpoints, Paused
+from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.training.metrics import METRICS, check_metrics, measure
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
 from scaling_lib.runs.training.scoring import LearningCurve, curve_steps, test_sets
+from scaling_lib.runs.training.stacking import groups_on_a_cpu, members_on_a_cpu
 from scaling_lib.runs.training.steps import TrainingStep, check_precision
 
 __all__ = [
@@ -60,6 +62,7 @@ _Configurations = Annotated[Sequence[RunConfiguration], Remedy("pass a list of R
 _Device = Annotated[torch.device | str, BY_HAND]  # `check_device` asks torch for it
 _OnSteps = Annotated[Callable[[int], None] | None, BY_HAND]
 _Source = Annotated[Any, BY_HAND]  # `_check` compares it with the configurations
+_Keep = Annotated[KeptModels | None, Remedy("build it with KeptModels(folder)")]
 _Metrics = Annotated[Sequence[str], BY_HAND]  # `check_metrics` looks each of them up
 
 
@@ -75,6 +78,7 @@ def train_ensemble(
     members_at_once: Count | None = None,
     checkpoints: Annotated[Checkpoints | None, Remedy("build it with Checkpoints(folder)")] = None,
     metrics: _Metrics = tuple(METRICS),
+    keep: _Keep = None,
     on_steps: _OnSteps = None,
     progress: bool = False,
 ) -> list[RunResult]:
@@ -82,12 +86,12 @@ def train_ensemble(
 
     source: a chain, or another source of tokens (`data.sources`), or a list with one for each configuration. The
     configurations share everything but their source, their seed and the optimizer's learning rate and weight decay.
-    metrics: what the finished models are measured by (`runs.training.metrics`), names or import paths.
-    members_at_once: how many models are stacked (K); by default 1 on a CPU, where stacking pays only for steps of a few
-    hundred tokens, and a run alone is the same to the bit whatever else is asked for; on a GPU as many as its free
-    memory holds. Where memory turns out too small, K is halved, which is said. checkpoints: where half-finished groups
-    are kept and resumed from. on_steps: called with the number of member-steps done since its last call. progress: a
-    bar over optimizer steps.
+    metrics: what the finished models are measured by (`runs.training.metrics`), names or import paths. keep: where
+    final weights are kept, or None. members_at_once: how many models are stacked (K); by default on a CPU what the size
+    of a step makes worthwhile (`runs.training.stacking`), on a GPU as many as its free memory holds. A run alone and
+    one in a stack differ by the order of float32 sums. Where memory turns out too small, K is halved, which is said.
+    checkpoints: where groups that are half finished are kept and resumed from. on_steps: called with the number of
+    member-steps done since its last call. progress: a bar over optimizer steps.
 
     >>> from scaling_lib.runs.sweeping.experiments import experiment
     >>> er_100 = experiment("er-100")
@@ -103,11 +107,15 @@ def train_ensemble(
     check_metrics(metrics)
     place = check_device(device)
     check_precision(configurations[0].precision, place)
+    if keep is not None:
+        keep.check_room(configurations)
     if on_steps is not None and not callable(on_steps):
         raise invalid("on_steps", "a function of a number", on_steps, "leave it out")
     if configurations[0].model != "transformer":
         raise invalid("configurations", "of model 'transformer'", configurations[0].model, "call train_module")
-    if members_at_once is None:
+    if members_at_once is None and place.type == "cpu":
+        members_at_once = len(groups_on_a_cpu(configurations)[0])  # as a sweep groups them
+    elif members_at_once is None:
         members_at_once = _default_members(configurations[0], place)
     at_once = min(members_at_once, len(configurations))
     results: list[RunResult] = []
@@ -122,6 +130,7 @@ def train_ensemble(
                     _initial_model(group, place),
                     group,
                     metrics=metrics,
+                    keep=keep,
                     checkpoint=checkpoint,
                     pause=None if checkpoints is None else lambda: checkpoints.over,
                     on_steps=on_steps,
@@ -156,13 +165,14 @@ def members_in_memory(configuration: _Configuration, free_bytes: NonNegative) ->
 
 @checked
 def default_members(configuration: _Configuration, device: _Device = "cpu") -> int:
-    """How many models like this `train_ensemble` stacks: 1 on a CPU, on a GPU as many as its free memory holds now."""
+    """How many models like this `train_ensemble` stacks at most: on a CPU what the size of a step makes worthwhile, on
+    a GPU as many as its free memory holds now."""
     return _default_members(configuration, check_device(device))
 
 
 def _default_members(configuration: RunConfiguration, device: torch.device) -> int:
     if device.type == "cpu":
-        return 1
+        return members_on_a_cpu(configuration)
     torch.cuda.empty_cache()  # what torch keeps of earlier groups counts as used
     return members_in_memory(configuration, float(torch.cuda.mem_get_info(device)[0]))
 
@@ -245,6 +255,7 @@ def train_model(
         model,
         configurations,
         metrics=metrics,
+        keep=None,
         checkpoint=checkpoint,
         pause=pause,
         on_steps=on_steps,
@@ -276,6 +287,7 @@ def _train(
     configurations: Sequence[RunConfiguration],
     *,
     metrics: Sequence[str],
+    keep: KeptModels | None,
     checkpoint: Checkpoint | None,
     pause: Callable[[], bool] | None,
     on_steps: Callable[[int], None] | None,
@@ -327,6 +339,9 @@ def _train(
         replace(_result(configuration, model, k, curve, sources[k].entropy_rate, wall), measurements=measured[k])
         for k, configuration in enumerate(configurations)
     ]
+    if keep is not None:  # before the checkpoint says that the group is done
+        for k, configuration in enumerate(configurations):
+            keep.save(configuration, {name: tensor[k] for name, tensor in model.flat.tensors.items()})
     if checkpoint is not None:
         checkpoint.finish(results)
     return results

@@ -93,7 +93,7 @@ def test_a_store_that_has_them_needs_no_checkpoints(tmp_path):
 def test_a_torn_checkpoint_is_said_and_its_group_trained_again(tmp_path, damage):
     whole = train_ensemble(CHAIN, PAIR)
     keeper = Checkpoints(tmp_path)
-    path = keeper.of(PAIR[:1]).path
+    path = keeper.of(PAIR).path
     train_ensemble(CHAIN, PAIR, checkpoints=keeper)
     data = path.read_bytes()
     torn = {

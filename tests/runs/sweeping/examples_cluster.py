@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from scaling_lib.runs.sweeping import calibration, cluster, sweeps
+from scaling_lib.runs.sweeping import calibration, cluster, widening
 from tests.pages.planted import surface_runs
 from tests.runs.sweeping.test_sweeps import RUNS
 
@@ -12,9 +12,9 @@ EXAMPLES = [
     (calibration.Calibration, {"per_token": 1e-6, "per_parameter": 1e-10, "device": "cpu"}),
     (calibration.Calibration(1e-6, 1e-10).seconds, {"configurations": RUNS}),
     (calibration.calibrate, {"device": "cpu", "steps": 2, "configurations": RUNS}),
-    (sweeps.at_the_edge, {"runs": _TABLE}),
-    (sweeps.widened, {"configurations": RUNS, "runs": _TABLE}),
-    (sweeps.widened_so_far, {"configurations": RUNS, "runs": _TABLE}),
+    (widening.at_the_edge, {"runs": _TABLE}),
+    (widening.widened, {"configurations": RUNS, "runs": _TABLE}),
+    (widening.widened_so_far, {"configurations": RUNS, "runs": _TABLE}),
 ]
 if importlib.util.find_spec("ray") is not None:
     arguments = {"address": None, "device": "cpu", "seconds": 1.0, "gpus": 0.5, "retries": 1}

@@ -11,7 +11,7 @@ from scaling_lib.runs.keeping.tables import load_recorded, lowest_losses, manife
 from scaling_lib.runs.records import SEMANTICS_VERSION
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
 from scaling_lib.runs.sweeping.recipes import chain_of
-from scaling_lib.runs.sweeping.sweeps import widened_so_far
+from scaling_lib.runs.sweeping.widening import widened_so_far
 
 FOLDER = Path(scaling_lib.__file__).parent / "recorded"
 RUN_TABLES = [name for name, entry in manifest(FOLDER).items() if "runs" in entry]

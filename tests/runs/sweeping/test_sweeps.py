@@ -1,16 +1,47 @@
-"""A sweep trains what is missing, once, and can be asked again."""
+"""A sweep trains what is missing, once, and can be asked again; on a CPU what it gives is the same to the bit."""
 
-import pandas as pd
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.sweeping import sweeps
+from scaling_lib.runs.sweeping.experiments import chain_of
 from scaling_lib.runs.sweeping.sweeps import ensembles_of, shard_of, sweep
+from scaling_lib.runs.training.stacking import groups_on_a_cpu
 from tests.runs.tiny import TINY
 
 RUNS = TINY.configurations("smoke")
+
+# Two ensembles of 18 runs, each in two groups of 9.
+STACKED = replace(
+    TINY,
+    axes={
+        "smoke": {
+            "architecture.width": (8, 16),
+            "optimizer.learning_rate": (0.1, 0.5, 1.0),
+            "seed": tuple(range(6)),
+        }
+    },
+).configurations("smoke")
+
+
+def bits(store):
+    """What a run gave, without how long it took."""
+    return {record.identity: replace(record.result, wall_seconds=0.0) for record in store.records()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """STACKED, trained in one go."""
+    with Store(tmp_path_factory.mktemp("whole") / "runs.db") as store:
+        sweep(STACKED, store, progress=False)
+        assert set(store.frame()["ensemble_size"]) == {9}
+        return bits(store)
 
 
 def test_ensembles_share_shape_and_tokens():
@@ -63,15 +94,99 @@ def test_two_workers_give_the_same_table(tmp_path):
         assert {record.provenance.rules for record in two.records()} == {"r"}
 
 
-def test_two_workers_share_one_ensemble(tmp_path):
-    """Each run of it is taken up by whoever is free; it is committed when the last is done."""
-    (ensemble, *_) = ensembles_of(RUNS)
-    assert len(ensemble) > 2
-    with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
-        sweep(ensemble, one, progress=False)
+def test_two_workers_share_one_ensemble(tmp_path, whole, monkeypatch):
+    """Each group of it is taken up by whoever is free; it is committed when the last is done."""
+    (ensemble, _) = ensembles_of(STACKED)
+    assert [len(group) for group in groups_on_a_cpu(ensemble)] == [9, 9]
+    committed, add = [], Store.add
+    monkeypatch.setattr(Store, "add", lambda store, records: committed.append(len(records)) or add(store, records))
+    with Store(tmp_path / "two.db") as two:
         sweep(ensemble, two, progress=False, workers=2)
-        tables = [store.frame().set_index("identity")["excess_loss"].sort_index() for store in (one, two)]
-    pd.testing.assert_series_equal(*tables)
+        assert bits(two) == {run.identity: whole[run.identity] for run in ensemble}
+    assert committed == [18]
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_a_sweep_that_was_stopped_goes_on_with_the_same_bits(tmp_path, whole, done):
+    """Stopped after any number of its four groups: finished ensembles are in the store, the rest is trained again."""
+
+    def stopping(groups):
+        for group in groups[:done]:
+            yield group, sweeps.train_one(group, "cpu", None, None)
+
+    with Store(tmp_path / "runs.db") as store:
+        assert sweep(STACKED, store, engine=stopping, progress=False).missing == 18 * (2 - done // 2)
+        report = sweep(STACKED, store, progress=False)
+        assert (len(report.trained), report.missing) == (18 * (2 - done // 2), 0)
+        assert bits(store) == whole
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_is_missing_does_not_decide_how_runs_are_stacked(tmp_path, whole, seed):
+    """A store that holds any part of the grid, trained one by one: the rest comes out as in one go, and what was there
+    stays, with nothing listed as made twice."""
+    held = [STACKED[i] for i in np.random.default_rng(seed).choice(len(STACKED), 5, replace=False)]
+    with Store(tmp_path / "runs.db") as store:
+        for run in held:
+            sweep([run], store, progress=False)
+        before = bits(store)
+        assert {result.ensemble_size for result in before.values()} == {1}
+        report = sweep(STACKED, store, progress=False)
+        assert set(report.trained) == {run.identity for run in STACKED} - set(before)
+        assert (report.already, report.missing) == (5, 0)
+        assert bits(store) == whole | before
+        assert store.repeats().empty
+        for identity, result in before.items():  # the order of float32 sums, in two steps
+            assert result.status == whole[identity].status
+            if result.status == "ok":
+                assert result.excess_loss == pytest.approx(whole[identity].excess_loss, rel=1e-6)
+
+
+def test_shards_give_the_same_bits(tmp_path, whole):
+    with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
+        for index, store in ((1, one), (2, two)):
+            sweep(shard_of(STACKED, index, 2), store, progress=False)
+        assert bits(one) | bits(two) == whole
+        assert len(one) == len(two) == 18
+
+
+def test_a_grid_with_a_run_twice_trains_it_once(tmp_path, whole):
+    with Store(tmp_path / "runs.db") as store:
+        assert len(sweep([*STACKED, *STACKED[:3]], store, progress=False).trained) == len(STACKED)
+        assert bits(store) == whole
+
+
+# Every seed draws a graph of its own, on two shapes.
+DRAWN = replace(
+    TINY,
+    axes={"smoke": {"architecture.width": (8, 16), "optimizer.learning_rate": (0.1, 1.0), "seed": (0, 1, 2)}},
+    follows={"source.seed": "seed"},
+)
+
+
+def test_seeds_on_graphs_of_their_own_are_one_ensemble(monkeypatch):
+    groups = ensembles_of(DRAWN.configurations("smoke"))
+    assert [len(group) for group in groups] == [6, 6]
+    for group in groups:
+        assert len({run.source for run in group}) == 3
+    # A seed on several graphs: each graph is a point of its own.
+    axes = {"source.seed": (0, 1), "seed": (0, 1)}
+    crossed = ensembles_of(replace(TINY, axes={"smoke": axes}).configurations("smoke"))
+    assert [{run.source.seed for run in group} for group in crossed] == [{0}, {1}]
+    # And so is each recipe.
+    sizes = {"source.parameters.edges": (30, 40), "seed": (0, 1)}
+    recipes = replace(DRAWN, axes={"smoke": sizes}).configurations("smoke")
+    assert [len(group) for group in ensembles_of(recipes)] == [2, 2]
+    given = []
+
+    def training(data, group, **options):
+        given.extend(data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scaling_lib.runs.training.ensembles.train_ensemble", training)
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.train_one(groups[0], "cpu", None, None)
+    assert [chain.fingerprint for chain in given] == [chain_of(run.source).fingerprint for run in groups[0]]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

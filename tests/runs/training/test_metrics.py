@@ -11,7 +11,8 @@ from scaling_lib.data.sources import Walks
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.wrapped import WrappedModule
-from scaling_lib.runs.training.ensembles import initial_model, train_ensemble
+from scaling_lib.runs.keeping.kept import KeptModels
+from scaling_lib.runs.training.ensembles import derived_seed, initial_model, train_ensemble
 from scaling_lib.runs.training.metrics import METRICS, Scores, context, leak, measure, within
 from scaling_lib.runs.training.scoring import TestSet, conditional_kl, test_sets
 from tests.runs.tiny import CHAIN, configuration
@@ -97,6 +98,24 @@ def test_a_finished_run_carries_its_measurements():
     assert 0 <= values["context"] < result.excess_loss
     assert {m.step for m in result.measurements} == {20}
     assert train_ensemble(CHAIN, [configuration(20, learning_rate=0.1)], metrics=())[0].measurements == ()
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_kept_weights_give_the_measurements_again(tmp_path, together):
+    kept = KeptModels(tmp_path)
+    runs = [configuration(20, learning_rate=0.1, seed=seed) for seed in (0, 1)]
+    results = train_ensemble(CHAIN, runs, keep=kept, members_at_once=together)
+    assert set(kept.identities) == {run.identity for run in runs}
+    for run, result in zip(runs, results, strict=True):
+        seed = derived_seed(run.evaluation.seed, "evaluation walks")
+        tests = test_sets([CHAIN], run.evaluation.walks, run.architecture.context, seed)
+        (again,) = measure(kept.model(run), tests, tuple(METRICS), 20)
+        assert [m.value for m in again] == pytest.approx([m.value for m in result.measurements], rel=1e-4)
+
+
+def test_too_many_weights_are_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(InvalidArgument, match="at_most_bytes"):
+        train_ensemble(CHAIN, [configuration(10**6)], keep=KeptModels(tmp_path, at_most_bytes=100))
 
 
 def largest(scores):

@@ -364,9 +364,7 @@ def test_configurations_are_checked_once(monkeypatch):
     assert checked == ["configurations[0]"] * 2  # two doors
 
 
-def test_a_cpu_stacks_nothing_and_a_gpu_what_its_memory_holds(monkeypatch):
-    assert default_members(configuration()) == 1
-    assert train_ensemble(CHAIN, [configuration(), configuration(seed=1)])[0].ensemble_size == 1
+def test_a_gpu_stacks_what_its_memory_holds(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4 * 10**9, 10**10))
