@@ -11,10 +11,11 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging.claims import Row, evaluate
 from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import power_law_runs, surface_runs
 from tools.chapters import ROOT
-from tools.pages import claims, filling, status
+from tools.pages import claims, filling, runs, status
 from tools.pages.book import Book
 from tools.pages.markup import anchor
 
@@ -189,3 +190,23 @@ def test_the_speed_on_a_gpu_is_a_measurement_or_said_to_be_missing(shipped):
     text = status.gpu_speed(replace(shipped, tables={"gpu-speed": table}.get))
     for part in ("H100", "40.00", "16.0 (15.5 to 16.5)", "30 %"):
         assert part in text
+
+
+def test_the_status_page_says_what_was_measured_and_which_weights_are_kept(shipped):
+    text = status.table_status(shipped)
+    assert "<dt>leak and within</dt><dd>not measured</dd>" in text
+    assert "<dt>final weights</dt><dd>not kept</dd>" in text
+    one = recorded_or_none("er-100")
+    measured = one.assign(leak=one["excess_loss"] / 2, within=one["excess_loss"] / 2)
+    only = status.table_status(replace(shipped, tables={"er-100": measured}.get))
+    assert f"<dt>leak and within</dt><dd>of {len(one)} runs</dd>" in only
+    assert f"<dt>final weights</dt><dd>of {len(recorded_models().identities)} runs</dd>" in only
+
+
+def test_a_table_of_text_is_left_out_of_what_needs_a_floor_and_that_is_said(shipped):
+    known = recorded_or_none("er-100")
+    text = known.assign(entropy_rate=float("nan"), excess_loss=float("nan"), excess_loss_se=float("nan"))
+    both = runs.evaluation_errors(replace(shipped, tables={"er-100": known, "er-200": text}.get))
+    assert "nan" not in both
+    assert "Nobody knows the entropy rate of the data of `er-200`" in both
+    assert "Nobody" not in runs.evaluation_errors(replace(shipped, tables={"er-100": known}.get))

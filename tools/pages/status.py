@@ -12,6 +12,7 @@ import pandas as pd
 
 from scaling_lib import environment
 from scaling_lib.pages.drawing.numbers import number, percent
+from scaling_lib.runs.keeping.kept import recorded_models
 from tools.pages.book import Block, Book, manifest
 from tools.pages.markup import raw, table
 
@@ -50,8 +51,12 @@ def _facts(runs: pd.DataFrame) -> dict[str, str]:
     versions = sorted({json.dumps(json.loads(text)["versions"]) for text in runs["provenance"]})
     software = ["; ".join(f"{name} {release}" for name, release in json.loads(text)) for text in versions]
     diverged = int((runs["status"] != "ok").sum())
+    measured = int(runs["leak"].notna().sum()) if "leak" in runs else 0
+    weights = len(set(runs["identity"]) & set(recorded_models().identities))
     return {
         "runs": f"{number(len(runs))}, of them {number(diverged)} diverged",
+        "leak and within": f"of {number(measured)} runs" if measured else "not measured",
+        "final weights": f"of {number(weights)} runs" if weights else "not kept",
         "minutes of training": number(minutes(runs), decimals=1),
         "device": escape(", ".join(sorted(set(runs["device"])))),
         "trained": " to ".join(dict.fromkeys(stamp[:10] for stamp in (runs["time"].min(), runs["time"].max()))),

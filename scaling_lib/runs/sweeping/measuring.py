@@ -10,7 +10,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Integer, Remedy, checked
-from scaling_lib.errors import InvalidArgument, StoreError, check_instance, check_sequence
+from scaling_lib.errors import ScalingLabError, check_instance, check_sequence
 from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.repeats import REPEAT_TOLERANCE
 from scaling_lib.runs.keeping.store import Store
@@ -29,7 +29,7 @@ class MeasureReport:
     """What `measure_kept` did, in runs.
 
     measured: now. already: had every metric before. without_weights: their weights are not kept. problems: one sentence
-    for each run whose weights are torn, or are not those of the result that the store keeps.
+    for each run whose weights are torn or are not those of the result that the store keeps, or whose data are absent.
     """
 
     measured: _ZeroOrMore
@@ -69,10 +69,10 @@ def measure_kept(
         step, wanted = record.result.optimizer_steps, _lacking(record, names)
         try:
             model = kept.model(configuration)
-        except (StoreError, InvalidArgument) as error:  # torn, or a module of the caller's own
+            tests = test_of(configuration.source, configuration.evaluation, configuration.architecture.context)
+        except ScalingLabError as error:  # torn weights, a module of the caller's own, data that are not there
             problems.append(str(error))
             continue
-        tests = test_of(configuration.source, configuration.evaluation, configuration.architecture.context)
         (taken,) = measure(model, tests, (*wanted, _ITSELF), step)
         excess = [one.value for one in taken if one.metric == _ITSELF]
         if excess and not _agree(record.result.excess_loss, excess[0]):

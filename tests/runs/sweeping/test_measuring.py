@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from scaling_lib.cli import app
 from scaling_lib.errors import InvalidArgument, StoreError
-from scaling_lib.runs.keeping.kept import KeptModels
+from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.keeping.tables import load_recorded, records_of
 from scaling_lib.runs.records import Measurement, Provenance, RunRecord
 from scaling_lib.runs.sweeping.measuring import measure_kept
 from scaling_lib.runs.training import ensembles
@@ -136,6 +137,20 @@ def test_a_store_that_cannot_be_written_is_no_problem_of_the_weights(trained, tm
         store.add([bare(record) for record in trained[1]])
     with Store(tmp_path / "runs.db", read_only=True) as store, pytest.raises(StoreError, match="read-only"):
         measure_kept(store, KeptModels(trained[0]), METRICS, progress=False)
+
+
+def test_the_weights_that_ship_are_those_of_their_recorded_rows(tmp_path):
+    """Each shipped model is measured, and none is refused as that of another result."""
+    shipped = recorded_models()
+    frame = load_recorded("er-100")
+    own = frame[frame["identity"].isin(shipped.identities)]
+    assert len(own) == len(shipped.identities) > 0
+    with Store(tmp_path / "runs.db") as store:
+        store.add(records_of(own))
+        report = measure_kept(store, shipped, ("leak", "within"), progress=False)
+        assert (report.measured, report.problems) == (len(own), ())
+        parts = store.frame()
+    assert (parts["leak"] + parts["within"]).to_numpy() == pytest.approx(parts["excess_loss"].to_numpy(), rel=0.05)
 
 
 # ---------------------------------------------------------------------- the command
