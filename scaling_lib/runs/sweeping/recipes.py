@@ -2,8 +2,8 @@
 
 A recipe is a function of a seed and named parameters that makes a chain or another source of tokens (`data.sources`).
 The library's own have short names, `RECIPES`. One of your own is named by its import path, "package.module:function";
-it is called with the seed and the parameters by name, in every process that trains. What it made is told apart by the source's
-fingerprint, which is part of a run's identity.
+it is called with the seed and the parameters by name, in every process that trains. What it made is told apart by the
+source's fingerprint, which is part of a run's identity.
 """
 
 from collections.abc import Callable, Mapping
