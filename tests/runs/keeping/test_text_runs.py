@@ -19,7 +19,7 @@ from scaling_lib.runs.keeping.learning_curves import learning_curves
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import COLUMNS, frame_of, load_recorded, lowest_losses, record_table, records_of
 from scaling_lib.runs.records import Measurement
-from scaling_lib.runs.sweeping.sweeps import at_the_edge
+from scaling_lib.runs.sweeping.widening import at_the_edge
 from tests.runs import planted
 from tests.runs.keeping.planted_grids import over_rates, over_steps
 

@@ -9,7 +9,7 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.sweeping import experiments
+from scaling_lib.runs.sweeping import recipes as recipes_module
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES
 from scaling_lib.runs.sweeping.recipes import chain_of, source_of
 from tests.runs.tiny import TINY
@@ -143,10 +143,10 @@ def test_a_graph_can_follow_the_seed():
 
 def test_fingerprints_of_many_graphs_are_made_once(monkeypatch):
     drawn = []
-    recipes = dict(experiments._RECIPES)
+    recipes = dict(recipes_module.RECIPES)
     real = recipes["erdos_renyi"]
     recipes["erdos_renyi"] = lambda seed, **numbers: drawn.append(seed) or real(seed, **numbers)
-    monkeypatch.setattr(experiments, "_RECIPES", recipes)
+    monkeypatch.setattr(recipes_module, "RECIPES", recipes)
     asked = replace(
         varied(seed=tuple(range(700, 740)), precision=("float32", "bfloat16")), follows={"source.seed": "seed"}
     )
