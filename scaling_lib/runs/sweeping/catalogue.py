@@ -14,7 +14,7 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.axes import Axes, Key
 
-__all__ = ["CATALOGUE"]
+__all__ = ["CATALOGUE", "Axes", "Entry"]
 
 # ---------------------------------------------------------------------- graphs
 

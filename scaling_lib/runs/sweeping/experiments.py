@@ -32,6 +32,7 @@ from scaling_lib.runs.sweeping.axes import (
 )
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
 from scaling_lib.runs.sweeping.recipes import chain_of, drawn
+from scaling_lib.runs.sweeping.twins import TWINS
 
 __all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "experiment"]
 
@@ -163,5 +164,5 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 # Below the class, which it is made of.
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
-    {name: Experiment(name, *entry) for name, entry in CATALOGUE.items()}
+    {name: Experiment(name, *entry) for name, entry in {**CATALOGUE, **TWINS}.items()}
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
+from scaling_lib.runs.sweeping.recipes import open_source
 from scaling_lib.runs.training.ensembles import train_ensemble
 
 # A graph of 50,000 nodes has a readout of millions of parameters: half a minute each. Those on 8,192 nodes take five
@@ -26,7 +27,7 @@ def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     per_step = pair[0].tokens_per_step
     tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
     pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
-    results = train_ensemble(asked.chain(), pair, members_at_once=2)
+    results = train_ensemble(open_source(pair[0].source), pair, members_at_once=2)
     assert {result.ensemble_size for result in results} == {2}
     for result in results:
         assert result.status == "ok"

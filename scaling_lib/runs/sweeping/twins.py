@@ -1,0 +1,130 @@
+"""The studies of twins: small graphs at the visits, steps and degree of larger ones, as data like `catalogue`.
+
+A graph of n nodes and E edges, at B walks of T tokens a step for S steps, visits each of its 2E transitions
+r = B T / 2E times a step. Its *twin* is a graph of other n with the same mean degree 2E / n, the same r and the same
+S. The studies ask whether the excess loss of twins agrees, and what exponents they have where the paper's graphs would
+cost a GPU. Every seed draws a graph of its own; seeds from 100 on are the studies', seeds from 900 on the pilot's,
+which is never judged. `pages.judging.sources` holds the rules, written before the runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.sweeping.catalogue import Axes, Entry
+
+__all__ = ["TWINS"]
+
+_SOURCE = Source(
+    "erdos_renyi",
+    (("nodes", 100), ("edges", 500)),
+    seed=100,
+    fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
+)
+_CORNER = Source(
+    "erdos_renyi",
+    (("nodes", 1000), ("edges", 5000)),
+    seed=100,
+    fingerprint="f5dc6843caf7b9a64971606c77533716a757fc707dd620ce56b41ab5f6ca9988",
+)
+_TEMPLATE = RunConfiguration(
+    _SOURCE, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
+)
+_FOLLOWS = {"source.seed": "seed"}
+
+# Degree 10 and r = 1/2, as the paper's ER 1K/5K at its batch of 100 walks of 50.
+_GRAPH = ("source.parameters.nodes", "source.parameters.edges", "schedule.batch")
+_SIZES = ((50, 250, 5), (100, 500, 10), (200, 1000, 20), (400, 2000, 40))
+_RATES = (0.25, 0.5, 1.0)
+_CORNER_RATES = (0.1, 0.25, 0.5)
+
+
+def _seeds(count: int, first: int = 100) -> tuple[int, ...]:
+    return tuple(range(first, first + count))
+
+
+def _steps(first: int, count: int) -> tuple[int, ...]:
+    return tuple(first * 2**i for i in range(count))
+
+
+def _axes(
+    graphs: tuple[tuple[int, int, int], ...], steps: tuple[int, ...], rates: tuple[float, ...], seeds: int
+) -> Axes:
+    """The seeds outermost, so that early results already compare all graphs and all S."""
+    return {
+        "seed": _seeds(seeds),
+        _GRAPH: graphs,
+        "schedule.steps": steps,
+        "optimizer.learning_rate": rates,
+    }
+
+
+TWINS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "twins-pilot": (
+            "Pilot, never judged: which learning rates bracket the best one as the steps grow?",
+            _TEMPLATE,
+            {
+                "smoke": {"seed": (900,), "schedule.steps": (400,), "optimizer.learning_rate": (0.5,)},
+                "full": {
+                    "seed": (900, 901),
+                    "schedule.steps": _steps(400, 5),
+                    "optimizer.learning_rate": (0.0625, 0.125, 0.25, 0.5, 1.0),
+                },
+            },
+            _FOLLOWS,
+        ),
+        "twins-size": (
+            "At equal degree, visits and steps, does the excess loss depend on the number of nodes?",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[:3], (200, 400), (0.5,), seeds=1),
+                "colab": _axes(_SIZES, _steps(400, 2), _RATES, seeds=2),
+                "full": _axes(_SIZES, _steps(400, 3), _RATES, seeds=6),
+            },
+            _FOLLOWS,
+        ),
+        "twins-labels": (
+            "With the exact law as the target of every token, what is left of the exponent in D?",
+            replace(_TEMPLATE, labels="exact"),
+            {
+                "smoke": _axes(_SIZES[1:2], (200, 400), (0.5,), seeds=1),
+                "colab": _axes(_SIZES[1:2], _steps(400, 2), _RATES, seeds=2),
+                "full": _axes(_SIZES[1:2], _steps(400, 3), _RATES, seeds=6),
+            },
+            _FOLLOWS,
+        ),
+        "twins-degree": (
+            "At equal visits and steps, does the excess loss over that of counting depend on the degree?",
+            _TEMPLATE,
+            {
+                "smoke": _axes(((100, 250, 5),), (400,), (0.5,), seeds=1),
+                "colab": _axes(((100, 250, 5), (100, 1000, 20)), _steps(400, 2), _RATES, seeds=2),
+                "full": _axes(((100, 250, 5), (100, 1000, 20)), _steps(400, 3), _RATES, seeds=6),
+            },
+            _FOLLOWS,
+        ),
+        "twins-corner": (
+            "The cheap corner of Figure 5 on the paper's own graph and batch: does it have its twin's excess loss?",
+            replace(
+                _TEMPLATE,
+                source=_CORNER,
+                architecture=Architecture(1000, 128),
+                schedule=Schedule(5000, batch=100),
+            ),
+            {
+                "smoke": {"seed": (100,), "schedule.steps": (400,), "optimizer.learning_rate": (0.25,)},
+                "colab": {"seed": (100,), "schedule.steps": _steps(400, 2), "optimizer.learning_rate": _CORNER_RATES},
+                "full": {
+                    "seed": _seeds(3),
+                    "schedule.steps": _steps(400, 4),
+                    "optimizer.learning_rate": _CORNER_RATES,
+                },
+            },
+            _FOLLOWS,
+        ),
+    }
+)
