@@ -1,10 +1,10 @@
 """The excess loss of a point, from its seeds: the mean of the logarithm at the best learning rate.
 
-A point is a setting (sizes, width, tokens) that was trained at several learning rates with several seeds. Its loss is the
-mean over seeds of ln(excess loss) at the rate where this mean is lowest, or at a rate that was fixed beforehand. A
+A point is a setting (sizes, width, tokens) that was trained at several learning rates with several seeds. Its loss is
+the mean over seeds of ln(excess loss) at the rate where this mean is lowest, or at a rate that was fixed beforehand. A
 minimum over seeds would be lower the more the seeds scatter (`uncertainty.lucky_seeds`). Choosing the rate on the seeds
-that are then averaged is a minimum as well, over rates; *crossfitting* chooses it on one half of the seeds and scores it
-on the other, both ways.
+that are then averaged is a minimum as well, over rates; *crossfitting* chooses it on one half of the seeds and scores
+it on the other, both ways.
 
 What stands at an edge of the grid of rates may be lower beyond it: *undetermined*. A run that diverged counts as an
 infinite loss, so its rate is never chosen and yet may bound the grid.

@@ -1,16 +1,16 @@
 """Does a fitted law meet its points within the scatter of the seeds? The test of lack of fit, for any fitted values.
 
-Let y_ij be replicate j of point i, i = 1..k, n in all, m_i their means, and f_i what a law of p fitted parameters gives.
-Where the replicates have one unknown variance,
+Let y_ij be replicate j of point i, i = 1..k, n in all, m_i their means, and f_i what a law of p fitted parameters
+gives. Where the replicates have one unknown variance,
 
     F = [sum_i n_i (m_i - f_i)^2 / (k - p)] / [sum_ij (y_ij - m_i)^2 / (n - k)]
 
 follows F(k - p, n - k) if the law holds and it was fitted by least squares with weights n_i. Where the variances of a
-replicate are in known proportions, both sums are weighted with their inverses, and so is the fit. Where the variance v_i
-of a replicate is known, sum_i n_i (m_i - f_i)^2 / v_i follows chi-squared(k - p). All are exact for a law that is linear
-in its parameters with normal noise, and approximate for others. Where one point in four to six scatters four times as
-much as the rest and nobody says so, the first test rejects 10 to 15 % of true laws at the level of 5 % (simulated): it
-errs towards *undetermined*.
+replicate are in known proportions, both sums are weighted with their inverses, and so is the fit. Where the variance
+v_i of a replicate is known, sum_i n_i (m_i - f_i)^2 / v_i follows chi-squared(k - p). All are exact for a law that is
+linear in its parameters with normal noise, and approximate for others. Where one point in four to six scatters four
+times as much as the rest and nobody says so, the first test rejects 10 to 15 % of true laws at the level of 5 %
+(simulated): it errs towards *undetermined*.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from scaling_lib.arguments import BY_HAND, Count, Integer, NonNegative, Real, Share, checked
+from scaling_lib.arguments import BY_HAND, Integer, NonNegative, Real, Share, checked
 from scaling_lib.errors import check_array, invalid
 from scaling_lib.fits.undetermined import Undetermined
 

@@ -1,7 +1,7 @@
 """The slope of mean log excess against the logarithm of a size, with an interval from the scatter of the seeds.
 
-Let m_i be the mean over n_i seeds of ln(excess loss) at point i, s_i^2 their variance, and X the matrix with a column of
-ln(size) and a constant (a constant for each group, where groups are asked for). With weights w_i,
+Let m_i be the mean over n_i seeds of ln(excess loss) at point i, s_i^2 their variance, and X the matrix with a column
+of ln(size) and a constant (a constant for each group, where groups are asked for). With weights w_i,
 
     (slope, constants) = (X' W X)^-1 X' W m,    and c the row of (X' W X)^-1 X' W that gives the slope.
 
@@ -39,8 +39,8 @@ MANY_SEEDS = 8
 @dataclass(frozen=True)
 class Slope:
     """estimate: of d ln(excess loss) / d ln(size), with its standard_error on `freedom` degrees of freedom (not a whole
-    number). low, high: the interval at `level`. points: fitted. fit: the test of lack of fit, undetermined where as many
-    constants were fitted as there are points.
+    number). low, high: the interval at `level`. points: how many were fitted. fit: the test of lack of fit,
+    undetermined where as many constants were fitted as there are points.
     """
 
     estimate: float

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_lib.fits import undetermined
-from scaling_lib.fits.seeds import means, mixtures, scatter, slopes
+from scaling_lib.fits.seeds import estimands, means, mixtures, scatter, slopes
 
 SIZES = np.geomspace(1e5, 8e5, 4)
 GENERATOR = np.random.default_rng(0)
@@ -21,6 +21,9 @@ POINTS = means.seed_means(RUNS, "D")
 LOGS = POINTS[0].logs
 DOUBT = undetermined.Undetermined("the chosen learning rate is the largest that was tried")
 FIT = scatter.LackOfFit(1.0, 2, 20, 0.4)
+LINE = slopes.slope(POINTS, "D")
+BRANCHED = estimands.branched_slope(POINTS, "D")
+OPTIONS = {"variable": "D", "groups": (), "level": 0.95, "rejection": 0.05, "most_apart": 0.05}
 
 EXAMPLES = [
     (undetermined.Undetermined, {"reason": "there is one seed"}),
@@ -67,4 +70,11 @@ EXAMPLES = [
             "fit": FIT,
         },
     ),
+    (estimands.branched_slope, {"points": POINTS} | OPTIONS),
+    (estimands.slope_estimands, {"runs": RUNS, "by": "D", "rate": 0.5, "crossfit": True} | OPTIONS),
+    (
+        estimands.BranchedSlope,
+        {"of_mean": LINE, "within": LINE, "good": (0.5, 1.0), "gap": 1.0, "most_apart": 0.05},
+    ),
+    (estimands.SlopeEstimands, {"fixed": BRANCHED, "selected": BRANCHED}),
 ]

@@ -252,7 +252,8 @@ def test_lack_of_fit_cannot_be_tested_without_freedom_or_scatter():
 def test_an_exact_line_gives_its_slope(exponent, level, sizes):
     """Replicates that scatter evenly about a line: the estimate is the line's."""
     points = [
-        SeedMean({"D": float(size)}, level - exponent * np.log(size) + 0.1 * np.array([-1.0, 0.0, 1.0])) for size in sizes
+        SeedMean({"D": float(size)}, level - exponent * np.log(size) + 0.1 * np.array([-1.0, 0.0, 1.0]))
+        for size in sizes
     ]
     line = slope(points, "D")
     assert line.estimate == pytest.approx(-exponent, abs=1e-6)
