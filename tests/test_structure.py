@@ -24,7 +24,13 @@ PACKAGES = ("scaling_lib", "tools", "benchmarks", "coursework")
 FLOORS = ("errors arguments", "data", "models", "runs", "fits", "coursework", "pages", "environment", "session", "cli")
 # Inside `fits`: a room may import from its own line and those before it.
 ROOMS_OF_FITS = (
-    "undetermined", "laws solver", "tables", "fitting points", "seeds", "uncertainty surfaces", "allocation"
+    "undetermined",
+    "laws solver",
+    "tables",
+    "fitting points",
+    "seeds",
+    "uncertainty surfaces",
+    "allocation",
 )
 ROOMS_OF_RUNS = ("machine records", "keeping", "training", "sweeping")
 LARGEST_FOLDER = 12

@@ -7,7 +7,7 @@ the rest of the library it needs only `errors` and `arguments`: the folder could
     laws               the formulas; the laws that others published
     seeds              means over seeds at the best rate, branches, slopes, lack of fit
     undetermined       the outcome that prints no number
-    uncertainty        resamples, intervals and their coverage, windows, straightness
+    uncertainty        resamples, intervals and their coverage, windows, straightness, rivals, collapse
     surfaces           L(N, D) without a formula
     allocation         the compute-optimal frontier, budgets and plans
     points             other people's runs, and runs drawn from a planted law

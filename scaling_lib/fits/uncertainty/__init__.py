@@ -1,1 +1,1 @@
-"""How sure: resamples, intervals and their coverage, windows, straightness."""
+"""How sure: resamples, intervals and their coverage, windows, straightness, rival laws, collapse of curves."""
