@@ -1,4 +1,4 @@
-"""What a claim is compared with: our value, its interval, and the runs behind it."""
+"""What a claim is compared with: our value, its interval, the runs behind it, and what forbids a verdict on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import pandas as pd
 
-from scaling_lib.arguments import Remedy, checked
-from scaling_lib.errors import InvalidArgument
+from scaling_lib.arguments import BY_HAND, Real, Remedy, checked
+from scaling_lib.errors import InvalidArgument, invalid
 
 __all__ = ["Measured", "Tables"]
 
@@ -24,8 +24,9 @@ class Measured:
     computed without error. Raises InvalidArgument where one is not finite, or low exceeds high.
 
     runs: identities of the runs behind it, none where it is computed. rules: hashes of the ledger's rules that were in
-    force when those runs were made. shared: whether it was measured over widths and D that the claim is about; if not,
-    it is shown and not judged.
+    force when those runs were made. reason: why nothing may be concluded from it whatever its interval (the scatter of
+    the seeds rejects the fit, a best rate lies at the edge of its grid, ...), "" where there is no such reason.
+    freedom: degrees of freedom of Student's t where the interval is Student's, None where its error is taken as known.
     """
 
     value: float
@@ -33,11 +34,14 @@ class Measured:
     high: float
     runs: _Hashes = ()
     rules: _Hashes = ()
-    shared: bool = True
+    reason: Annotated[str, BY_HAND] = ""
+    freedom: Annotated[float | None, Real(above=0)] = None
 
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise InvalidArgument(f"low must not exceed high, got {self.low} and {self.high}: swap them.")
+        if not isinstance(self.reason, str):
+            raise invalid("reason", "text", self.reason, "pass '' for none")
 
 
 AnyMeasured = Annotated[Measured, Remedy("build it with Measured(value, low, high)")]
