@@ -23,9 +23,11 @@ from scaling_lib.runs.keeping.tables import check_runs
 __all__ = [
     "AT_THE_EDGE",
     "LEVEL",
+    "ONE_SEED",
     "REJECTED",
     "at_best_rate",
     "curves_rejected",
+    "replicated",
     "slope",
     "surface_rejected",
     "why_undetermined",
@@ -34,6 +36,7 @@ __all__ = [
 # A fit whose lack of fit has a smaller chance than this is rejected: one true law in twenty is, by chance.
 LEVEL = 0.05
 REJECTED = "the scatter of the seeds rejects the fitted law, so that its interval measures the misfit"
+ONE_SEED = "no point has two seeds, so that a law cannot be held against their scatter"
 AT_THE_EDGE = "a best learning rate is the smallest or the largest that was tried"
 
 _NEEDED = ("width", "N", "D", "learning_rate", "seed", "excess_loss", "status")
@@ -57,9 +60,15 @@ def at_best_rate(runs: pd.DataFrame) -> pd.DataFrame:
     best = whole.loc[whole.groupby(["width", "D"])["mean"].idxmin(), ["width", "D", "learning_rate"]]
     tried = runs.groupby(["width", "D"])["learning_rate"].agg(["min", "max"]).reset_index()
     best = best.merge(tried, on=["width", "D"])
-    best["edge"] = best["learning_rate"].isin([]) | (best["learning_rate"] == best["min"])
-    best["edge"] |= best["learning_rate"] == best["max"]
+    best["edge"] = (best["learning_rate"] == best["min"]) | (best["learning_rate"] == best["max"])
     return finished.merge(best.drop(columns=["min", "max"]), on=["width", "D", "learning_rate"])
+
+
+def replicated(points: pd.DataFrame) -> bool:
+    """Whether a straight line through the points of `at_best_rate` can be tested: three of them or more, and one that
+    has two seeds whose losses differ."""
+    losses = points.groupby(["width", "D"])["excess_loss"].nunique()
+    return len(losses) > 2 and bool(losses.max() > 1)
 
 
 def slope(points: pd.DataFrame, variable: str, group: str) -> CommonSlope:
