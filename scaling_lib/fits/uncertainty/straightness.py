@@ -50,10 +50,9 @@ class Straightness:
     p: NonNegative
     exponent: float
 
-
     @checked
     def verdict(self, level: Share = 0.05) -> str:
-        """"bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
+        """ "bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
         "on the edge": p is the level to one part in a million (`EDGE`), and its last digits must not decide.
         """
         if abs(self.p - level) <= EDGE * level:
@@ -137,9 +136,7 @@ class CommonSlope:
 
 
 @checked
-def common_slope(
-    x: _Abscissae, y: _Ordinates, group: Annotated[np.ndarray, BY_HAND]
-) -> CommonSlope:
+def common_slope(x: _Abscissae, y: _Ordinates, group: Annotated[np.ndarray, BY_HAND]) -> CommonSlope:
     """The exponent b of y = a_g x^-b, a factor for each group and one b for all, from replicates.
 
     x, y: (points,), positive; points of one group with equal x are replicates (seeds). group: (points,), numbers. Least

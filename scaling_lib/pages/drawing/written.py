@@ -13,7 +13,6 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, table, width_powers
 from scaling_lib.pages.drawing.numbers import Decimals, number
 from scaling_lib.pages.judging.claims import Row
-from scaling_lib.pages.judging.comparisons import has_no_end
 from scaling_lib.pages.judging.measured import AnyMeasured
 
 __all__ = ["interval", "short", "signed", "written_change", "written_rules"]
@@ -50,16 +49,13 @@ def interval(value: AnyMeasured, *, decimals: Decimals = 2) -> str:
 def written_change(row: Annotated[Row, Remedy("take it from evaluate()")], *, decimals: Decimals = 2) -> str:
     """A change in an exponent as the ledger has it: +1.09 (+0.33 to +1.53; *differs*).
 
-    Where the interval has no end within the search no number is given. Raises InvalidArgument for a row that was not
-    measured.
+    Of an undetermined row no number is given, but its reason. Raises InvalidArgument for a row that was not measured.
     """
     if row.measured is None:
         raise invalid("row", "a row that was measured", row.claim.id, "train its runs first")
-    if has_no_end(row.measured):
-        return f"an amount not known (its interval has no end within the search; *{row.verdict}*)"
-    middle, low, high = (
-        signed(part, decimals=decimals) for part in (row.measured.value, row.measured.low, row.measured.high)
-    )
+    if row.shown is None:
+        return f"*{row.verdict}* ({row.reason})"
+    middle, low, high = (signed(part, decimals=decimals) for part in (row.shown.value, row.shown.low, row.shown.high))
     return f"{middle} ({low} to {high}; *{row.verdict}*)"
 
 

@@ -8,8 +8,8 @@ margin written in the ledger before the run. The band of agreement is [p - m, p 
 least" it is [p - m, oo), for "at most" (-oo, p + m]. The claim is
 
     undetermined    if it was measured and cannot be decided: the rule has too little power at the length of our
-                    interval, or `Measured.reason` says what else forbids a verdict (the seeds' scatter rejects the
-                    fitted law, a best rate lies at the edge of its grid, ...). It prints no number, but this reason
+                    interval, or the quantity itself is `Undecided` (the seeds' scatter rejects the fitted law, a
+                    best rate lies at the edge of its grid, ...). It prints no number, but the reason
     reproduced      otherwise, if  [low, high]  lies inside the band
     differs         if  it lies outside it altogether
     inconclusive    if it lies across an end of it
@@ -41,9 +41,9 @@ from scipy import stats
 from scipy.special import ndtr
 
 from scaling_lib.arguments import BY_HAND, Choice, Remedy, checked
-from scaling_lib.errors import invalid
+from scaling_lib.errors import check_instance, invalid
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS, AnyClaim, Claim, ledger, rules_history
-from scaling_lib.pages.judging.measured import AnyMeasured, Measured, Tables
+from scaling_lib.pages.judging.measured import AnyMeasured, Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 
 __all__ = [
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 POWER = 0.8
-TOO_LONG = "the interval is longer than 1.4 margins, so the rule could hardly have said that the claim differs"
+TOO_LONG = "the interval is so long that the rule could hardly have said that the claim differs"
 # Equally likely values of the estimate, and of its standard error where it is Student's, at which the rule is asked.
 _ESTIMATES, _ERRORS = 400, 24
 
@@ -72,14 +72,18 @@ class Row:
     thing."""
 
     claim: AnyClaim
-    measured: AnyMeasured | None
+    measured: Annotated[Outcome, BY_HAND]
     verdict: Annotated[str, Choice(VERDICTS)]
     exploratory: bool
+
+    def __post_init__(self) -> None:
+        _checked_outcome(self.measured)
 
     @property
     def shown(self) -> Measured | None:
         """What may be printed of our value: None where nothing was run or the row is undetermined."""
-        return None if self.verdict in ("undetermined", "not run") else self.measured
+        decided = self.verdict not in ("undetermined", "not run")
+        return self.measured if decided and isinstance(self.measured, Measured) else None
 
     @property
     def power(self) -> float | None:
@@ -148,7 +152,7 @@ def chance_of_reproduced(claim: AnyClaim, measured: AnyMeasured) -> float:
 
     >>> from scaling_lib.pages.judging.ledger import ledger
     >>> claim = next(claim for claim in ledger() if claim.id == "er-8k-k0.beta")
-    >>> half = 1.4 * claim.margin / 2
+    >>> half = 1.399 * claim.margin / 2
     >>> measured = Measured(claim.published, claim.published - half, claim.published + half)
     >>> round(power(claim, measured), 2), round(chance_of_reproduced(claim, measured), 2)
     (0.8, 0.6)
@@ -174,10 +178,13 @@ def _chance(claim: Claim, length: float, freedom: float | None) -> float:
 
 
 @checked
-def why_undetermined(claim: AnyClaim, measured: AnyMeasured) -> str:
-    """Why the claim is measured and not decidable, in words; "" where it is. Raises InvalidArgument where the claim has
-    no rule."""
-    if measured.reason:
+def why_undetermined(claim: AnyClaim, measured: Annotated[Outcome, BY_HAND]) -> str:
+    """Why the claim is measured and not decidable, in words; "" where it is decidable or not measured. Raises
+    InvalidArgument where the claim has no rule."""
+    _checked_outcome(measured)
+    if measured is None:
+        return ""
+    if isinstance(measured, Undecided):
         return measured.reason
     return "" if power(claim, measured) >= POWER else TOO_LONG
 
@@ -191,7 +198,7 @@ def _placed(claim: Claim, low: float, high: float) -> str:
 
 
 @checked
-def judge(claim: AnyClaim, measured: AnyMeasured | None) -> str:
+def judge(claim: AnyClaim, measured: Annotated[Outcome, BY_HAND]) -> str:
     """The verdict, one of VERDICTS, of the rule in the module's docstring. measured: None where nothing was run.
 
     >>> from scaling_lib.pages.judging.ledger import ledger
@@ -199,9 +206,12 @@ def judge(claim: AnyClaim, measured: AnyMeasured | None) -> str:
     >>> claim.band, judge(claim, Measured(0.76, 0.72, 0.8)), judge(claim, Measured(1.0, 0.95, 1.05))
     ((0.649, 0.849), 'reproduced', 'differs')
     """
+    _checked_outcome(measured)
     if measured is None or not claim.judged:
         return "not run"
-    return "undetermined" if why_undetermined(claim, measured) else _placed(claim, measured.low, measured.high)
+    if isinstance(measured, Undecided) or why_undetermined(claim, measured):
+        return "undetermined"
+    return _placed(claim, measured.low, measured.high)
 
 
 @checked
@@ -284,13 +294,18 @@ def _beyond(claim: Claim, measured: Measured) -> float:
     return float(stats.nct.sf(times, measured.freedom, -min(margin / error, 30.0)))
 
 
+def _checked_outcome(measured: Outcome) -> None:
+    if measured is not None:
+        check_instance("measured", measured, (Measured, Undecided), remedy="pass what a quantity gives")
+
+
 def _checked_rows(rows: list[Row]) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, Row) for row in rows):
         raise invalid("rows", "a list of Row", rows, "pass the result of evaluate()")
     return rows
 
 
-def _confirmatory(claim: Claim, measured: Measured) -> bool:
+def _confirmatory(claim: Claim, measured: Measured | Undecided) -> bool:
     """Whether every run behind `measured` was made while this claim's rule was in force."""
     history = rules_history()
     return all(claim.rule in history.get(rules, []) for rules in measured.rules)

@@ -21,10 +21,10 @@ import pandas as pd
 from scipy import stats
 
 from scaling_lib.arguments import Positive, checked
-from scaling_lib.pages.judging.measured import Measured, Tables
+from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import AT_THE_EDGE, at_best_rate
 
-__all__ = ["Forecast", "Outcome", "outcome", "registered", "skill"]
+__all__ = ["Forecast", "Scored", "registered", "scored", "skill"]
 
 
 @checked
@@ -42,7 +42,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Scored:
     """loss, low, high: nats of excess loss of the run that was forecast, its mean over seeds and 95 % interval.
     unchanged: of the widest model before it, the forecast of no change. inside, unchanged_inside: whether each of the
     two lies in the band that was registered."""
@@ -82,7 +82,7 @@ def _mean(points: pd.DataFrame) -> tuple[float, float, int]:
     return float(logs.mean()), float(logs.var(ddof=1)) / len(logs), len(logs) - 1
 
 
-def outcome(name: str, tables: Tables) -> Outcome | None:
+def scored(name: str, tables: Tables) -> Scored | None:
     """What became of a forecast; None where its runs, or those before it, are not there."""
     points = _points(name, tables)
     if points is None:
@@ -92,10 +92,10 @@ def outcome(name: str, tables: Tables) -> Outcome | None:
     half = float(stats.t.ppf(0.975, freedom)) * variance**0.5
     loss, low, high, unchanged = np.exp([middle, middle - half, middle + half, before]).tolist()
     inside, unchanged_inside = (abs(one - asked.value) <= asked.half for one in (loss, unchanged))
-    return Outcome(loss, low, high, unchanged, inside, unchanged_inside)
+    return Scored(loss, low, high, unchanged, inside, unchanged_inside)
 
 
-def skill(name: str, tables: Tables) -> Measured | None:
+def skill(name: str, tables: Tables) -> Outcome:
     """The skill of a forecast with its 95 % interval from the seeds of both models; None where they are not there.
 
     The interval is that of the delta method, Student's on the degrees of freedom of Welch and Satterthwaite.
@@ -114,5 +114,7 @@ def skill(name: str, tables: Tables) -> Measured | None:
     half = float(stats.t.ppf(0.975, degrees)) * total**0.5
     runs = pd.concat(points)
     rules = tuple(sorted(set(runs["rules"])))
-    reason = AT_THE_EDGE if runs["edge"].any() else ""
-    return Measured(value, value - half, value + half, tuple(runs["identity"]), rules, reason, degrees)
+    identities = tuple(runs["identity"])
+    if runs["edge"].any():
+        return Undecided(AT_THE_EDGE, identities, rules)
+    return Measured(value, value - half, value + half, identities, rules, degrees)

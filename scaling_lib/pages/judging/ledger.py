@@ -94,12 +94,12 @@ class Claim:
     """One claim of the ledger. Raises InvalidArgument, naming the field, where one is malformed.
 
     published: the value, in `unit`; where the claim is no number, its words. spread: the standard deviation that was
-    published with it, in `unit`, if any. kind: how a value of ours comes about, one of KINDS. source: whose claim. place: where in the source. quantity: which of
-    `pages.judging.quantities.QUANTITIES` is compared, "" for none, and then `margin`, `sense` and `scope` stand empty
-    too. margin: half-width, in `unit`, of the band around `published` that counts as agreement. sense: "equal", "at
-    least" or "at most". scope: the data and range it is compared over. note: what a reader should know. chapter: where
-    the book treats it, or "". approved: the verdict that a person has read and accepted; the tests fail when a
-    recomputed one differs from it.
+    published with it, in `unit`, if any. kind: how a value of ours comes about, one of KINDS. source: whose claim.
+    place: where in the source. quantity: which of `pages.judging.quantities.QUANTITIES` is compared, "" for none, and
+    then `margin`, `sense` and `scope` stand empty too. margin: half-width, in `unit`, of the band around `published`
+    that counts as agreement. sense: "equal", "at least" or "at most". scope: the data and range it is compared over.
+    note: what a reader should know. chapter: where the book treats it, or "". approved: the verdict that a person has
+    read and accepted; the tests fail when a recomputed one differs from it.
     """
 
     id: str

@@ -4,12 +4,11 @@ It gives None where there are too few runs to compute it from. A claim names its
 them by name: the exponents of the paper on its own grids, what is asked of grids that two cores train, the forecasts,
 the recorded refits of the Chinchilla points, and the quantities of `exact_quantities`, which need no runs. Where a fit
 stands behind a value its lack of fit is tested against the scatter of the seeds, and what is rejected says so in
-`Measured.reason` (`replicates`). Where a margin comes from and how value and interval become a verdict: `ledger` and
+an `Undecided` (`replicates`). Where a margin comes from and how value and interval become a verdict: `ledger` and
 `claims`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Annotated
@@ -28,7 +27,7 @@ from scaling_lib.fits.uncertainty.windows import fit_each
 from scaling_lib.pages.judging.exact_quantities import KNOWN
 from scaling_lib.pages.judging.forecasts import registered, skill
 from scaling_lib.pages.judging.ledger import published_number
-from scaling_lib.pages.judging.measured import Measured, Tables
+from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import (
     LEVEL,
     ONE_SEED,
@@ -43,7 +42,7 @@ from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 
 __all__ = ["QUANTITIES", "excess_surface", "measured", "paper_compute", "power_in_tokens"]
 
-Quantity = Callable[[Tables], Measured | None]
+Quantity = Callable[[Tables], Outcome]
 
 # Both are part of the definition of rules, and stand in words in their scopes: the least width of the paper's models on
 # graphs, and the largest of its peak learning rates (appendix A).
@@ -93,11 +92,16 @@ def _lowest_excess(runs: pd.DataFrame) -> pd.DataFrame:
     return best.assign(loss=best["excess_loss"])
 
 
-def _from_runs(
-    value: float, low: float, high: float, runs: pd.DataFrame, reason: str = "", freedom: float | None = None
-) -> Measured:
-    rules = tuple(sorted(set(runs["rules"])))
-    return Measured(float(value), float(low), float(high), tuple(runs["identity"]), rules, reason, freedom)
+def _from_runs(value: float, low: float, high: float, runs: pd.DataFrame, freedom: float | None = None) -> Measured:
+    return Measured(float(value), float(low), float(high), tuple(runs["identity"]), _rules_of(runs), freedom)
+
+
+def _undecided(reason: str, runs: pd.DataFrame) -> Undecided:
+    return Undecided(reason, tuple(runs["identity"]), _rules_of(runs))
+
+
+def _rules_of(runs: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(set(runs["rules"])))
 
 
 def _runs(tables: Tables, name: str, widths: int = 1, tokens: int = 1) -> pd.DataFrame | None:
@@ -109,13 +113,13 @@ def _runs(tables: Tables, name: str, widths: int = 1, tokens: int = 1) -> pd.Dat
     return runs if best["width"].nunique() >= widths and best["D"].nunique() >= tokens else None
 
 
-def _er_100_beta(tables: Tables) -> Measured | None:
+def _er_100_beta(tables: Tables) -> Outcome:
     runs = _runs(tables, "er-100", tokens=3)
     if runs is None:
         return None
     points = at_best_rate(runs)
     reason = why_undetermined(points, slope(points, "D", "width").p) if replicated(points) else ONE_SEED
-    return replace(measured("beta", power_in_tokens(runs), runs), reason=reason)
+    return _undecided(reason, runs) if reason else measured("beta", power_in_tokens(runs), runs)
 
 
 # ---------------------------------------------------------------------- the paper's own exponents
@@ -126,7 +130,7 @@ def _mean_exponent(variable: str, name: str) -> Quantity:
     its Huber objective; then the mean of the exponents, with Student's interval as if the curves were independent."""
     other = {"N": "D", "D": "N"}[variable]
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         least = {"widths": 4, "tokens": 2} if variable == "N" else {"widths": 2, "tokens": 4}
         runs = _runs(tables, name, **least)
         if runs is None:
@@ -141,8 +145,9 @@ def _mean_exponent(variable: str, name: str) -> Quantity:
         exponents = curves[PowerLaw(variable=variable).exponent].to_numpy()
         if len(exponents) < 2:
             return None
-        reason = REJECTED if curves_rejected(runs, variable, other) < LEVEL else ""
-        return _from_runs(*student_mean(exponents), runs, reason, len(exponents) - 1)
+        if curves_rejected(runs, variable, other) < LEVEL:
+            return _undecided(REJECTED, runs)
+        return _from_runs(*student_mean(exponents), runs, len(exponents) - 1)
 
     return quantity
 
@@ -150,16 +155,17 @@ def _mean_exponent(variable: str, name: str) -> Quantity:
 # ---------------------------------------------------------------------- walks at sizes that two cores train
 
 
-def _of_slope(found: CommonSlope, points: pd.DataFrame) -> Measured:
-    """The exponent of straight lines through the seeds' means, with what forbids a verdict on it."""
-    reason = why_undetermined(points, found.p)
-    return _from_runs(found.exponent, found.low, found.high, points, reason, found.freedom)
+def _of_slope(found: CommonSlope, points: pd.DataFrame) -> Measured | Undecided:
+    """The exponent of straight lines through the seeds' means, or what forbids it."""
+    if reason := why_undetermined(points, found.p):
+        return _undecided(reason, points)
+    return _from_runs(found.exponent, found.low, found.high, points, found.freedom)
 
 
 def _in_tokens(name: str, width: int) -> Quantity:
     """The exponent in D of one width: the slope through the means over seeds of ln(excess loss)."""
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         runs = _runs(tables, name, tokens=3)
         runs = None if runs is None else _runs({name: runs[runs["width"] == width]}.get, name, tokens=3)
         if runs is None:
@@ -174,7 +180,7 @@ def _mup_minus_sp(name: str, tokens: int) -> Quantity:
     """alpha of muP less alpha of SP at one D: slopes in N through the means over seeds; equal widths, batches, context
     and seeds, and as many learning rates before any widening."""
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         parts = []
         for arm in (name, f"{name}-sp"):
             runs = _runs(tables, arm, widths=3)
@@ -189,19 +195,23 @@ def _mup_minus_sp(name: str, tokens: int) -> Quantity:
     return quantity
 
 
-def _less(first: Measured, second: Measured, runs: pd.DataFrame) -> Measured:
-    """`first` less `second`, which share no run, on the degrees of freedom of Welch and Satterthwaite; what forbids a
-    verdict on one of them forbids it on the difference."""
+def _less(first: Measured | Undecided, second: Measured | Undecided, runs: pd.DataFrame) -> Measured | Undecided:
+    """`first` less `second`, which share no run, on the degrees of freedom of Welch and Satterthwaite; undecided where
+    one of them is."""
+    if isinstance(first, Undecided):
+        return _undecided(first.reason, runs)
+    if isinstance(second, Undecided):
+        return _undecided(second.reason, runs)
     freedoms = [float(one.freedom or np.inf) for one in (first, second)]
     errors = np.array([(one.high - one.low) / 2 for one in (first, second)]) / stats.t.ppf(0.975, freedoms)
     total = float((errors**2).sum())
     freedom = total**2 / float((errors**4 / freedoms).sum()) if total else None
     half = float(stats.t.ppf(0.975, freedom)) * total**0.5 if freedom else 0.0
     value = first.value - second.value
-    return _from_runs(value, value - half, value + half, runs, first.reason or second.reason, freedom)
+    return _from_runs(value, value - half, value + half, runs, freedom)
 
 
-def _untied_minus_tied(tables: Tables) -> Measured | None:
+def _untied_minus_tied(tables: Tables) -> Outcome:
     """alpha at the one D of both, from slopes in N through the means over seeds, with a readout of its own less
     without."""
     untied, tied = (_runs(tables, name, widths=4) for name in ("er-200-untied", "er-200"))
@@ -221,7 +231,7 @@ def _cost_of_paper_rates(name: str) -> Quantity:
     tokens: means over seeds at the best rate of either. The best of the shorter grid may be its last: that is what the
     claim is about. The best of the whole one may not."""
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         runs = _runs(tables, name)
         if runs is None:
             return None
@@ -235,9 +245,9 @@ def _cost_of_paper_rates(name: str) -> Quantity:
             return None
         if set(cut["identity"]) == set(whole["identity"]):
             return _from_runs(0.0, 0.0, 0.0, whole)
-        of_cut, of_whole = (_mean_log(points) for points in (cut, whole))
-        reason = why_undetermined(whole, 1.0)
-        return replace(_less(of_cut, of_whole, pd.concat([cut, whole])), reason=reason)
+        if reason := why_undetermined(whole, 1.0):
+            return _undecided(reason, whole)
+        return _less(_mean_log(cut), _mean_log(whole), pd.concat([cut, whole]))
 
     return quantity
 
@@ -251,7 +261,7 @@ def _least_offset_factor(name: str) -> Quantity:
     """L / (L - H) where it is least: by so much the local exponent in D of a loss L is smaller than that of its excess,
     whatever the loss does, since d ln(L - H) = L / (L - H) d ln L."""
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         runs = _runs(tables, name, widths=3, tokens=3)
         if runs is None:
             return None
@@ -272,14 +282,15 @@ def _recorded_result(name: str, *, paired: bool = False, reason: str = "") -> Qu
     value is compared as a refit. reason: what forbids a verdict, if anything does.
     """
 
-    def quantity(tables: Tables) -> Measured | None:
+    def quantity(tables: Tables) -> Outcome:
         table = tables("chinchilla-results")
         if table is None or table.empty:
             return None
         row = table.set_index("quantity").loc[name]
+        if reason:
+            return Undecided(reason)
         value = float(row["value"])
-        low, high = (value, value) if paired else (float(row["low"]), float(row["high"]))
-        return Measured(value, low, high, reason=reason)
+        return Measured(value, value, value) if paired else Measured(value, float(row["low"]), float(row["high"]))
 
     return quantity
 

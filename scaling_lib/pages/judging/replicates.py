@@ -72,7 +72,7 @@ def replicated(points: pd.DataFrame) -> bool:
 
 
 def slope(points: pd.DataFrame, variable: str, group: str) -> CommonSlope:
-    """The exponent in `variable` of the excess loss, one for all values of `group`, from the seeds of `at_best_rate`."""
+    """The exponent in `variable` of the excess loss, one for all values of `group`; points: of `at_best_rate`."""
     columns = [points[name].to_numpy(float) for name in (variable, "excess_loss", group)]
     return common_slope(*columns)
 
