@@ -90,7 +90,7 @@ from scaling_lib.pages.judging.captions import published_exponents
 from scaling_lib.pages.judging.exact_quantities import CHINCHILLA_FLOPS
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.quantities import excess_surface
-from scaling_lib.pages.judging.replicates import surface_rejected
+from scaling_lib.pages.judging.replicates import surface_lack_of_fit
 from scaling_lib.runs.keeping.tables import lowest_losses, recorded_or_none
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import begin
@@ -424,7 +424,7 @@ if len(best):
         "And the seeds reject it: their scatter about their means is much "
         "smaller than what the means miss the surface by. An interval from "
         "such a fit measures the misfit."
-        if surface_rejected(grid_runs) < 0.05
+        if surface_lack_of_fit(grid_runs).rejected()
         else "The scatter of the seeds does not reject it."
     )
     say(rf"""
@@ -569,7 +569,7 @@ if len(wide):
     sides = wide.pivot(index="D", columns="width", values="excess_loss")
     sides = sides.iloc[:, 0] / sides.iloc[:, -1]
     sides = [number(ratio, decimals=2) for ratio in sides]
-    rejected = surface_rejected(wide_runs) < 0.05
+    rejected = surface_lack_of_fit(wide_runs).rejected()
     through_all = (
         "One surface through all points is rejected by the scatter of the "
         "seeds, so no exponent is read from it."
@@ -792,9 +792,9 @@ if ours is not None:
     say(rf"""
 The paper's value lies inside the 95 % interval of our network for
 {inside}{edge}. Its $a + b$ is {number(total, decimals=3)}, ours
-{number(own, decimals=3)}: not 1, as two separate searches allow. The interval is
-one over other points, while both networks saw these. How far refits from other
-initial weights scatter was not recorded, so the ledger leaves the rows
+{number(own, decimals=3)}: not 1, as two separate searches allow. The interval
+is one over other points, while both networks saw these. How far refits from
+other initial weights scatter was not recorded, so the ledger leaves the rows
 `chinchilla.nn.*` undetermined.
 """)
 

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from scaling_lib.arguments import BY_HAND, Count, Integer, NonNegative, Real, Share, checked
+from scaling_lib.arguments import BY_HAND, Integer, NonNegative, Real, Share, checked
 from scaling_lib.errors import check_array, invalid
 from scaling_lib.fits.undetermined import Undetermined
 

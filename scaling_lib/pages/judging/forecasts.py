@@ -21,8 +21,11 @@ import pandas as pd
 from scipy import stats
 
 from scaling_lib.arguments import Positive, checked
+from scaling_lib.fits.seeds import SeedMean
+from scaling_lib.fits.uncertainty.intervals import student_mean
+from scaling_lib.fits.undetermined import first_undetermined
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
-from scaling_lib.pages.judging.replicates import AT_THE_EDGE, at_best_rate
+from scaling_lib.pages.judging.replicates import points_of
 
 __all__ = ["Forecast", "Scored", "registered", "scored", "skill"]
 
@@ -62,24 +65,18 @@ def registered() -> Mapping[str, Forecast]:
     return MappingProxyType({name: Forecast(**fields) for name, fields in tomllib.loads(text).items()})
 
 
-def _points(name: str, tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """The seeds at the best rate of the run that was forecast and of the nearest narrower one; None without both."""
+def _points(name: str, tables: Tables) -> tuple[SeedMean, SeedMean, pd.DataFrame] | None:
+    """The run that was forecast, the nearest narrower one, and the runs of both; None without two seeds of each."""
     asked = registered()[name]
     runs = tables(asked.experiment)
     if runs is None or runs.empty:
         return None
-    runs = runs[(runs["D"] == asked.tokens) & (runs["status"] == "ok")]
-    parts = [runs[runs["width"] == width] for width in (asked.width, asked.nearest)]
-    if any(part.empty for part in parts):
+    both = runs[(runs["D"] == asked.tokens) & runs["width"].isin([asked.width, asked.nearest])]
+    if both["width"].nunique() < 2:
         return None
-    points = [at_best_rate(part) for part in parts]
-    return None if any(len(part) < 2 for part in points) else (points[0], points[1])
-
-
-def _mean(points: pd.DataFrame) -> tuple[float, float, int]:
-    """Mean of ln(excess loss), the variance of that mean, and its degrees of freedom."""
-    logs = np.log(points["excess_loss"].to_numpy(float))
-    return float(logs.mean()), float(logs.var(ddof=1)) / len(logs), len(logs) - 1
+    points = {int(point.at["width"]): point for point in points_of(both)}
+    ours, before = points[asked.width], points[asked.nearest]
+    return (ours, before, both) if min(ours.seeds, before.seeds) > 1 else None
 
 
 def scored(name: str, tables: Tables) -> Scored | None:
@@ -88,9 +85,8 @@ def scored(name: str, tables: Tables) -> Scored | None:
     if points is None:
         return None
     asked = registered()[name]
-    (middle, variance, freedom), (before, _, _) = map(_mean, points)
-    half = float(stats.t.ppf(0.975, freedom)) * variance**0.5
-    loss, low, high, unchanged = np.exp([middle, middle - half, middle + half, before]).tolist()
+    ours, before = points[:2]
+    loss, low, high, unchanged = np.exp([*student_mean(ours.logs), before.logs.mean()]).tolist()
     inside, unchanged_inside = (abs(one - asked.value) <= asked.half for one in (loss, unchanged))
     return Scored(loss, low, high, unchanged, inside, unchanged_inside)
 
@@ -103,18 +99,24 @@ def skill(name: str, tables: Tables) -> Outcome:
     points = _points(name, tables)
     if points is None:
         return None
-    (loss, of_loss, freedom), (before, of_before, freedom_before) = map(_mean, points)
-    missed, changed = loss - np.log(registered()[name].value), loss - before
+    ours, before, runs = points
+    identities, rules = tuple(runs["identity"]), tuple(sorted(set(runs["rules"])))
+    doubt = first_undetermined(point.log_excess for point in (ours, before))
+    if doubt is not None:
+        return Undecided(doubt.reason, identities, rules)
+    missed = float(ours.logs.mean() - np.log(registered()[name].value))
+    changed = float(ours.logs.mean() - before.logs.mean())
     value = 1 - abs(missed) / abs(changed)
     by_loss = (abs(missed) / changed - np.sign(missed)) / abs(changed)
     by_before = -abs(missed) / abs(changed) / changed
-    parts = np.array([by_loss**2 * of_loss, by_before**2 * of_before])
+    parts = np.array(
+        [
+            factor**2 * point.logs.var(ddof=1) / point.seeds
+            for factor, point in ((by_loss, ours), (by_before, before))
+        ]
+    )
+    freedoms = np.array([ours.seeds - 1, before.seeds - 1])
     total = float(parts.sum())
-    degrees = total**2 / float((parts**2 / np.array([freedom, freedom_before])).sum()) if total else 1.0
+    degrees = total**2 / float((parts**2 / freedoms).sum()) if total else 1.0
     half = float(stats.t.ppf(0.975, degrees)) * total**0.5
-    runs = pd.concat(points)
-    rules = tuple(sorted(set(runs["rules"])))
-    identities = tuple(runs["identity"])
-    if runs["edge"].any():
-        return Undecided(AT_THE_EDGE, identities, rules)
     return Measured(value, value - half, value + half, identities, rules, degrees)

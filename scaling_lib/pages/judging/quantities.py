@@ -21,23 +21,15 @@ from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.errors import check_choice
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
+from scaling_lib.fits.seeds import Slope, slope
 from scaling_lib.fits.uncertainty.intervals import profile, student_mean
-from scaling_lib.fits.uncertainty.straightness import CommonSlope
 from scaling_lib.fits.uncertainty.windows import fit_each
+from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.exact_quantities import KNOWN
 from scaling_lib.pages.judging.forecasts import registered, skill
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
-from scaling_lib.pages.judging.replicates import (
-    LEVEL,
-    ONE_SEED,
-    REJECTED,
-    at_best_rate,
-    curves_rejected,
-    replicated,
-    slope,
-    why_undetermined,
-)
+from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
 from scaling_lib.runs.keeping.tables import check_runs, lowest_losses
 
 __all__ = ["QUANTITIES", "excess_surface", "measured", "paper_compute", "power_in_tokens"]
@@ -117,9 +109,10 @@ def _er_100_beta(tables: Tables) -> Outcome:
     runs = _runs(tables, "er-100", tokens=3)
     if runs is None:
         return None
-    points = at_best_rate(runs)
-    reason = why_undetermined(points, slope(points, "D", "width").p) if replicated(points) else ONE_SEED
-    return _undecided(reason, runs) if reason else measured("beta", power_in_tokens(runs), runs)
+    straight = slope(points_of(runs), "D")
+    if isinstance(straight, Undetermined):
+        return _undecided(straight.reason, runs)
+    return measured("beta", power_in_tokens(runs), runs)
 
 
 # ---------------------------------------------------------------------- the paper's own exponents
@@ -145,7 +138,7 @@ def _mean_exponent(variable: str, name: str) -> Quantity:
         exponents = curves[PowerLaw(variable=variable).exponent].to_numpy()
         if len(exponents) < 2:
             return None
-        if curves_rejected(runs, variable, other) < LEVEL:
+        if curves_rejected(runs, variable, other):
             return _undecided(REJECTED, runs)
         return _from_runs(*student_mean(exponents), runs, len(exponents) - 1)
 
@@ -155,11 +148,11 @@ def _mean_exponent(variable: str, name: str) -> Quantity:
 # ---------------------------------------------------------------------- walks at sizes that two cores train
 
 
-def _of_slope(found: CommonSlope, points: pd.DataFrame) -> Measured | Undecided:
-    """The exponent of straight lines through the seeds' means, or what forbids it."""
-    if reason := why_undetermined(points, found.p):
-        return _undecided(reason, points)
-    return _from_runs(found.exponent, found.low, found.high, points, found.freedom)
+def _exponent(found: Slope | Undetermined, runs: pd.DataFrame) -> Measured | Undecided:
+    """Minus a slope through the seeds' means, or what forbids it."""
+    if isinstance(found, Undetermined):
+        return _undecided(found.reason, runs)
+    return _from_runs(-found.estimate, -found.high, -found.low, runs, found.freedom)
 
 
 def _in_tokens(name: str, width: int) -> Quantity:
@@ -168,12 +161,13 @@ def _in_tokens(name: str, width: int) -> Quantity:
     def quantity(tables: Tables) -> Outcome:
         runs = _runs(tables, name, tokens=3)
         runs = None if runs is None else _runs({name: runs[runs["width"] == width]}.get, name, tokens=3)
-        if runs is None:
-            return None
-        points = at_best_rate(runs)
-        return _of_slope(slope(points, "D", "width"), points) if replicated(points) else None
+        return None if runs is None else _exponent(slope(points_of(runs), "D"), runs)
 
     return quantity
+
+
+def _in_size(runs: pd.DataFrame) -> Measured | Undecided:
+    return _exponent(slope(points_of(runs), "N"), runs)
 
 
 def _mup_minus_sp(name: str, tokens: int) -> Quantity:
@@ -187,10 +181,8 @@ def _mup_minus_sp(name: str, tokens: int) -> Quantity:
             runs = None if runs is None else _runs({arm: runs[runs["D"] == tokens]}.get, arm, widths=3)
             if runs is None:
                 return None
-            parts.append(at_best_rate(runs))
-        if not all(map(replicated, parts)):
-            return None
-        return _less(*(_of_slope(slope(points, "N", "D"), points) for points in parts), runs=pd.concat(parts))
+            parts.append(runs)
+        return _less(*map(_in_size, parts), pd.concat(parts))
 
     return quantity
 
@@ -220,10 +212,8 @@ def _untied_minus_tied(tables: Tables) -> Outcome:
     shared = set(untied["D"]) & set(tied["D"])
     if len(shared) != 1:
         return None
-    parts = [at_best_rate(table[table["D"].isin(shared)]) for table in (untied, tied)]
-    if not all(map(replicated, parts)):
-        return None
-    return _less(*(_of_slope(slope(points, "N", "D"), points) for points in parts), runs=pd.concat(parts))
+    parts = [table[table["D"].isin(shared)] for table in (untied, tied)]
+    return _less(*map(_in_size, parts), pd.concat(parts))
 
 
 def _cost_of_paper_rates(name: str) -> Quantity:
@@ -238,23 +228,21 @@ def _cost_of_paper_rates(name: str) -> Quantity:
         most = runs[runs["width"] == runs["width"].max()]
         most = most[(most["D"] == most["D"].max()) & (most["status"] == "ok")]
         low = most[most["learning_rate"] <= PAPER_RATE]
-        if low.empty or most.empty:
+        if low.empty:
             return None
-        cut, whole = at_best_rate(low), at_best_rate(most)
-        if min(len(cut), len(whole)) < 2:
+        (cut,), (whole,) = points_of(low), points_of(most)
+        if min(cut.seeds, whole.seeds) < 2:
             return None
-        if set(cut["identity"]) == set(whole["identity"]):
-            return _from_runs(0.0, 0.0, 0.0, whole)
-        if reason := why_undetermined(whole, 1.0):
-            return _undecided(reason, whole)
-        return _less(_mean_log(cut), _mean_log(whole), pd.concat([cut, whole]))
+        if whole.doubt is not None:
+            return _undecided(whole.doubt.reason, most)
+        if cut.rates == whole.rates:
+            return _from_runs(0.0, 0.0, 0.0, most)
+        of_cut, of_whole = (
+            _from_runs(*student_mean(point.logs), most, point.seeds - 1) for point in (cut, whole)
+        )
+        return _less(of_cut, of_whole, most)
 
     return quantity
-
-
-def _mean_log(points: pd.DataFrame) -> Measured:
-    logs = np.log(points["excess_loss"].to_numpy(float))
-    return _from_runs(*student_mean(logs), points, freedom=len(logs) - 1)
 
 
 def _least_offset_factor(name: str) -> Quantity:
