@@ -175,14 +175,15 @@ def _mup_minus_sp(name: str, tokens: int) -> Quantity:
     and seeds, and as many learning rates before any widening."""
 
     def quantity(tables: Tables) -> Outcome:
-        parts = []
+        parts: list[pd.DataFrame] = []
         for arm in (name, f"{name}-sp"):
             runs = _runs(tables, arm, widths=3)
             runs = None if runs is None else _runs({arm: runs[runs["D"] == tokens]}.get, arm, widths=3)
             if runs is None:
                 return None
             parts.append(runs)
-        return _less(*map(_in_size, parts), pd.concat(parts))
+        mup, sp = map(_in_size, parts)
+        return _less(mup, sp, pd.concat(parts))
 
     return quantity
 
@@ -213,7 +214,8 @@ def _untied_minus_tied(tables: Tables) -> Outcome:
     if len(shared) != 1:
         return None
     parts = [table[table["D"].isin(shared)] for table in (untied, tied)]
-    return _less(*map(_in_size, parts), pd.concat(parts))
+    of_untied, of_tied = map(_in_size, parts)
+    return _less(of_untied, of_tied, pd.concat(parts))
 
 
 def _cost_of_paper_rates(name: str) -> Quantity:

@@ -8,7 +8,7 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules
 from scaling_lib.pages.judging.claims import Row
-from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.measured import Measured, Undecided
 from tests.pages.planted import CLAIM
 
 
@@ -37,9 +37,9 @@ def test_a_change_is_written_with_its_verdict():
     assert written_change(row) == "+1.09 (+0.33 to +1.53; *differs*)"
 
 
-def test_a_change_whose_interval_has_no_end_prints_no_number():
-    text = written_change(Row(CLAIM, Measured(0.5, -200.0, 3.0), "not testable", False))
-    assert text == "an amount not known (its interval has no end within the search; *not testable*)"
+def test_a_change_that_is_undetermined_prints_no_number_but_its_reason():
+    row = Row(CLAIM, Undecided("the seeds disagree"), "undetermined", False)
+    assert written_change(row) == "*undetermined* (the seeds disagree)"
 
 
 def test_a_change_that_was_not_measured_is_refused():
