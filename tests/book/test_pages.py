@@ -146,7 +146,8 @@ def test_a_typed_decimal_is_found():
 def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
     html = claims.claims_table(shipped)
     for identifier, row in shipped.rows.items():
-        assert html.count(f'<tr id="{anchor(identifier)}" data-verdict="{row.verdict}" data-kind="{row.claim.kind}">') == 1
+        said = f'data-verdict="{row.verdict}" data-kind="{row.claim.kind}"'
+        assert html.count(f'<tr id="{anchor(identifier)}" {said}>') == 1
 
 
 def test_rows_are_grouped_by_verdict_and_all_there(shipped):
@@ -169,7 +170,6 @@ def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
             f"undetermined ({row.reason})",
             f"undetermined (exploratory) ({row.reason})",
         )
-    assert not set(re.findall(r'"(fig-claims-[\w-]+)"', claims.forest(shipped))) & {"fig-claims-by-twin"}
 
 
 def test_totals_go_by_kind_and_are_never_added_up(shipped):

@@ -18,6 +18,7 @@ RUNS = power_law_runs(1.0)
 SURFACE = surface_runs("er-1k-small", alpha=0.9, beta=1.0)
 WIDE = surface_runs("er-1k-wide")
 FORECAST = {"experiment": "er-8k-small", "width": 96, "tokens": 250_000, "value": 3.0, "half": 0.7, "nearest": 64}
+SCORED = {"loss": 1.0, "low": 0.9, "high": 1.1, "unchanged": 2.0, "inside": True, "unchanged_inside": False}
 MEASURED = measured.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
 TABLE = pd.DataFrame({"D": [1.0]})
@@ -32,7 +33,7 @@ EXAMPLES = [
     (measured.Undecided, {"reason": "the seeds disagree", "runs": ("a",), "rules": ("b",)}),
     (changes.Change, {"date": date(2026, 11, 27), "row": "a", "now": "mended", "said": "b", "why": "c"}),
     (forecasts.Forecast, FORECAST),
-    (forecasts.Scored, {"loss": 1.0, "low": 0.9, "high": 1.1, "unchanged": 2.0, "inside": True, "unchanged_inside": False}),
+    (forecasts.Scored, SCORED),
     (forecasts.scored, {"name": "er-1k-wide", "tables": {"er-1k-wide": WIDE}.get}),
     (forecasts.skill, {"name": "er-1k-wide", "tables": {"er-1k-wide": WIDE}.get}),
     (replicates.points_of, {"runs": SURFACE}),

@@ -56,7 +56,8 @@ def surface_runs(
     """Runs on the widths, tokens and learning rates of an experiment, excess loss A (N/N0)^-alpha + B (D/D0)^-beta.
 
     Learning rates above 0.1 are equally good but for the last of the grid, at which the loss is half as high again, as
-    at the first; at 0.1 and below the exponents are larger by low_rates_* and the loss twice as high. decay: how much of B falls exponentially in D (at the rate of the least D) instead of as a power.
+    it is at the first; at 0.1 and below the exponents are larger by low_rates_* and the loss twice as high. decay: how
+    much of B falls exponentially in D (at the rate of the least D) instead of as a power.
     """
     fields = ("schedule.tokens", "architecture.width", "optimizer.learning_rate", "seed")
     axes = [experiment(name).values("full", field) for field in fields]

@@ -21,6 +21,7 @@ import pandas as pd
 from scipy import stats
 
 from scaling_lib.arguments import Positive, checked
+from scaling_lib.errors import check_choice, invalid
 from scaling_lib.fits.seeds import SeedMean
 from scaling_lib.fits.uncertainty.intervals import student_mean
 from scaling_lib.fits.undetermined import first_undetermined
@@ -44,6 +45,7 @@ class Forecast:
     nearest: int
 
 
+@checked
 @dataclass(frozen=True)
 class Scored:
     """loss, low, high: nats of excess loss of the run that was forecast, its mean over seeds and 95 % interval.
@@ -67,7 +69,9 @@ def registered() -> Mapping[str, Forecast]:
 
 def _points(name: str, tables: Tables) -> tuple[SeedMean, SeedMean, pd.DataFrame] | None:
     """The run that was forecast, the nearest narrower one, and the runs of both; None without two seeds of each."""
-    asked = registered()[name]
+    asked = registered()[check_choice("name", name, tuple(registered()))]
+    if not callable(tables):
+        raise invalid("tables", "a function from experiment name to runs", tables, "pass recorded_or_none")
     runs = tables(asked.experiment)
     if runs is None or runs.empty:
         return None
@@ -80,7 +84,7 @@ def _points(name: str, tables: Tables) -> tuple[SeedMean, SeedMean, pd.DataFrame
 
 
 def scored(name: str, tables: Tables) -> Scored | None:
-    """What became of a forecast; None where its runs, or those before it, are not there."""
+    """What became of a forecast; None where its runs, or those before it, are not there. Raises InvalidArgument."""
     points = _points(name, tables)
     if points is None:
         return None
@@ -95,6 +99,7 @@ def skill(name: str, tables: Tables) -> Outcome:
     """The skill of a forecast with its 95 % interval from the seeds of both models; None where they are not there.
 
     The interval is that of the delta method, Student's on the degrees of freedom of Welch and Satterthwaite.
+    Raises InvalidArgument.
     """
     points = _points(name, tables)
     if points is None:

@@ -8,10 +8,12 @@ the seeds. Then its interval measures the misfit, not the error.
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 
+from scaling_lib.arguments import BY_HAND, checked
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
 from scaling_lib.fits.seeds import LackOfFit, SeedMean, lack_of_fit, seed_means
@@ -48,12 +50,15 @@ def surface_lack_of_fit(runs: pd.DataFrame) -> LackOfFit | Undetermined:
     return lack_of_fit(replicates, np.log(fitted), len(Chinchilla().free) - 1)
 
 
-def curves_rejected(runs: pd.DataFrame, variable: str, by: str) -> bool:
+@checked
+def curves_rejected(
+    runs: Annotated[pd.DataFrame, BY_HAND], variable: Literal["N", "D"], by: Literal["width", "N", "D"]
+) -> bool:
     """Whether the seeds reject E + A x^-exponent with parameters of its own at each value of `by`, all curves of more
     than three points in one test. False where there is no scatter to test against. Raises InvalidArgument."""
+    points = [point for point in points_of(runs) if point.seeds]
     floor = float(runs["entropy_rate"].iloc[0])
     replicates, fitted, parameters = [], [], 0
-    points = [point for point in points_of(runs) if point.seeds]
     for value in sorted({point.at[by] for point in points}):
         curve = [point for point in points if point.at[by] == value]
         if len(curve) > 3:

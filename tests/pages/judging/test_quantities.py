@@ -76,8 +76,14 @@ PLANTED = {
         lambda seed: {"er-100": power_law_runs(1.0, scatter=0.01 + 0.001 * seed)},
         lambda seed: {"er-100": power_law_runs(0.8, scatter=0.01 + 0.001 * seed)},
     ),
-    "walks.counting_rate.128": (lambda seed: straight(WIDE, seed=seed), lambda seed: straight(WIDE, beta=0.8, seed=seed)),
-    "walks.counting_rate.192": (lambda seed: straight(WIDE, seed=seed), lambda seed: straight(WIDE, beta=1.2, seed=seed)),
+    "walks.counting_rate.128": (
+        lambda seed: straight(WIDE, seed=seed),
+        lambda seed: straight(WIDE, beta=0.8, seed=seed),
+    ),
+    "walks.counting_rate.192": (
+        lambda seed: straight(WIDE, seed=seed),
+        lambda seed: straight(WIDE, beta=1.2, seed=seed),
+    ),
     "rates.loss": (lambda seed: at_ratio(seed, 1.0), lambda seed: at_ratio(seed, np.exp(0.2))),
     "mup.parameter_efficient": (lambda seed: pair(seed, 0.65, 0.5), lambda seed: pair(seed, 0.45, 0.5)),
     FEWER: (lambda seed: pair(seed, 0.65, 0.5), lambda seed: pair(seed, 0.45, 0.5)),
