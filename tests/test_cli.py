@@ -349,6 +349,8 @@ def test_claims_have_what_the_table_shows():
     assert all(row["ours"] is None and row["interval"] is None and row["reason"] for row in undetermined)
     done = run(app, ["claims"], env={"COLUMNS": "200"})
     assert rows[0]["id"] in done.stdout
+    assert "Totals by kind" in done.stdout
+    assert "by twin" in done.stdout
 
 
 def test_claims_of_a_store_that_is_not_there():

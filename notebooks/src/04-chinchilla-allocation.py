@@ -84,7 +84,7 @@ from scaling_lib.pages.drawing.live import (
 )
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
-from scaling_lib.pages.drawing.written import interval
+from scaling_lib.pages.drawing.written import written_value
 from scaling_lib.pages.judging import claims, forecasts
 from scaling_lib.pages.judging.captions import published_exponents
 from scaling_lib.pages.judging.exact_quantities import CHINCHILLA_FLOPS
@@ -551,9 +551,7 @@ if len(wide):
     verdicts = claims.evaluate(recorded_or_none, only=asked)
     judged = {row.claim.id: row for row in verdicts}
     rates = {
-        name: interval(row.shown) + f", *{row.verdict}*"
-        if row.shown
-        else f"*{row.verdict}* ({row.reason})"
+        name: written_value(row)
         for name, row in judged.items()
         if row.measured and name.startswith("walks.")
     }
@@ -592,11 +590,7 @@ if len(wide):
     sizes = np.log(wide.groupby("width")["N"].first().astype(float))
     growth = np.diff(sizes) / np.diff(np.log(sizes.index.to_numpy(float)))
     forecast = judged["forecast.er-1k-wide"]
-    scored = (
-        f"skill {interval(forecast.shown)}, *{forecast.verdict}*"
-        if forecast.shown
-        else f"*{forecast.verdict}* ({forecast.reason})"
-    )
+    scored = written_value(forecast)
     band = forecasts.registered()["er-1k-wide"]
     found = forecasts.scored("er-1k-wide", recorded_or_none)
     where = "inside" if found.inside else "outside"
@@ -615,7 +609,7 @@ Before width 192 was trained, its loss at $D$ = {number(wide["D"].max())} was
 forecast from the other three: between {low} and {high} nats. The run lies
 {where} this band. Would a forecast of no change from width 128 on have lain in
 it? {unchanged}. So the ledger asks how much smaller the forecast's error is
-than that of no change: {scored}.
+than that of no change (its *skill*): {scored}.
 """)
 
 # %% [markdown]

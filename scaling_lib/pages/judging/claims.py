@@ -254,7 +254,7 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
                 "published": row.claim.published,
                 "ours": "" if ours is None else ours.value,
                 "95 % interval": "" if ours is None else f"{ours.low:.3g} to {ours.high:.3g}",
-                "margin": row.claim.margin,
+                "margin": "" if row.claim.margin is None else row.claim.margin,
                 "power / chance": chances,
                 "verdict": f"{verdict}: {row.reason}" if row.reason else verdict,
             }

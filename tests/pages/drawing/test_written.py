@@ -1,12 +1,14 @@
 """Numbers with a sign, rates without idle zeros, changes with their verdict, tables of rules as text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules
+from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules, written_value
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured, Undecided
 from tests.pages.planted import CLAIM
@@ -35,6 +37,7 @@ def test_an_interval_stands_in_brackets():
 def test_a_change_is_written_with_its_verdict():
     row = Row(CLAIM, Measured(1.094, 0.331, 1.529), "differs", False)
     assert written_change(row) == "+1.09 (+0.33 to +1.53; *differs*)"
+    assert written_value(replace(row, exploratory=True)) == "1.09 (0.33 to 1.53; *differs*, exploratory)"
 
 
 def test_a_change_that_is_undetermined_prints_no_number_but_its_reason():
