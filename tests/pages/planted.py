@@ -37,7 +37,7 @@ def power_law_runs(beta: float, rules: str | None = None, scatter: float = 0.02)
             excess = 0.1 * (tokens / 1e5) ** -beta * float(np.exp(scatter * generator.standard_normal()))
             excess *= 1.0 if rate == 1.0 else 1.5
             record = planted.record(excess, tokens=tokens, seed=seed, learning_rate=rate)
-            provenance = replace(record.provenance, rules=rules_hash() if rules is None else rules)
+            provenance = replace(record.provenance, rules=rules)
             records.append(replace(record, provenance=provenance))
     return frame_of(records)
 
