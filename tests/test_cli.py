@@ -70,7 +70,7 @@ def test_sweep_and_claims_on_the_readers_store(tmp_path, monkeypatch):
     assert payload(*asked)["trained"] == 0
     assert payload("runs", "list", str(store)) == first
     rows = payload("claims", "--store", str(store))["claims"]
-    ours = [row for row in rows if row["id"] in ("counting.rate", "walks.counting_rate", "er-1k-k0.alpha")]
+    ours = [row for row in rows if row["id"] in ("counting.rate", "walks.counting_rate.128", "er-1k-k0.alpha")]
     assert [row["verdict"] for row in ours] == ["not run"] * 3  # tiny is no claim's experiment
 
 
@@ -385,9 +385,14 @@ def test_allocate_lists_its_laws():
 def test_claims_have_what_the_table_shows():
     rows = payload("claims")["claims"]
     assert rows
-    assert all({"id", "published", "ours", "interval", "verdict"} <= set(row) for row in rows)
+    assert all({"id", "kind", "published", "ours", "interval", "verdict", "reason"} <= set(row) for row in rows)
+    undetermined = [row for row in rows if row["verdict"] == "undetermined"]
+    assert undetermined
+    assert all(row["ours"] is None and row["interval"] is None and row["reason"] for row in undetermined)
     done = run(app, ["claims"], env={"COLUMNS": "200"})
     assert rows[0]["id"] in done.stdout
+    assert "Totals by kind" in done.stdout
+    assert "by twin" in done.stdout
 
 
 def test_claims_of_a_store_that_is_not_there():

@@ -12,16 +12,19 @@
   form.innerHTML =
     '<label>Words <input type="search" name="words" autocomplete="off"></label>' +
     '<label>Verdict <select name="verdict"><option value="">all</option></select></label>' +
+    '<label>Kind <select name="kind"><option value="">all</option></select></label>' +
     '<output aria-live="polite"></output>';
-  const { words, verdict } = form.elements;
+  const { words, verdict, kind } = form.elements;
   const output = form.querySelector("output");
   for (const name of new Set(rows.map((row) => row.dataset.verdict))) verdict.add(new Option(name, name));
+  for (const name of new Set(rows.map((row) => row.dataset.kind))) kind.add(new Option(name, name));
 
   function apply() {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     rows.forEach((row, index) => {
       const fits = (!verdict.value || row.dataset.verdict === verdict.value) &&
+        (!kind.value || row.dataset.kind === kind.value) &&
         wanted.every((word) => texts[index].includes(word));
       row.hidden = !fits;
       shown += fits;

@@ -292,9 +292,9 @@ else:
 #
 # The ledger of this book holds one row for every quantitative claim. A row's rule is fixed before the runs that it
 # judges: our value is *reproduced* if the whole 95 % interval of the difference lies within the margin, *differs* if it
-# lies outside altogether, and is *inconclusive* otherwise; or *not testable* at this size, if the interval is so wide that
-# the rule could hardly have said *differs* even of a truth two margins away. Runs older than their rule make a verdict
-# *exploratory*.
+# lies outside altogether, and is *inconclusive* if it lies across an end. It is *undetermined*, and prints no number, if
+# the interval is so wide that the rule could hardly have said *differs* even of a truth two margins away, or if the scatter
+# of the seeds rejects the law that was fitted. Runs older than their rule make a verdict *exploratory*.
 
 # %%
 (row,) = claims.evaluate({"er-100": runs}.get, only=["counting.rate"])
@@ -310,10 +310,17 @@ note = (
     "verdict on the paper)"
 )
 written = texts(row)
+outcome = (
+    f"""The exponent is {written["ours"]}, 95 % interval {written["interval"]},
+against {written["published"]} ± {written["margin"]}:
+**{row.verdict}**{note}."""
+    if row.shown
+    else f"""Against {written["published"]} ± {written["margin"]} the rule says
+**{row.verdict}**{note}: {row.reason}."""
+)
 say(rf"""> {row.claim.claim}
 
-The exponent is {written["ours"]}, 95 % interval {written["interval"]}, against
-{written["published"]} ± {written["margin"]}: **{row.verdict}**{note}.""")
+{outcome}""")
 
 # %% [markdown]
 # ## What this does not show

@@ -84,11 +84,13 @@ from scaling_lib.pages.drawing.live import (
 )
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
-from scaling_lib.pages.judging import claims
+from scaling_lib.pages.drawing.written import written_value
+from scaling_lib.pages.judging import claims, forecasts
 from scaling_lib.pages.judging.captions import published_exponents
 from scaling_lib.pages.judging.exact_quantities import CHINCHILLA_FLOPS
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.quantities import excess_surface
+from scaling_lib.pages.judging.replicates import surface_lack_of_fit
 from scaling_lib.runs.keeping.tables import lowest_losses, recorded_or_none
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import begin
@@ -413,18 +415,24 @@ if len(best):
     )
     gamma = walk_frontier.allocation.gamma
     verdict = {
-        "within": "a sum of two powers describes these runs.",
-        "on the edge": "whether a sum of two powers describes these runs lies "
+        "within": "the typical point lies near the surface.",
+        "on the edge": "whether the typical point lies near the surface is "
         "on the edge.",
-        "beyond": "a sum of two powers only summarises these runs. It is not "
-        "their law, for their curves bend where its curves cannot.",
+        "beyond": "a sum of two powers only summarises these runs.",
     }[typically_within(excess.residuals)]
+    against_seeds = (
+        "And the seeds reject it: their scatter about their means is much "
+        "smaller than what the means miss the surface by. An interval from "
+        "such a fit measures the misfit."
+        if surface_lack_of_fit(grid_runs).rejected()
+        else "The scatter of the seeds does not reject it."
+    )
     say(rf"""
 With $H$ known: $\alpha$ = {number(excess.params["alpha"], decimals=2)},
 $\beta$ = {number(excess.params["beta"], decimals=2)}, hence $a$ = {value}
 ({low} to {high}) and $\gamma$ = {number(gamma, decimals=2)}. The typical point
 is off by {percent(typical, decimals=0)}, the worst by
-{percent(worst, decimals=0)}: {verdict}
+{percent(worst, decimals=0)}: {verdict} {against_seeds}
 """)
 
 # %% [markdown]
@@ -482,10 +490,11 @@ of ours, so this is a comparison of numbers and no test.
 # %% [markdown]
 # **What it means.** An allocation can be computed at this size, and its routes disagree on the same 25 points. Look at
 # the figure again before you believe any of them: the two narrowest widths hardly gain from more tokens, and the
-# narrowest even loses by some. They are too narrow to be trained in so few steps (chapter 2). A sum of two powers has
-# no such drop. Whoever fits it across one gets a large $\alpha$, which describes the drop and says nothing about wider
-# models. What it does *not* mean: that these exponents hold for the paper's models, which are all wider than those at
-# the drop.
+# narrowest even loses by some. More steps do not help them, so few steps are not what they suffer from; their seeds
+# fall into good ones and bad ones, and for some their best learning rate lies at the end of the grid (chapter 2). A sum of
+# two powers has no such drop. Whoever fits it across one gets a large $\alpha$, which describes the drop and says nothing
+# about wider models. What it does *not* mean: that these exponents hold for the paper's models, which are all wider than
+# those at the drop.
 
 # %% [markdown]
 # ### Wider models
@@ -535,21 +544,17 @@ if len(wide):
 # %% tags=["remove-input"]
 if len(wide):
     asked = (
-        "walks.counting_rate.wide",
-        "size.nonembedding",
-        "size.width",
+        "walks.counting_rate.128",
+        "walks.counting_rate.192",
         "forecast.er-1k-wide",
     )
     verdicts = claims.evaluate(recorded_or_none, only=asked)
     judged = {row.claim.id: row for row in verdicts}
-    in_words = {}
-    for name, row in judged.items():
-        if row.measured:
-            value, low, high = (
-                number(getattr(row.measured, part), decimals=2)
-                for part in ("value", "low", "high")
-            )
-            in_words[name] = f"{value} ({low} to {high}; *{row.verdict}*)"
+    rates = {
+        name: written_value(row)
+        for name, row in judged.items()
+        if row.measured and name.startswith("walks.")
+    }
 
 # %% tags=["remove-input"]
 if len(wide):
@@ -559,56 +564,61 @@ if len(wide):
     slopes = [number(-fall / rise, decimals=2) for fall, rise in differences]
     factors = widest["excess_loss"] * widest["D"] / counting
     factors = [number(factor, decimals=1) for factor in factors]
-    wide_excess = excess_surface(wide_runs)
-    alpha, beta = (
-        number(wide_excess.params[name], decimals=2)
-        for name in ("alpha", "beta")
-    )
-    least = intervals.profile(wide_excess, "alpha").low
-    miss = np.abs(wide_excess.residuals)
     sides = wide.pivot(index="D", columns="width", values="excess_loss")
     sides = sides.iloc[:, 0] / sides.iloc[:, -1]
     sides = [number(ratio, decimals=2) for ratio in sides]
+    rejected = surface_lack_of_fit(wide_runs).rejected()
+    through_all = (
+        "One surface through all points is rejected by the scatter of the "
+        "seeds, so no exponent is read from it."
+        if rejected
+        else "The scatter of the seeds does not reject one surface through all."
+    )
     say(rf"""
 From one $D$ to the next, the widest model's exponent is {", ".join(slopes)},
 and its loss lies above that of counting by a factor of {", ".join(factors)}.
-One surface through all {len(wide)} points has $\alpha$ = {alpha} (from
-{number(least, decimals=2)}, without an upper end in the search) and $\beta$ =
-{beta}; the typical point is off by {percent(np.median(miss), decimals=0)}, the
-worst by {percent(miss.max(), decimals=0)}. The narrowest model's loss is
-{", ".join(sides)} times the widest's, from the least $D$ to the greatest. Its
-$\beta$ against counting's 1: {in_words["walks.counting_rate.wide"]}.
+The narrowest model's loss is {", ".join(sides)} times the widest's, from the
+least $D$ to the greatest. {through_all} The rows of the ledger take one width
+each, at the two that the paper's models begin with, and a line through the
+means over seeds. Its exponent against counting's 1, at width 128:
+{rates["walks.counting_rate.128"]}; at width 192:
+{rates["walks.counting_rate.192"]}.
 """)
 
 # %% tags=["remove-input"]
 if len(wide):
+    sizes = np.log(wide.groupby("width")["N"].first().astype(float))
+    growth = np.diff(sizes) / np.diff(np.log(sizes.index.to_numpy(float)))
     forecast = judged["forecast.er-1k-wide"]
-    most = wide["D"].max()
-    at_128 = wide[(wide["width"] == 128) & (wide["D"] == most)]
-    unchanged = float(at_128["excess_loss"].iloc[0])
-    low, high = (number(end, decimals=3) for end in forecast.claim.band)
+    scored = written_value(forecast)
+    band = forecasts.registered()["er-1k-wide"]
+    found = forecasts.scored("er-1k-wide", recorded_or_none)
+    where = "inside" if found.inside else "outside"
+    unchanged = "Yes" if found.unchanged_inside else "No"
+    low, high = (
+        number(band.value + sign * band.half, decimals=3) for sign in (-1, 1)
+    )
     say(rf"""
 And the count of parameters. $N$ without embeddings is proportional to the
-square of the width. With embeddings it grows more slowly, so the same curve has
-a smaller exponent in $N$ without them: $\alpha$ changes by
-{in_words["size.nonembedding"]}. The exponent in the width, less twice the
-$\alpha$ with embeddings, is the same question asked twice as large:
-{in_words["size.width"]}.
+square of the width. With embeddings it grows more slowly, here as the power
+{number(growth.min(), decimals=2)} to {number(growth.max(), decimals=2)}, so the
+same losses have a smaller exponent in $N$ without them, by half of that power
+as a factor. This is arithmetic and no finding: only the ruler differs.
 
-Before width 192 was trained, its loss at $D$ = {number(most)} was forecast from
-the other three: between {low} and {high} nats. It is
-{number(forecast.measured.value, decimals=3)} (*{forecast.verdict}*). A forecast
-of no change from width 128 on, {number(unchanged, decimals=3)}, would have been
-in the band too.
+Before width 192 was trained, its loss at $D$ = {number(wide["D"].max())} was
+forecast from the other three: between {low} and {high} nats. The run lies
+{where} this band. Would a forecast of no change from width 128 on have lain in
+it? {unchanged}. So the ledger asks how much smaller the forecast's error is
+than that of no change (its *skill*): {scored}.
 """)
 
 # %% [markdown]
 # **What it means.** Does a sum of two powers fit? Not well. In such a sum the curves of small models would flatten
-# towards a floor of their own, and these run side by side. So read the local exponents, not the surface's $\beta$,
-# which lies above all of them. Where they come down to about 1 and the factor over counting stops falling, the widest
-# model learns *at the rate of counting*, from a worse start: each of its tokens is worth a fixed share of one that is
-# counted. What it does *not* show: that this lasts beyond the window. The paper's exponent in $D$ for this graph, below
-# 1, belongs to models with more compute, whose numbers of tokens are not stated.
+# towards a floor of their own, and these run side by side. So read the local exponents, not a surface. Where they come
+# down to about 1 and the factor over counting stops falling, the widest model learns *at the rate of counting*, from a
+# worse start: each of its tokens is worth a fixed share of one that is counted. What it does *not* show: that this lasts
+# beyond the window. The paper's exponent in $D$ for this graph, below 1, belongs to models with more compute, whose numbers
+# of tokens are not stated.
 
 # %% [markdown]
 # ## The Chinchilla points
@@ -776,7 +786,10 @@ if ours is not None:
     say(rf"""
 The paper's value lies inside the 95 % interval of our network for
 {inside}{edge}. Its $a + b$ is {number(total, decimals=3)}, ours
-{number(own, decimals=3)}: not 1, as two separate searches allow.
+{number(own, decimals=3)}: not 1, as two separate searches allow. The interval
+is one over other points, while both networks saw these. How far refits from
+other initial weights scatter was not recorded, so the ledger leaves the rows
+`chinchilla.nn.*` undetermined.
 """)
 
 # %% tags=["remove-input"]

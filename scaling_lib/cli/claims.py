@@ -9,7 +9,7 @@ import typer
 
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
 from scaling_lib.errors import invalid
-from scaling_lib.pages.judging.claims import evaluate, ledger_frame
+from scaling_lib.pages.judging.claims import evaluate, ledger_frame, totals
 from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import recorded_or_none
@@ -30,6 +30,7 @@ def claims(
             print(json.dumps({"claims": [row.as_dict() for row in ledger]}, allow_nan=False))
             return
         print_frame(ledger_frame(ledger), "Claims")
+        print_frame(totals(ledger).reset_index(), "Totals by kind, which are not added up")
 
 
 def _from_store(path: Path) -> Tables:

@@ -2,8 +2,11 @@ r"""How a width is turned into initial scales, learning rates and multipliers: S
 
 Write n for the width, L for the depth, d for the head dimension, m = n / n_base, lambda for the one learning rate that
 is tuned. With Adam, one step moves every weight by about (learning-rate factor) x lambda whatever its gradient, so a
-matrix that sums over n inputs must move by 1/n as much for its output to move as much at every width. That is the whole
-of muP; SP leaves it out, and its best lambda then falls as 1/n.
+matrix that sums over n inputs must move by 1/n as much for its output to move as much at every width. That is the part
+of muP that SP misses most: without it the best lambda falls as 1/n. Two more belong to it. The logits sum over n
+features that move together, so the readout is scaled down by 1/n in all (its start and its rate with it, or a
+multiplier); and so do the products q.k of attention over d entries, which is why they are divided by d, not by d^1/2.
+The token embedding sums over nothing, and its rate does not fall with n.
 
     tensor                     SP                      muP, absolute               muP, relative to n_base
     embedding, positions       std s,  rate 1          std n^-1/2, rate n^-1/2     std s,  rate 1

@@ -2,15 +2,17 @@
 
 import re
 from dataclasses import replace
+from html import escape
 
 import pandas as pd
 import pytest
 import yaml
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.pages.judging.claims import Row, evaluate
-from scaling_lib.pages.judging.ledger import VERDICTS
-from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.changes import ledger_changes
+from scaling_lib.pages.judging.claims import Row, evaluate, totals
+from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
+from scaling_lib.pages.judging.measured import Measured, Undecided
 from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import power_law_runs, surface_runs
@@ -28,7 +30,8 @@ def book(tmp_path, tables, verdict=None):
     """With verdict: every row of a rule is given it, whatever was measured."""
     rows = evaluate(tables)
     if verdict is not None:
-        shown = {"differs": Measured(9.0, 8.0, 10.0)}.get(verdict, Measured(1.0, 0.9, 1.1))
+        shown = {"differs": Measured(9.0, 8.0, 10.0), "undetermined": Undecided("the seeds disagree")}
+        shown = shown.get(verdict, Measured(1.0, 0.9, 1.1))
         measured = None if verdict == "not run" else shown
         rows = [Row(row.claim, measured, verdict, True) if row.claim.judged else row for row in rows]
     pictures = tmp_path / "drawn"
@@ -144,7 +147,8 @@ def test_a_typed_decimal_is_found():
 def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
     html = claims.claims_table(shipped)
     for identifier, row in shipped.rows.items():
-        assert html.count(f'<tr id="{anchor(identifier)}" data-verdict="{row.verdict}">') == 1
+        said = f'data-verdict="{row.verdict}" data-kind="{row.claim.kind}"'
+        assert html.count(f'<tr id="{anchor(identifier)}" {said}>') == 1
 
 
 def test_rows_are_grouped_by_verdict_and_all_there(shipped):
@@ -153,11 +157,51 @@ def test_rows_are_grouped_by_verdict_and_all_there(shipped):
     assert all(len({row.verdict for row in rows}) == 1 for rows in grouped.values())
 
 
+def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
+    rows = [row for row in shipped.rows.values() if row.verdict == "undetermined"]
+    assert len(rows) > 5
+    html = claims.claims_table(shipped)
+    for row in rows:
+        line = html.partition(f'<tr id="{anchor(row.claim.id)}"')[2].partition("</tr>")[0]
+        ours = re.findall("<td>(.*?)</td>", line)[2]
+        assert row.reason in line
+        assert re.fullmatch(r"–<small>(\d+ runs: .*|no runs needed)</small>", ours)
+        result = filling.fill(f'{{{{ claim("{row.claim.id}").result }}}}', shipped, "page.md")
+        assert re.sub("<.*?>", "", result) in (
+            f"undetermined ({row.reason})",
+            f"undetermined (exploratory) ({row.reason})",
+        )
+
+
+def test_totals_go_by_kind_and_are_never_added_up(shipped):
+    text = claims.totals_table(shipped)
+    counted = totals(list(shipped.rows.values()))
+    for kind in KINDS:
+        line = text.partition(f"<td>{kind} (")[2].partition("</tr>")[0]
+        cells = [cell.replace("–", "0").replace(",", "") for cell in re.findall("<td>(.*?)</td>", line)]
+        assert [int(cell) for cell in cells] == counted.loc[kind].tolist()
+    reproduced = int(counted["reproduced"].sum())
+    assert f">{reproduced}<" not in text
+
+
+def test_the_two_chances_are_computed_by_the_rule(shipped):
+    text = claims.two_chances(shipped)
+    assert "has 0.80 and 0.60; one of 1.2 margins has 0.90 and 0.81" in text
+
+
+def test_every_change_of_the_ledger_can_be_read(shipped):
+    html = claims.ledger_changes_list(shipped)
+    for change in ledger_changes():
+        assert escape(change.said) in html
+        assert escape(change.why) in html
+        assert (f'href="#{anchor(change.row)}"' in html) is (change.row in shipped.rows)
+
+
 def test_runs_lead_to_their_table(tmp_path):
     trained = book(tmp_path, {"er-100": power_law_runs(1.0)}.get)
     row = trained.rows["counting.rate"]
     recorded = dict.fromkeys(row.measured.runs, "er-100")
-    assert '24 runs: <a href="status.html#table-er-100">er-100</a>' in claims.ours_cell(row, recorded)
+    assert '72 runs: <a href="status.html#table-er-100">er-100</a>' in claims.ours_cell(row, recorded)
 
 
 def test_a_figure_for_each_kind_that_has_values(tmp_path):

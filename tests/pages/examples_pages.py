@@ -1,11 +1,13 @@
 """A valid call for each public name of pages."""
 
+from datetime import date
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
-from scaling_lib.pages.judging import captions, claims, ledger, measured, quantities
+from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs
 from tests.records import fields_of
@@ -14,6 +16,9 @@ mpl.use("agg")
 
 RUNS = power_law_runs(1.0)
 SURFACE = surface_runs("er-1k-small", alpha=0.9, beta=1.0)
+WIDE = surface_runs("er-1k-wide")
+FORECAST = {"experiment": "er-8k-small", "width": 96, "tokens": 250_000, "value": 3.0, "half": 0.7, "nearest": 64}
+SCORED = {"loss": 1.0, "low": 0.9, "high": 1.1, "unchanged": 2.0, "inside": True, "unchanged_inside": False}
 MEASURED = measured.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
 TABLE = pd.DataFrame({"D": [1.0]})
@@ -24,9 +29,22 @@ PARTS = {"name": "fig-x", "caption": "Loss.", "alt": ALT, "table": TABLE, "runs"
 
 EXAMPLES = [
     (ledger.Claim, fields_of(CLAIM)),
-    (measured.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "shared": True}),
+    (measured.Measured, {"value": 0.75, "low": 0.7, "high": 0.8, "runs": ("a",), "rules": ("b",), "freedom": 4.0}),
+    (measured.Undecided, {"reason": "the seeds disagree", "runs": ("a",), "rules": ("b",)}),
+    (changes.Change, {"date": date(2026, 11, 27), "row": "a", "now": "mended", "said": "b", "why": "c"}),
+    (forecasts.Forecast, FORECAST),
+    (forecasts.Scored, SCORED),
+    (forecasts.scored, {"name": "er-1k-wide", "tables": {"er-1k-wide": WIDE}.get}),
+    (forecasts.skill, {"name": "er-1k-wide", "tables": {"er-1k-wide": WIDE}.get}),
+    (replicates.points_of, {"runs": SURFACE}),
+    (replicates.surface_lack_of_fit, {"runs": SURFACE}),
+    (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
+    (ledger.freeze, {"today": "2026-11-27"}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
     (claims.judge, {"claim": CLAIM, "measured": MEASURED}),
+    (claims.power, {"claim": CLAIM, "measured": MEASURED}),
+    (claims.chance_of_reproduced, {"claim": CLAIM, "measured": MEASURED}),
+    (claims.why_undetermined, {"claim": CLAIM, "measured": MEASURED}),
     (claims.evaluate, {"tables": {"er-100": RUNS}.get}),
     (claims.ledger_frame, {"rows": [ROW]}),
     (claims.totals, {"rows": [ROW]}),

@@ -17,6 +17,7 @@ CLAIM = Claim(
     claim="The exponent is one.",
     published=1.0,
     unit="1",
+    kind="trained here",
     quantity="er-100.beta",
     margin=0.1,
     scope="planted runs",
@@ -26,14 +27,16 @@ CLAIM = Claim(
 
 
 def power_law_runs(beta: float, rules: str | None = None, scatter: float = 0.02) -> pd.DataFrame:
-    """Eight values of D, three seeds, excess loss 0.1 (D / 1e5)^-beta with log-normal scatter between seeds."""
+    """Eight values of D, three learning rates, three seeds, excess loss 0.1 (D / 1e5)^-beta at the middle rate and half
+    as much again at the others, with log-normal scatter between seeds."""
     generator = np.random.default_rng(0)
     rules = rules_hash() if rules is None else rules
     records = []
     for tokens in (100_000, 160_000, 256_000, 410_000, 655_000, 1_049_000, 1_678_000, 2_684_000):
-        for seed in range(3):
+        for rate, seed in product((0.5, 1.0, 2.0), range(3)):
             excess = 0.1 * (tokens / 1e5) ** -beta * float(np.exp(scatter * generator.standard_normal()))
-            record = planted.record(excess, tokens=tokens, seed=seed)
+            excess *= 1.0 if rate == 1.0 else 1.5
+            record = planted.record(excess, tokens=tokens, seed=seed, learning_rate=rate)
             provenance = replace(record.provenance, rules=rules)
             records.append(replace(record, provenance=provenance))
     return frame_of(records)
@@ -53,26 +56,29 @@ def surface_runs(
 ) -> pd.DataFrame:
     """Runs on the widths, tokens and learning rates of an experiment, excess loss A (N/N0)^-alpha + B (D/D0)^-beta.
 
-    Learning rates above 0.1 are equally good; at 0.1 and below the exponents are larger by low_rates_* and the loss
-    twice as high. decay: how much of B falls exponentially in D (at the rate of the least D) instead of as a power.
+    Learning rates above 0.1 are equally good but for the last of the grid, at which the loss is half as high again, as
+    it is at the first; at 0.1 and below the exponents are larger by low_rates_* and the loss twice as high. decay: how
+    much of B falls exponentially in D (at the rate of the least D) instead of as a power.
     """
-    generator = np.random.default_rng(seed)
     fields = ("schedule.tokens", "architecture.width", "optimizer.learning_rate", "seed")
     axes = [experiment(name).values("full", field) for field in fields]
-    least = axes[0][0]
-    rules = rules_hash()
-    runs = []
-    for D, width, rate, member in product(*axes):
-        N = 1000 * width + 24 * width**2
-        low = rate <= 0.1
-        size = (N / 50_000) ** -(alpha + low * low_rates_alpha)
-        power = (D / least) ** -(beta + low * low_rates_beta)
-        data = (1 - decay) * power + decay * np.exp(1 - D / least)
-        excess = (0.3 * size + 0.5 * data) * (2 if low and not decay else 1)
-        excess *= float(np.exp(scatter * generator.standard_normal()))
-        runs.append(
-            {"identity": f"{name}-{len(runs)}", "status": "ok", "N": N, "D": D, "C": 6.0 * N * D, "width": width}
-            | {"learning_rate": rate, "seed": member, "excess_loss": excess, "excess_loss_se": 0.001 * excess}
-            | {"loss": floor + excess, "entropy_rate": floor, "rules": rules}
-        )
-    return pd.DataFrame(runs)
+    runs = pd.DataFrame(list(product(*axes)), columns=["D", "width", "learning_rate", "seed"])
+    D, width, rate = (runs[column] for column in ("D", "width", "learning_rate"))
+    N, least, low = 1000 * width + 24 * width**2, axes[0][0], rate <= 0.1
+    size = (N / 50_000) ** -(alpha + low * low_rates_alpha)
+    power = (D / least) ** -(beta + low * low_rates_beta)
+    data = (1 - decay) * power + decay * np.exp(1 - D / least)
+    excess = (0.3 * size + 0.5 * data) * np.where(low & (not decay), 2.0, 1.0)
+    excess *= np.where(rate.isin([axes[2][0], axes[2][-1]]), 1.5, 1.0)
+    excess *= np.exp(scatter * np.random.default_rng(seed).standard_normal(len(runs)))
+    return runs.assign(
+        identity=[f"{name}-{place}" for place in range(len(runs))],
+        status="ok",
+        N=N,
+        C=6.0 * N * D,
+        excess_loss=excess,
+        excess_loss_se=0.001 * excess,
+        loss=floor + excess,
+        entropy_rate=floor,
+        rules=rules_hash(),
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from itertools import groupby
 
 import pandas as pd
 
@@ -9,74 +10,125 @@ from scaling_lib.pages.drawing.figures import csv_link
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.plots import plot_claims
 from scaling_lib.pages.drawing.prose import texts
-from scaling_lib.pages.judging.claims import Row, expected_false_differences, totals
-from scaling_lib.pages.judging.exact_quantities import KNOWN
-from scaling_lib.pages.judging.ledger import VERDICTS
+from scaling_lib.pages.judging.changes import EVERY_ROW, ledger_changes
+from scaling_lib.pages.judging.claims import Row, chance_of_reproduced, expected_false_differences, power, totals
+from scaling_lib.pages.judging.forecasts import registered, scored
+from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
+from scaling_lib.pages.judging.measured import Measured
 from tools.pages.book import Block, Book
-from tools.pages.markup import anchor, figure, raw
+from tools.pages.markup import anchor, figure, raw, table
 
 MEANINGS = {
     "reproduced": "our whole interval lies inside the band of agreement",
     "differs": "our whole interval lies outside the band",
-    "inconclusive": "neither, though the rule had the power to decide",
-    "not testable": "neither, and at this size no decision was to be expected",
+    "inconclusive": "it lies across an end of the band",
+    "undetermined": "measured, and not decidable; the reason stands in place of a number",
     "not run": "we have no value of our own",
 }
-KINDS = {
-    "trained": "Trained here: transformers on random walks",
-    "refits": "Refitted here: the published points of Chinchilla",
-    "exact": "Computed here: graphs and counting",
-    "printed": "Recomputed here: what follows from printed numbers",
+KIND_MEANINGS = {
+    "trained here": "transformers of ours, at the sizes of the claim",
+    "by twin": "transformers of ours on a small graph that stands for a larger one",
+    "refitted": "somebody else's points, fitted again",
+    "exact": "graphs, chains and counting, computed",
+    "by construction": "it could not have come out otherwise",
+    "recomputed from print": "arithmetic on printed numbers",
+    "our forecast": "this book's own forecasts of its runs",
 }
 
 
-def kind_of(row: Row) -> str:
-    """By how our value comes about, a key of KINDS."""
-    quantity = row.claim.quantity
-    if quantity not in KNOWN:
-        return "refits" if quantity.startswith("chinchilla.") else "trained"
-    return "exact" if quantity.startswith(("counting.", "ba-", "er-")) else "printed"
+def anchor_of_kind(kind: str) -> str:
+    """The end of the name of a kind's figure."""
+    return kind.replace(" ", "-")
 
 
 def totals_table(book: Book) -> str:
-    """How many claims have which verdict, and what the verdicts mean."""
-    counted = totals(list(book.rows.values()))
-    exploratory = pd.Series([row.verdict for row in book.rows.values() if row.exploratory]).value_counts()
-    lines = ["| verdict | claims |", "| --- | ---: |"]
-    for name in VERDICTS:
-        older = f" ({exploratory[name]} exploratory)" if name in exploratory else ""
-        lines.append(f"| **{name}**: {MEANINGS[name]} | {counted[name]}{older} |")
-    return "\n".join(lines)
+    """How many claims of each kind have which verdict, what the verdicts mean, and that kinds are not added up."""
+    rows = list(book.rows.values())
+    lines = ["| verdict | meaning |", "| --- | --- |"]
+    lines += [f"| **{name}** | {MEANINGS[name]} |" for name in VERDICTS]
+    counted = totals(rows)
+    named = [f"{kind} ({KIND_MEANINGS[kind]})" for kind in counted.index]
+    shown = counted.map(lambda count: number(int(count)) if count else "–").reset_index(drop=True)
+    shown.columns.name = None
+    shown.insert(0, "kind", named)
+    older = sum(row.exploratory for row in rows)
+    said = (
+        f"Of the verdicts {number(older)} are exploratory: their rule is younger than their runs. Rows without runs of "
+        "ours are neither that nor its opposite. The lines are not added up: what follows by construction could not "
+        "fail, and a verdict by twin speaks of a graph that stands for another, so it is never counted with those on "
+        "the paper's own sizes."
+    )
+    return "\n".join(lines) + f"\n\n{table(shown)}\n\n{said}"
+
+
+def two_chances(book: Book) -> str:
+    """The power of a rule and its chance of *reproduced*, at the longest interval that has the power."""
+    row = book.rows["er-8k-k0.beta"]
+    published, margin = float(row.claim.published), float(row.claim.margin or 0)
+
+    def at(margins: float) -> tuple[str, str]:
+        half = margins * margin / 2
+        measured = Measured(published, published - half, published + half)
+        chances = power(row.claim, measured), chance_of_reproduced(row.claim, measured)
+        return number(chances[0], decimals=2), number(chances[1], decimals=2)
+
+    (least, then), (more, better) = at(1.399), at(1.2)
+    return (
+        f"**Two numbers stand beside a verdict**: its *power* is the chance that the rule says *differs* of a claim "
+        f"that is wrong by two margins, and the other is the chance that it says *reproduced* of a claim that is "
+        f"exactly true. An interval of just under 1.4 margins, the longest that decides anything, has {least} and "
+        f"{then}; one of 1.2 margins has {more} and {better}, and that is what a new row should aim at."
+    )
 
 
 def false_differences(book: Book) -> str:
     """How many verdicts *differs* chance alone would give, beside how many there are."""
     rows = list(book.rows.values())
     exact, worst = expected_false_differences(rows)
+    measured = sum(
+        row.verdict == "differs" and row.shown is not None and row.shown.low < row.shown.high for row in rows
+    )
     return (
         f"If every published value were exactly true, chance alone would be expected to give {number(exact, 2)} "
-        f"verdicts *differs* among ours. At the worst, if every truth lay on the edge of its band, it would give "
-        f"{number(worst, 2)}. There are {totals(rows)['differs']}. (Values that are computed exactly have no interval, "
-        f"and take no part in this count.)"
+        f"verdicts *differs* among values that have an error. At the worst, if every truth lay on the edge of its "
+        f"band, it would give {number(worst, 2)}. Counted among ours: {number(int(measured))}. (Values that are "
+        f"computed exactly have no interval, and take no part in this count.)"
     )
+
+
+def ledger_changes_list(book: Book) -> str:
+    """Every change of the ledger, by day: the row, what it said, what became of it and why."""
+    parts = []
+    for day, changes in groupby(ledger_changes(), lambda change: change.date):
+        lines = []
+        for change in changes:
+            name = f"<code>{escape(change.row)}</code>" if change.row != EVERY_ROW else escape(change.row)
+            if change.row in book.rows:
+                name = f'<a href="#{anchor(change.row)}">{name}</a>'
+            lines.append(
+                f"<dt>{name}, {escape(change.now)}</dt><dd>It said: {escape(change.said)}<br>{escape(change.why)}</dd>"
+            )
+        parts.append(f'<h3>{day:%Y-%m-%d}</h3><dl class="changes">{"".join(lines)}</dl>')
+    return raw("\n".join(parts))
 
 
 # ---------------------------------------------------------------------- forest plots
 
 
 def forest(book: Book) -> str:
-    """A figure for each kind of quantity that has values."""
+    """A figure for each kind of claim that has values to show."""
     parts = []
-    for kind, title in KINDS.items():
-        rows = [row for row in book.rows.values() if row.measured is not None and kind_of(row) == kind]
+    for kind in KINDS:
+        rows = [row for row in book.rows.values() if row.shown is not None and row.claim.kind == kind]
         if rows:
-            parts.append(_forest_figure(book, kind, title, rows))
+            parts.append(_forest_figure(book, kind, rows))
         else:
-            parts.append(f"*{title}: no value is recorded yet.*")
+            parts.append(f"*{kind[0].upper()}{kind[1:]}: no value is decided yet.*")
     return "\n\n".join(parts)
 
 
-def _forest_figure(book: Book, kind: str, title: str, rows: list[Row]) -> str:
+def _forest_figure(book: Book, kind: str, rows: list[Row]) -> str:
+    title = f"{kind[0].upper()}{kind[1:]}: {KIND_MEANINGS[kind]}"
     counts = pd.Series([row.verdict for row in rows]).value_counts()
     words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
     caption = (
@@ -89,19 +141,19 @@ def _forest_figure(book: Book, kind: str, title: str, rows: list[Row]) -> str:
         f"Forest plot of {len(rows)} claims, one line each, on an axis of ours minus published in units of the margin, "
         f"from -4 to 4. The band of agreement reaches from -1 to 1. Verdicts are {words}."
     )
-    runs = [run for row in rows if row.measured is not None for run in row.measured.runs]
-    name, data = f"fig-claims-{kind}", _forest_data(rows)
+    runs = [run for row in rows if row.shown is not None for run in row.shown.runs]
+    name, data = f"fig-claims-{anchor_of_kind(kind)}", _forest_data(rows)
     return figure(book, plot_claims(rows), name=name, caption=caption, alt=alt, data=data, runs=runs)
 
 
 def _forest_data(rows: list[Row]) -> pd.DataFrame:
     lines = []
     for row in rows:
-        words, ours = texts(row), row.measured
+        words, ours = texts(row), row.shown
         shift = None
         if ours is not None and row.claim.margin is not None:
             shift = (ours.value - float(row.claim.published)) / row.claim.margin
-        names = ("published", "margin", "ours", "interval", "verdict")
+        names = ("published", "margin", "ours", "interval", "power", "chance", "verdict")
         lines.append({"claim": row.claim.id} | {name: words[name] for name in names} | {"margins away": shift})
     return pd.DataFrame(lines)
 
@@ -137,12 +189,23 @@ def _group(title: str, rows: list[Row], recorded: Mapping[str, str]) -> str:
 
 
 def _claim_row(row: Row, recorded: Mapping[str, str]) -> str:
-    verdict = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
-    cells = (_claim_cell(row), _published_cell(row), ours_cell(row, recorded), verdict)
+    cells = (_claim_cell(row), _published_cell(row), ours_cell(row, recorded), _verdict_cell(row))
     return (
-        f'<tr id="{anchor(row.claim.id)}" data-verdict="{row.verdict}">'
+        f'<tr id="{anchor(row.claim.id)}" data-verdict="{row.verdict}" data-kind="{row.claim.kind}">'
         f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
     )
+
+
+def _verdict_cell(row: Row) -> str:
+    """The word, why it is undetermined or how much it could have said, and the kind."""
+    cell = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
+    if row.reason:
+        cell += f"<small>{escape(row.reason)}</small>"
+    ours = row.shown
+    if ours is not None and ours.low != ours.high:
+        words = texts(row)
+        cell += f"<small>power {words['power']}, <em>reproduced</em> if true {words['chance']}</small>"
+    return f"{cell}<small>{row.claim.kind}</small>"
 
 
 def _claim_cell(row: Row) -> str:
@@ -182,9 +245,9 @@ def ours_cell(row: Row, recorded: Mapping[str, str]) -> str:
     run to the recorded table that holds it."""
     if row.measured is None:
         return "–"
-    words, runs = texts(row), row.measured.runs
-    cell = f'<a href="#fig-claims-{kind_of(row)}">{words["ours"]}</a>'
-    if row.measured.low != row.measured.high:
+    words, runs, ours = texts(row), row.measured.runs, row.shown
+    cell = "–" if ours is None else f'<a href="#fig-claims-{anchor_of_kind(row.claim.kind)}">{words["ours"]}</a>'
+    if ours is not None and ours.low != ours.high:
         cell += f"<small>{words['interval']}</small>"
     names = sorted({recorded[run] for run in runs if run in recorded})
     links = ", ".join(f'<a href="status.html#table-{name}">{name}</a>' for name in names)
@@ -205,17 +268,33 @@ def forecasts(book: Book) -> str:
     items = []
     for name, row in book.rows.items():
         if name.startswith("forecast."):
-            words, what = texts(row), row.claim.claim.partition(": ")[2]
-            low, high = (number(end, 3) for end in row.claim.band)
-            items.append(
-                f'- <a href="#{anchor(name)}"><code>{name}</code></a>: {what}. Band '
-                f"{low} to {high} nats, run {words['ours'] or 'not made'}: {words['verdict']}."
-            )
+            what = row.claim.claim.partition(": ")[2].partition(". ")[0]
+            items.append(f'- <a href="#{anchor(name)}"><code>{name}</code></a>: {what}. {_scored(book, row)}')
     return "\n".join(items)
+
+
+def _scored(book: Book, row: Row) -> str:
+    """The band of a forecast, and what became of it: in numbers where its score may be printed."""
+    words, asked = texts(row), registered()[row.claim.id.removeprefix("forecast.")]
+    low, high = (number(end, 3) for end in (asked.value - asked.half, asked.value + asked.half))
+    band = f"Band {low} to {high} nats"
+    found = scored(row.claim.id.removeprefix("forecast."), book.tables) if row.measured is not None else None
+    if found is None:
+        return f"{band}; {row.verdict}."
+    where = "inside" if found.inside else "outside"
+    unchanged = "inside too" if found.unchanged_inside else "outside"
+    said = f"{band}: the run lies {where}; a forecast of no change would have been {unchanged}."
+    if row.shown is None:
+        return f"{said} Its skill is {row.verdict}: {row.reason}."
+    loss, before = (number(value, 3) for value in (found.loss, found.unchanged))
+    judged = f"skill {words['ours']} ({words['interval']}; {words['verdict']})"
+    return f"{said} {loss} nats against {before} before it: {judged}."
 
 
 BLOCKS: Mapping[str, Block] = {
     "totals": totals_table,
+    "two_chances": two_chances,
+    "ledger_changes": ledger_changes_list,
     "false_differences": false_differences,
     "forest": forest,
     "claims_table": claims_table,

@@ -2,8 +2,9 @@
 
 A page is a Jinja2 template. It names its results:
 
-    {{ claim("ID").FIELD }}       of a claim of the ledger: published, ours, interval, margin, verdict, power, place,
-                                  and result, which is ours, interval and verdict in one
+    {{ claim("ID").FIELD }}       of a claim of the ledger: published, ours, interval, margin, kind, verdict, reason,
+                                  power, chance, place, and result, which is ours, interval and verdict in one, and of
+                                  an undetermined row the verdict and its reason
     {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
     {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
     {{ block("NAME") }}           a paragraph, table or figure: claims.py, runs.py, fitters.py, status.py
@@ -14,7 +15,7 @@ and words that depend on a verdict are chosen by it; every verdict has its words
     reproduced: ...
     differs: ...
     inconclusive: ...
-    not testable: ...
+    undetermined: ...
     not run: ...
     {% endcall %}
 
@@ -117,7 +118,9 @@ def _of_claim(row: Row) -> SimpleNamespace:
     words = texts(row)
     verdict = f'<a class="verdict" href="claims.html#{anchor(row.claim.id)}">{words["verdict"]}</a>'
     interval = "" if words["interval"] == words["ours"] else f"{words['interval']}; "
-    result = verdict if row.measured is None else f"{words['ours']} ({interval}{verdict})"
+    result = verdict if row.shown is None else f"{words['ours']} ({interval}{verdict})"
+    if row.reason:
+        result = f"{verdict} ({escape(row.reason)})"
     return SimpleNamespace(
         **{name: escape(text) for name, text in words.items()} | {"verdict": verdict, "result": result}
     )

@@ -73,6 +73,7 @@ NUMBERS: Mapping[str, Block] = {
     "claims": lambda book: number(len(book.rows)),
     "judged": lambda book: number(sum(row.claim.judged for row in book.rows.values())),
     "measured": lambda book: number(sum(row.measured is not None for row in book.rows.values())),
+    "decided": lambda book: number(sum(row.shown is not None for row in book.rows.values())),
     "paper.largest_rate": lambda book: plain(PAPER_RATE),
     "paper.least_width": lambda book: plain(LEAST_WIDTH),
     "optimizer.beta1": lambda book: plain(OPTIMIZER.beta1),

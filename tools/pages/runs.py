@@ -124,7 +124,7 @@ def best_rates(book: Book) -> str:
 
 
 def capacity(book: Book) -> str:
-    """The capacity floor of the narrowest model that we trained, against its loss."""
+    """The capacity floor of the narrowest model that we trained, as far as our search found it, against its loss."""
     floors, runs = book.tables("capacity-floors"), book.tables("er-200")
     if floors is None or runs is None:
         return f"The capacity floors are {ABSENT} in this build."
@@ -135,11 +135,10 @@ def capacity(book: Book) -> str:
     times = narrow["excess_loss"] / below["floor"]
     verdict = "so capacity may have a share in it" if times < 10 else "so it is not what shapes $L(N)$ in these runs"
     return (
-        f"On a graph of {nodes} nodes, no model of width {below['width']:.0f} can come below an excess of about "
-        f"{number(below['floor'], 2)} nats, however it is trained (as far as our search for the minimum goes). The "
-        f"narrowest that we trained, width {narrow['width']:.0f}, stands at "
-        f"{number(narrow['excess_loss'], decimals=2)} nats. The floor lies lower by a factor of about "
-        f"{number(times, 1)}, {verdict}."
+        f"On a graph of {nodes} nodes, our search for tables of rank {below['width']:.0f} has come down to an excess "
+        f"of {number(below['floor'], 2)} nats, so the floor of that width lies there or lower. The narrowest model "
+        f"that we trained, width {narrow['width']:.0f}, stands at {number(narrow['excess_loss'], decimals=2)} nats, "
+        f"higher by a factor of {number(times, 1)} or more, {verdict}."
     )
 
 

@@ -182,8 +182,10 @@ def repeated_data_loss(
     """L(N, D) in nats where only `unique_tokens` of the D tokens are distinct (Muennighoff et al. 2023, appendix A).
 
     L = E + A N'^-alpha + B D'^-beta, D' and N' the effective amounts; the parameters that count fully are the optimal
-    ones for the unique tokens, U_N = G (G U_D)^(beta / alpha). Defaults: their R*_D and R*_N, fitted on C4 up to 9B
-    parameters with the parameters of the law "muennighoff". Raises InvalidArgument.
+    ones for the unique tokens, U_N = G (G U_D)^(beta / alpha). So without any repetition too (D <= unique_tokens, where
+    U_D is D) parameters above N_opt(D) are discounted, and the loss lies above that of the plain law. Defaults: their
+    R*_D and R*_N, fitted on C4 up to 9B parameters with the parameters of the law "muennighoff". Raises
+    InvalidArgument.
     """
     p = chinchilla_parameters(parameters)
     try:

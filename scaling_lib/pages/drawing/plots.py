@@ -26,7 +26,6 @@ VERDICT_MARKS = {
     "reproduced": ("green", "o"),
     "differs": ("vermillion", "s"),
     "inconclusive": ("purple", "D"),
-    "not testable": ("grey", "^"),
 }
 
 
@@ -90,17 +89,17 @@ def _surface(fitted: Fit, left: "Axes", right: "Axes") -> None:
 
 @checked
 def plot_claims(
-    rows: Annotated[Sequence[Row], Remedy("pass rows of evaluate() that were measured")],
+    rows: Annotated[Sequence[Row], Remedy("pass rows of evaluate() with a verdict on a value")],
 ) -> "Figure":
     """A forest plot, one line a claim: (ours - published) / margin with its interval, against the band of agreement.
 
-    rows: claims with a rule and a measured value, drawn from top to bottom; in these units they share an axis. What
-    lies more than four margins away is an arrow at the edge, with the distance in words. Exploratory verdicts are
-    hollow. Raises InvalidArgument where a row has no rule or no value.
+    rows: claims whose value is shown, drawn from top to bottom; in these units they share an axis. What lies more than
+    four margins away is an arrow at the edge, with the distance in words. Exploratory verdicts are hollow. Raises
+    InvalidArgument where a row has no rule or no value, or is undetermined.
     """
-    unmeasured = [row.claim.id for row in rows if row.measured is None or row.claim.margin is None]
-    if unmeasured:
-        raise invalid("rows", "rows with a rule and a measured value", unmeasured, "leave the others out")
+    hidden = [row.claim.id for row in rows if row.shown is None or row.claim.margin is None]
+    if hidden:
+        raise invalid("rows", "rows with a rule and a value that is shown", hidden, "leave the others out")
     import matplotlib.pyplot as plt
 
     with style():
@@ -143,7 +142,7 @@ def _claim_line(axes: "Axes", height: float, row: Row) -> None:
 
 def _in_margins(row: Row) -> tuple[list[float], list[float]]:
     """The band of a claim, and low, value and high of ours, as distances from the published value in margins."""
-    ours, claim = row.measured, row.claim
+    ours, claim = row.shown, row.claim
     assert ours is not None
     assert claim.margin is not None
     published = float(claim.published)

@@ -35,8 +35,8 @@ def glue(key: str, source: Annotated[Row | Measured | pd.DataFrame, BY_HAND]) ->
     """Make numbers of a ledger row, a measured value or a run table available to the book's pages.
 
     Pages write {glue:text}`../notebooks/NN-name.ipynb::key.ours` and so on. Keys: of a Row or Measured: ours, interval,
-    and for a Row also published, margin, verdict, power, place; of a run table: runs, tokens_low, tokens_high. Outside
-    the book's build (Colab), where myst-nb is absent, it does nothing.
+    and for a Row also published, margin, kind, verdict, reason, power, chance, place; of a run table: runs, tokens_low,
+    tokens_high. Outside the book's build (Colab), where myst-nb is absent, it does nothing.
     """
     check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
     try:
@@ -48,18 +48,20 @@ def glue(key: str, source: Annotated[Row | Measured | pd.DataFrame, BY_HAND]) ->
 
 
 def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
-    """The numbers of `source` as a page prints them, under the names that `glue` lists; of a Row also power and place.
+    """The numbers of `source` as a page prints them, under the names that `glue` lists.
 
-    Digits follow the margin: two more than it has, three decimals at the least, none where all are whole numbers.
+    Digits follow the margin: two more than it has, three decimals at the least, none where all are whole numbers. Of an
+    undetermined row no number of ours is printed: the word stands in its place, and `reason` says why.
     """
     check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
     if isinstance(source, pd.DataFrame):
         tokens = check_runs("source", source, ("identity", "D"))["D"]
         counts = {"runs": len(source), "tokens_low": tokens.min(), "tokens_high": tokens.max()}
         return {name: number(count) for name, count in counts.items()}
-    measured = source.measured if isinstance(source, Row) else source
+    measured = source.shown if isinstance(source, Row) else source
     margin = source.claim.margin if isinstance(source, Row) else None
-    words = {"ours": "not run", "interval": "not run"}
+    absent = source.verdict if isinstance(source, Row) and source.verdict == "undetermined" else "not run"
+    words = {"ours": absent, "interval": absent}
     if measured is not None:
         ends = (measured.value, measured.low, measured.high)
         decimals = 3 if margin is None else max(3, 1 + math.ceil(-math.log10(margin)))
@@ -68,14 +70,17 @@ def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
         value, low, high = (number(float(end), decimals=decimals) for end in ends)
         words = {"ours": value, "interval": value if low == high else f"{low} to {high}"}
     if isinstance(source, Row):
-        claim, power = source.claim, source.power
+        claim = source.claim
+        chances = {"power": source.power, "chance": source.chance}
         words |= {
             "published": claim.published if isinstance(claim.published, str) else plain(claim.published),
             "margin": "none" if margin is None else plain(margin),
+            "kind": claim.kind,
             "verdict": source.verdict + (" (exploratory)" if source.exploratory else ""),
-            "power": "not run" if power is None else number(power, decimals=2),
+            "reason": source.reason,
             "place": claim.place,
         }
+        words |= {name: absent if value is None else number(value, decimals=2) for name, value in chances.items()}
     return words
 
 

@@ -3,6 +3,7 @@
 Built on `numbers.number`, the one formatter.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pandas as pd
@@ -13,10 +14,9 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, table, width_powers
 from scaling_lib.pages.drawing.numbers import Decimals, number
 from scaling_lib.pages.judging.claims import Row
-from scaling_lib.pages.judging.comparisons import has_no_end
 from scaling_lib.pages.judging.measured import AnyMeasured
 
-__all__ = ["interval", "short", "signed", "written_change", "written_rules"]
+__all__ = ["interval", "short", "signed", "written_change", "written_rules", "written_value"]
 
 
 def short(value: Any, digits: int = 3) -> str:
@@ -48,19 +48,27 @@ def interval(value: AnyMeasured, *, decimals: Decimals = 2) -> str:
 
 @checked
 def written_change(row: Annotated[Row, Remedy("take it from evaluate()")], *, decimals: Decimals = 2) -> str:
-    """A change in an exponent as the ledger has it: +1.09 (+0.33 to +1.53; *differs*).
+    """A change in an exponent as the ledger has it: +1.09 (+0.33 to +1.53; *differs*, exploratory).
 
-    Where the interval has no end within the search no number is given. Raises InvalidArgument for a row that was not
-    measured.
+    Of an undetermined row no number is given, but its reason. Raises InvalidArgument for a row that was not measured.
     """
+    return _with_verdict(row, lambda value: signed(value, decimals=decimals))
+
+
+@checked
+def written_value(row: Annotated[Row, Remedy("take it from evaluate()")], *, decimals: Decimals = 2) -> str:
+    """The same of a value that is no change: 1.09 (0.33 to 1.53; *differs*, exploratory)."""
+    return _with_verdict(row, lambda value: number(value, decimals=decimals))
+
+
+def _with_verdict(row: Row, written: Callable[[float], str]) -> str:
     if row.measured is None:
         raise invalid("row", "a row that was measured", row.claim.id, "train its runs first")
-    if has_no_end(row.measured):
-        return f"an amount not known (its interval has no end within the search; *{row.verdict}*)"
-    middle, low, high = (
-        signed(part, decimals=decimals) for part in (row.measured.value, row.measured.low, row.measured.high)
-    )
-    return f"{middle} ({low} to {high}; *{row.verdict}*)"
+    verdict = f"*{row.verdict}*" + (", exploratory" if row.exploratory else "")
+    if row.shown is None:
+        return f"{verdict} ({row.reason})"
+    middle, low, high = map(written, (row.shown.value, row.shown.low, row.shown.high))
+    return f"{middle} ({low} to {high}; {verdict})"
 
 
 def written_rules(architecture: Architecture, parametrization: Parametrization) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import numpy as np
 from scaling_lib.data import counting, dice, tails
 from scaling_lib.data.markov import Chain
 from scaling_lib.fits.allocation import closed_form, literature, planner, reconciliation
+from scaling_lib.fits.laws.published import published_law
 from scaling_lib.fits.uncertainty.intervals import student_mean
 from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
 from scaling_lib.pages.judging.ledger import published_number
@@ -106,7 +107,7 @@ def ba_rank_exponent() -> Measured:
         chain = source_of("barabasi_albert", {"nodes": 8192, "attachments": 6}, seed)[1]
         law = np.sort(chain.stationary)[::-1]
         slopes.append(-np.polyfit(np.log(ranks), np.log(law[ranks - 1]), 1)[0])
-    return Measured(*student_mean(np.array(slopes)))
+    return Measured(*student_mean(np.array(slopes)), freedom=len(slopes) - 1)
 
 
 def er_power_law_ratio() -> Measured:
@@ -164,11 +165,29 @@ def _tokens_per_parameter(name: str) -> Callable[[], Measured]:
 def embeddings_exponent() -> Measured:
     """The exponent of N_opt without embeddings in C without embeddings, Besiroglu's law, Pearce and Song's embeddings,
     least squares over budgets from 10^12.95 to 10^20.7 FLOPs, evenly spaced in log C."""
-    law = literature.published("besiroglu-huber").parameters or {}
-    frontier = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e11, 4000))
+    return _exactly(_exponent_without_embeddings(dict(published_law("besiroglu-huber").parameters)))
+
+
+def embeddings_exponent_with_error() -> Measured:
+    """The same with its error: the 95 % interval of 400 draws (np.random.default_rng(0)) from the normal law with the
+    covariance of the parameters that it starts from."""
+    law = published_law("besiroglu-huber")
+    names = ("E", "A", "B", "alpha", "beta")
+    logarithmic = np.array([False, True, True, False, False])
+    middle = np.array([law.parameters[name] for name in names])
+    middle[logarithmic] = np.log(middle[logarithmic])
+    drawn = np.random.default_rng(0).multivariate_normal(middle, np.array(law.covariance), 400)
+    drawn[:, logarithmic] = np.exp(drawn[:, logarithmic])
+    exponents = [_exponent_without_embeddings(dict(zip(names, draw, strict=True))) for draw in drawn]
+    low, high = np.quantile(exponents, [0.025, 0.975])
+    return Measured(embeddings_exponent().value, float(low), float(high))
+
+
+def _exponent_without_embeddings(parameters: dict[str, float]) -> float:
+    frontier = reconciliation.embedding_frontier(parameters, np.geomspace(1e2, 1e11, 4000))
     budget, size = (np.log10(frontier[f"{name}_nonembedding"].to_numpy()) for name in "CN")
     even = np.linspace(12.95, 20.7, 500)
-    return _exactly(np.polyfit(even, np.interp(even, budget, size), 1)[0])
+    return float(np.polyfit(even, np.interp(even, budget, size), 1)[0])
 
 
 KNOWN: dict[str, Callable[[], Measured]] = {
@@ -193,4 +212,5 @@ KNOWN: dict[str, Callable[[], Measured]] = {
     "hoffmann.tokens-per-parameter": _tokens_per_parameter("hoffmann"),
     "besiroglu.tokens-per-parameter": _tokens_per_parameter("besiroglu"),
     "pearce-song.exponent": embeddings_exponent,
+    "kaplan.exponent-by-counting": embeddings_exponent_with_error,
 }

@@ -8,13 +8,24 @@ has one for each of its parts), one table `[[claims]]` for each claim, with the 
     { law = "NAME", parameter = "NAME" }     a parameter of a law in `fits/laws/published_laws.toml`;
     { law = ..., decimals = 2 }              the same, printed to fewer digits.
 
-A claim without a quantity is one that nothing here judges yet. The rules (published, quantity, margin, sense, scope)
-are committed before the runs that they judge; after any change of one run `make ledger`, which enters the hash of all
-rules in `rules.json`.
+A claim without a quantity is one that nothing here judges yet. `kind` says how a value of ours comes about, or would:
 
-Margins are fixed by kind, not by claim: exponents in N and D 0.1; a and b 0.03; gamma 0.02; counts 0.5; refits by the
-same estimator 0.1 %; arithmetic on printed numbers one unit of the last printed digit; fit quality a factor of 2 (0.3
-in log10). A claim with another margin says so in its scope or its note.
+    trained here             models of ours, of the sizes that the claim speaks of
+    by twin                  models of ours on a small graph that stands for a larger one; never counted with the others
+    refitted                 somebody else's points, fitted again
+    exact                    computed, nothing trained: graphs, chains and counting
+    by construction          it follows from how the thing was made, and could not have come out otherwise
+    recomputed from print    arithmetic on printed numbers
+    our forecast             a forecast of this book about its own runs, scored against the forecast of no change
+
+What changed in the ledger, and why: `changes.toml`. The rules (published, quantity, margin, sense, scope)
+are committed before the runs that they judge; after any change of one run `make ledger`, which enters the hash of all
+rules, and the day, in `rules.json`.
+
+Margins are fixed by what is compared, not by claim: exponents in N and D 0.1; a and b 0.03; gamma 0.02; counts 0.5;
+refits by the same estimator 0.1 %, or one unit of the last printed digit where that is more; arithmetic on printed
+numbers one unit of the last printed digit; the logarithm of a ratio of losses 0.1; the skill of a forecast 0.1. A claim
+with another margin says so in its scope or its note.
 """
 
 import hashlib
@@ -23,6 +34,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -33,6 +45,7 @@ from scaling_lib.errors import InvalidArgument, InvalidData, check_choice, check
 from scaling_lib.fits.laws.published import published_law
 
 __all__ = [
+    "KINDS",
     "SENSES",
     "SOURCES",
     "VERDICTS",
@@ -40,11 +53,21 @@ __all__ = [
     "freeze",
     "ledger",
     "published_number",
+    "rules_entered",
     "rules_hash",
     "rules_history",
 ]
 
-VERDICTS = ("reproduced", "differs", "inconclusive", "not testable", "not run")
+VERDICTS = ("reproduced", "differs", "inconclusive", "undetermined", "not run")
+KINDS = (
+    "trained here",
+    "by twin",
+    "refitted",
+    "exact",
+    "by construction",
+    "recomputed from print",
+    "our forecast",
+)
 SENSES = ("equal", "at least", "at most")
 # The files of `sources/`, without their suffix, in the order in which the ledger lists their claims.
 SOURCES = (
@@ -71,12 +94,12 @@ class Claim:
     """One claim of the ledger. Raises InvalidArgument, naming the field, where one is malformed.
 
     published: the value, in `unit`; where the claim is no number, its words. spread: the standard deviation that was
-    published with it, in `unit`, if any. source: whose claim. place: where in the source. quantity: which of
-    `pages.judging.quantities.QUANTITIES` is compared, "" for none, and then `margin`, `sense` and `scope` stand empty
-    too. margin: half-width, in `unit`, of the band around `published` that counts as agreement. sense: "equal", "at
-    least" or "at most". scope: the data and range it is compared over. note: what a reader should know. chapter: where
-    the book treats it, or "". approved: the verdict that a person has read and accepted; the tests fail when a
-    recomputed one differs from it.
+    published with it, in `unit`, if any. kind: how a value of ours comes about, one of KINDS. source: whose claim.
+    place: where in the source. quantity: which of `pages.judging.quantities.QUANTITIES` is compared, "" for none, and
+    then `margin`, `sense` and `scope` stand empty too. margin: half-width, in `unit`, of the band around `published`
+    that counts as agreement. sense: "equal", "at least" or "at most". scope: the data and range it is compared over.
+    note: what a reader should know. chapter: where the book treats it, or "". approved: the verdict that a person has
+    read and accepted; the tests fail when a recomputed one differs from it.
     """
 
     id: str
@@ -84,6 +107,7 @@ class Claim:
     claim: str
     published: Annotated[float | str, BY_HAND]
     unit: str
+    kind: Annotated[str, Choice(KINDS)]
     quantity: _Words = ""
     margin: Annotated[float | None, BY_HAND] = None
     scope: _Words = ""
@@ -206,12 +230,30 @@ def rules_hash() -> str:
 def rules_history() -> Mapping[str, list[str]]:
     """The hashes of the rules in force (`Claim.rule`), by `rules_hash`, for every state of the ledger that runs were
     made under."""
-    return MappingProxyType(json.loads(_page_file("rules.json")))
+    return MappingProxyType({name: state["rules"] for name, state in _states().items()})
 
 
-def freeze() -> dict[str, list[str]]:
-    """The rules' history with the present state entered: what `make ledger` writes after a change of the ledger."""
-    return dict(rules_history()) | {rules_hash(): _rules()}
+def rules_entered() -> Mapping[str, str]:
+    """The day (UTC) on which each state of the rules was entered, by `rules_hash`."""
+    return MappingProxyType({name: state["entered"] for name, state in _states().items()})
+
+
+def freeze(today: str) -> dict[str, dict[str, Any]]:
+    """The rules' history with the present state entered: what `make ledger` writes after a change of the ledger.
+
+    today: YYYY-MM-DD; a state that is known keeps its day. Raises InvalidArgument.
+    """
+    check_text("today", today)
+    try:
+        date.fromisoformat(today)
+    except ValueError:
+        raise invalid("today", "a day as YYYY-MM-DD", today, "pass that of the commit") from None
+    states = _states()
+    return states | {rules_hash(): states.get(rules_hash(), {"entered": today, "rules": _rules()})}
+
+
+def _states() -> dict[str, dict[str, Any]]:
+    return json.loads(_page_file("rules.json"))
 
 
 def _rules() -> list[str]:

@@ -22,6 +22,7 @@ EXAMPLES = [
     (written.signed, {"value": 0.25, "decimals": 2}),
     (written.interval, {"value": MEASURED, "decimals": 2}),
     (written.written_change, {"row": Row(CLAIM, MEASURED, "differs", False), "decimals": 2}),
+    (written.written_value, {"row": Row(CLAIM, MEASURED, "differs", False), "decimals": 2}),
     (
         written.written_rules,
         {"architecture": Architecture(20, 16, context=8), "parametrization": Parametrization("mup")},

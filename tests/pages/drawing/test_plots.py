@@ -36,16 +36,16 @@ def marks(axes):
 
 
 def test_a_claim_stands_at_its_distance_in_margins(drawn):
-    axes = drawn(row(1.05, 1.01, 1.09))  # published 1, margin 0.1
-    assert marks(axes)["o"].get_xdata() == pytest.approx([0.5])
+    axes = drawn(row(1.03, 0.97, 1.09))  # published 1, margin 0.1
+    assert marks(axes)["o"].get_xdata() == pytest.approx([0.3])
     interval = next(line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-")
-    assert interval.get_xdata() == pytest.approx([0.1, 0.9])
+    assert interval.get_xdata() == pytest.approx([-0.3, 0.9])
     (band,) = axes.patches
     assert (band.get_x(), band.get_width()) == pytest.approx((-1, 2))
 
 
 def test_far_away_is_an_arrow_with_the_distance(drawn):
-    axes = drawn(row(2.0, 1.9, 2.1))
+    axes = drawn(row(2.0, 1.95, 2.05))
     assert marks(axes)[">"].get_xdata() == pytest.approx([plots.REACH])
     assert "s" not in marks(axes)
     assert "+10 margins" in [text.get_text() for text in axes.texts]
@@ -62,5 +62,6 @@ def test_an_exploratory_verdict_is_hollow(drawn):
 
 
 def test_a_claim_without_a_value_is_refused():
-    with pytest.raises(InvalidArgument, match="rows"):
-        plots.plot_claims([Row(CLAIM, None, "not run", False)])
+    for empty in (Row(CLAIM, None, "not run", False), row(1.0, 0.5, 1.5)):
+        with pytest.raises(InvalidArgument, match="rows"):
+            plots.plot_claims([empty])

@@ -30,13 +30,16 @@ def test_a_row_is_glued_with_its_verdict(glued):
         "beta.margin": "0.1",
         "beta.verdict": "differs (exploratory)",
         "beta.power": "0.98",
+        "beta.chance": "0.95",
+        "beta.kind": "trained here",
+        "beta.reason": "",
         "beta.place": "nowhere",
     }
 
 
 def test_a_run_table_is_glued_with_its_size(glued):
     prose.glue("runs", power_law_runs(1.0))
-    assert glued == {"runs.runs": "24", "runs.tokens_low": "100,000", "runs.tokens_high": "2,684,000"}
+    assert glued == {"runs.runs": "72", "runs.tokens_low": "100,000", "runs.tokens_high": "2,684,000"}
 
 
 def test_a_row_without_runs_says_so(glued):
@@ -48,7 +51,10 @@ def test_a_row_without_runs_says_so(glued):
     ("published", "margin", "measured", "expected"),
     [
         (0.34731, 0.00035, Measured(0.347312, 0.347312, 0.347312), ("0.34731", "0.00035", "0.34731", "0.34731")),
-        (4.77e-4, 5e-6, Measured(4.76e-4, 4.7e-4, 4.8e-4), ("0.000477", "5e-6", "0.0004760", "0.0004700 to 0.0004800")),
+        (
+            4.77e-4, 5e-6, Measured(4.76e-4, 4.74e-4, 4.78e-4),
+            ("0.000477", "5e-6", "0.0004760", "0.0004740 to 0.0004780"),
+        ),
         (49131, 0.5, Measured(49131, 49131, 49131), ("49,131", "0.5", "49,131", "49,131")),
         (-24, 1, Measured(36.8, 36.8, 36.8), ("-24", "1", "36.800", "36.800")),
         (1e13, 1, None, ("1e13", "1", "not run", "not run")),

@@ -1,14 +1,16 @@
 """Numbers with a sign, rates without idle zeros, changes with their verdict, tables of rules as text."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules
+from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules, written_value
 from scaling_lib.pages.judging.claims import Row
-from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.measured import Measured, Undecided
 from tests.pages.planted import CLAIM
 
 
@@ -35,11 +37,12 @@ def test_an_interval_stands_in_brackets():
 def test_a_change_is_written_with_its_verdict():
     row = Row(CLAIM, Measured(1.094, 0.331, 1.529), "differs", False)
     assert written_change(row) == "+1.09 (+0.33 to +1.53; *differs*)"
+    assert written_value(replace(row, exploratory=True)) == "1.09 (0.33 to 1.53; *differs*, exploratory)"
 
 
-def test_a_change_whose_interval_has_no_end_prints_no_number():
-    text = written_change(Row(CLAIM, Measured(0.5, -200.0, 3.0), "not testable", False))
-    assert text == "an amount not known (its interval has no end within the search; *not testable*)"
+def test_a_change_that_is_undetermined_prints_no_number_but_its_reason():
+    row = Row(CLAIM, Undecided("the seeds disagree"), "undetermined", False)
+    assert written_change(row) == "*undetermined* (the seeds disagree)"
 
 
 def test_a_change_that_was_not_measured_is_refused():

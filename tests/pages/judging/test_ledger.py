@@ -14,7 +14,7 @@ import pytest
 import scaling_lib
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.fits.laws.published import published_law
-from scaling_lib.pages.judging import captions, ledger
+from scaling_lib.pages.judging import captions, changes, forecasts, ledger
 from scaling_lib.pages.judging.ledger import Claim
 from tests.pages.planted import CLAIM
 
@@ -204,3 +204,49 @@ def test_no_published_number_is_typed_in_the_code_of_the_pages():
     paths = [*(LIBRARY / "pages").rglob("*.py"), *(LIBRARY.parent / "tools").rglob("*.py")]
     assert {path.name: copies(path.read_text()) for path in paths if copies(path.read_text())} == {}
     assert copies("x = 1.0\ny = f(0.3473, 1.96)") == [(2, 0.3473)]
+
+
+# ---------------------------------------------------------------------- history of the rules, and of the rows
+
+
+def test_every_state_of_the_rules_has_its_day():
+    days = ledger.rules_entered()
+    assert set(days) == set(ledger.rules_history())
+    assert list(days.values()) == sorted(days.values())
+    assert ledger.freeze("2099-01-01") == {
+        name: {"entered": days[name], "rules": list(rules)} for name, rules in ledger.rules_history().items()
+    }
+    for wrong in ("yesterday", "", "2026-13-01"):
+        with pytest.raises(InvalidArgument, match="today must be"):
+            ledger.freeze(wrong)
+
+
+def test_every_change_names_a_row_of_the_ledger_or_one_that_is_gone():
+    ids = {claim.id for claim in ledger.ledger()}
+    listed = changes.ledger_changes()
+    assert [change.date for change in listed] == sorted((change.date for change in listed), reverse=True)
+    assert len({(change.date, change.row) for change in listed}) == len(listed)
+    for change in listed:
+        if change.row != changes.EVERY_ROW:
+            assert (change.row in ids) is (change.now == "mended"), change.row
+
+
+@pytest.mark.parametrize("text", ["[[changes]]\nrow = 1", "nothing = 1", '[[changes]]\ndate = "today"'])
+def test_malformed_changes_are_refused(monkeypatch, text):
+    class Folder:
+        def __truediv__(self, name):
+            return self
+
+        def read_text(self, encoding):
+            return text
+
+    monkeypatch.setattr(changes.resources, "files", lambda package: Folder())
+    with pytest.raises(InvalidData, match=r"changes\.toml is malformed"):
+        changes.ledger_changes.__wrapped__()
+
+
+def test_the_scope_of_a_forecast_holds_its_number():
+    for claim in ledger.ledger():
+        if claim.id.startswith("forecast."):
+            forecast = forecasts.registered()[claim.id.removeprefix("forecast.")]
+            assert f": {forecast.value:g} nats" in claim.scope
