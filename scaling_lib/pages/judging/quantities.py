@@ -11,7 +11,7 @@ an `Undecided` (`replicates`). Where a margin comes from and how value and inter
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -119,10 +119,10 @@ def _er_100_beta(tables: Tables) -> Outcome:
 # ---------------------------------------------------------------------- the paper's own exponents
 
 
-def _mean_exponent(variable: str, name: str) -> Quantity:
+def _mean_exponent(variable: Literal["N", "D"], name: str) -> Quantity:
     """The paper's statistic (its section 4.3): at each value of the other variable E + A x^-exponent, all free, by
     its Huber objective; then the mean of the exponents, with Student's interval as if the curves were independent."""
-    other = {"N": "D", "D": "N"}[variable]
+    other: Literal["N", "D"] = "D" if variable == "N" else "N"
 
     def quantity(tables: Tables) -> Outcome:
         least = {"widths": 4, "tokens": 2} if variable == "N" else {"widths": 2, "tokens": 4}

@@ -63,7 +63,7 @@ def curves_rejected(
         curve = [point for point in points if point.at[by] == value]
         if len(curve) > 3:
             losses = [np.log(floor + np.exp(point.logs)) for point in curve]
-            x = {variable: np.array([point.at[variable] for point in curve])}
+            x: dict[str, np.ndarray] = {variable: np.array([point.at[variable] for point in curve])}
             replicates += losses
             fitted += np.log(_through_means(PowerLaw(variable=variable), x, losses)).tolist()
             parameters += 3
