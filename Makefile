@@ -1,5 +1,5 @@
-# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make ledger`, `make practice`
-# and `make address`.
+# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make student`, `make ledger`,
+# `make practice` and `make address`.
 
 PROFILE ?= recorded
 PYTHON ?= python3
@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks ledger practice address environment clean
+.PHONY: help book test test-all notebooks student ledger practice address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -27,6 +27,7 @@ help:
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
@@ -47,6 +48,9 @@ test-all: $(INSTALLED)$(EVERYTHING)
 
 notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks
+
+student: $(INSTALLED)book
+	@$(RUN) -m tools.student
 
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger

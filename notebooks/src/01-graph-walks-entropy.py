@@ -846,8 +846,11 @@ pd.DataFrame(
 # %% [markdown]
 # ## Exercises
 #
-# The stars say how hard an exercise is, and the minutes about how long it takes. Below each exercise there is its solution
-# in words, and then in code that checks it. On Colab the results of the code are open, so scroll slowly.
+# The stars say how hard an exercise is, and the minutes about how long it takes.
+
+# %% [markdown] tags=["book-only"]
+# Below each exercise there is its solution in words, and then in code that checks it. On Colab the results of the code are
+# open, so scroll slowly.
 
 # %% [markdown] tags=["exercise", "key:known-answers"]
 # ### Exercise 1: known answers

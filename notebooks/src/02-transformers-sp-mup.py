@@ -1268,8 +1268,11 @@ else:
 #
 # ## Exercises
 #
-# Stars say how hard, minutes about how long. Below each exercise lies its solution in words, and then in code that checks
-# it; on Colab the code's results are open, so scroll slowly.
+# Stars say how hard, minutes about how long.
+
+# %% [markdown] tags=["book-only"]
+# Below each exercise lies its solution in words, and then in code that checks it; on Colab the code's results are open, so
+# scroll slowly.
 
 # %% [markdown] tags=["exercise", "key:where-the-parameters-are"]
 # ### Exercise 1: where the parameters are

@@ -1279,7 +1279,10 @@ division of compute is the business of chapter 4.
 # %% [markdown]
 # ## Exercises
 #
-# Exercise 1 was the forecast above. Below each of the others lies its solution in words, then in code that checks it.
+# Exercise 1 was the forecast above.
+
+# %% [markdown] tags=["book-only"]
+# Below each of the others lies its solution in words, then in code that checks it.
 
 # %% [markdown] tags=["exercise", "key:units"]
 # ### Exercise 2: units

@@ -1163,7 +1163,10 @@ al.'s.
 # %% [markdown]
 # ## Exercises
 #
-# Exercise 1 was the forecast above. Below each of the others lies its solution in words, then in code that checks it.
+# Exercise 1 was the forecast above.
+
+# %% [markdown] tags=["book-only"]
+# Below each of the others lies its solution in words, then in code that checks it.
 
 # %% [markdown] tags=["exercise", "key:balance-at-the-optimum"]
 # ### Exercise 2: the balance at the optimum
