@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice address environment clean
+.PHONY: help book test test-all notebooks student ledger practice assignment grade address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -30,6 +30,8 @@ help:
 	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
+	@echo "make assignment CHAPTER=3 SEED=...   a notebook for students, and what their marks will follow from"
+	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -50,13 +52,20 @@ notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks
 
 student: $(INSTALLED)book
-	@$(RUN) -m tools.student
+	@$(RUN) -m tools.classroom.student
 
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger
 
 practice: $(INSTALLED)book
 	@$(RUN) -m tools.practice
+
+assignment: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.assignment --chapter "$(CHAPTER)" --seed "$(SEED)" --name "$(NAME)"
+
+grade: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.grade --assignment "$(ASSIGNMENT)" --submissions "$(SUBMISSIONS)" \
+	  $(if $(ACCEPT_WEAKER),--accept-weaker)
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

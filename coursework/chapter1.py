@@ -1,10 +1,18 @@
 """Exercises of chapter 1: graphs, walks and entropy."""
 
+from typing import Any
+
 import numpy as np
 
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
 __all__ = ["EXERCISES"]
+
+LN2 = float(np.log(2))
+Weights = list[list[float]]
+
+
+# How many tokens to the floor
 
 
 def _free(nodes: int, edges: int) -> int:
@@ -21,7 +29,7 @@ def _excess(nodes: int, edges: int, tokens: int, context: int) -> float:
     return _free(nodes, edges) / 2 / _transitions(tokens, context)
 
 
-def _draw(generator: np.random.Generator) -> dict[str, int]:
+def _draw_counting(generator: np.random.Generator) -> dict[str, int]:
     return {
         "nodes": int(generator.integers(100, 900)),
         "edges": int(generator.integers(1000, 6000)),
@@ -30,58 +38,321 @@ def _draw(generator: np.random.Generator) -> dict[str, int]:
     }
 
 
-EXERCISES = (
-    Exercise(
-        key="tokens-to-the-floor",
-        function="counting_excess",
-        title="How many tokens to the floor",
-        objective="say what learning by counting costs, and how the cost falls with the data",
-        draw=_draw,
-        answer=_excess,
-        stars=2,
-        mistakes=(
-            Mistake(
-                "edges-once",
-                "In how many directions can a walk take an edge?",
-                "You counted every edge once. A walk can take it both ways, so there are 2E transitions to learn.",
-                lambda nodes, edges, tokens, context: (edges - nodes) / 2 / _transitions(tokens, context),
-            ),
-            Mistake(
-                "rows-not-normalised",
-                "Can all entries of a row of probabilities be chosen freely?",
-                "Each of the n rows sums to one, so n of the 2E entries are not free.",
-                lambda nodes, edges, tokens, context: edges / _transitions(tokens, context),
-            ),
-            Mistake(
-                "no-half",
-                "How much does one free parameter cost, to first order, in nats times D?",
-                "Each free parameter costs half a nat, divided by D; you counted a whole one.",
-                lambda nodes, edges, tokens, context: 2 * _excess(nodes, edges, tokens, context),
-            ),
-            Mistake(
-                "tokens-not-transitions",
-                "How many transitions does a walk of T tokens show?",
-                "You divided by tokens. A walk of T tokens has T - 1 transitions.",
-                lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / tokens,
-            ),
-            Mistake(
-                "walks",
-                "Is D a number of walks, or of what is inside them?",
-                "You divided by the number of walks.",
-                lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / (tokens / context),
-            ),
-            Mistake(
-                "root",
-                "A probability is off by about 1/sqrt(D): how does a divergence depend on that error?",
-                "The error of a mean falls as 1/sqrt(D). A divergence is quadratic in that error and falls as 1/D.",
-                lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / np.sqrt(_transitions(tokens, context)),
-            ),
-            Mistake(
-                "bits",
-                "In which unit does the book measure a loss?",
-                "Your answer is in bits; the book counts in nats.",
-                lambda nodes, edges, tokens, context: _excess(nodes, edges, tokens, context) / np.log(2),
-            ),
+TOKENS = Exercise(
+    key="tokens-to-the-floor",
+    function="counting_excess",
+    title="How many tokens to the floor",
+    objective="say what learning by counting costs, and how the cost falls with the data",
+    draw=_draw_counting,
+    answer=_excess,
+    stars=2,
+    mistakes=(
+        Mistake(
+            "edges-once",
+            "In how many directions can a walk take an edge?",
+            "You counted every edge once. A walk can take it both ways, so there are 2E transitions to learn.",
+            lambda nodes, edges, tokens, context: (edges - nodes) / 2 / _transitions(tokens, context),
+        ),
+        Mistake(
+            "rows-not-normalised",
+            "Can all entries of a row of probabilities be chosen freely?",
+            "Each of the n rows sums to one, so n of the 2E entries are not free.",
+            lambda nodes, edges, tokens, context: edges / _transitions(tokens, context),
+        ),
+        Mistake(
+            "no-half",
+            "How much does one free parameter cost, to first order, in nats times D?",
+            "Each free parameter costs half a nat, divided by D; you counted a whole one.",
+            lambda nodes, edges, tokens, context: 2 * _excess(nodes, edges, tokens, context),
+        ),
+        Mistake(
+            "tokens-not-transitions",
+            "How many transitions does a walk of T tokens show?",
+            "You divided by tokens. A walk of T tokens has T - 1 transitions.",
+            lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / tokens,
+        ),
+        Mistake(
+            "walks",
+            "Is D a number of walks, or of what is inside them?",
+            "You divided by the number of walks.",
+            lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / (tokens / context),
+        ),
+        Mistake(
+            "root",
+            "A probability is off by about 1/sqrt(D): how does a divergence depend on that error?",
+            "The error of a mean falls as 1/sqrt(D). A divergence is quadratic in that error and falls as 1/D.",
+            lambda nodes, edges, tokens, context: _free(nodes, edges) / 2 / np.sqrt(_transitions(tokens, context)),
+        ),
+        Mistake(
+            "bits",
+            "In which unit does the book measure a loss?",
+            "Your answer is in bits; the book counts in nats.",
+            lambda nodes, edges, tokens, context: _excess(nodes, edges, tokens, context) / np.log(2),
         ),
     ),
 )
+
+
+# The floor of a weighted walk
+
+
+def _connected(generator: np.random.Generator) -> dict[str, Weights]:
+    """A connected graph of twelve nodes with small integer weights."""
+    nodes = 12
+    while True:
+        drawn = (generator.random((nodes, nodes)) < 0.45) * generator.integers(1, 9, (nodes, nodes))
+        weights = np.triu(drawn, 1).astype(float)
+        weights += weights.T
+        reached = np.linalg.matrix_power((weights > 0) + np.eye(nodes), nodes)
+        if (reached > 0).all():
+            return {"weights": weights.tolist()}
+
+
+def _rows(weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Entropy of each row of transitions in nats, share of each node's strength, degrees."""
+    array = np.asarray(weights, float)
+    transitions = array / array.sum(1, keepdims=True)
+    entropies = -np.where(transitions > 0, transitions * np.log(np.where(transitions > 0, transitions, 1)), 0).sum(1)
+    return entropies, array.sum(1) / array.sum(), (array > 0).sum(1)
+
+
+def _entropy_rate(weights: Weights) -> float:
+    entropies, visited, _ = _rows(weights)
+    return float(visited @ entropies)
+
+
+def _entropy_of_places(weights: Weights) -> float:
+    _, visited, _ = _rows(weights)
+    return float(-visited @ np.log(visited))
+
+
+def _unweighted_rows(weights: Weights) -> float:
+    _, visited, degrees = _rows(weights)
+    return float(visited @ np.log(degrees))
+
+
+def _weighed_by_degree(weights: Weights) -> float:
+    entropies, _, degrees = _rows(weights)
+    return float(degrees @ entropies / degrees.sum())
+
+
+def _log_of_mean(weights: Weights) -> float:
+    entropies, visited, _ = _rows(weights)
+    return float(np.log(visited @ np.exp(entropies)))
+
+
+WEIGHTED = Exercise(
+    key="floor-of-a-weighted-walk",
+    function="entropy_rate",
+    title="The floor of a weighted walk",
+    objective="compute an entropy rate from the weights of a graph",
+    draw=_connected,
+    answer=_entropy_rate,
+    stars=2,
+    minutes=15,
+    mistakes=(
+        Mistake(
+            "bits",
+            "Which logarithm does the book use?",
+            "Your answer is in bits; the book counts in nats.",
+            lambda weights: _entropy_rate(weights) / LN2,
+        ),
+        Mistake(
+            "decimal-logarithm",
+            "Which logarithm did you take: to which base?",
+            "You took the logarithm to base ten; nats need the natural one.",
+            lambda weights: _entropy_rate(weights) / np.log(10),
+        ),
+        Mistake(
+            "entropy-of-places",
+            "Is the entropy of where the walk is asked for, or of where it goes next?",
+            "That is the entropy of the stationary law, of where the walk is, not of where it goes next.",
+            _entropy_of_places,
+        ),
+        Mistake(
+            "nodes-equally-likely",
+            "How often does the walk stand on each node?",
+            "You took every node for equally likely; a walk is at a node in proportion to its strength.",
+            lambda weights: float(_rows(weights)[0].mean()),
+        ),
+        Mistake(
+            "neighbours-equally-likely",
+            "Are all neighbours of a node equally likely here?",
+            "You took ln(degree) for the entropy of a row; that holds only where all neighbours are equally likely.",
+            _unweighted_rows,
+        ),
+        Mistake(
+            "degree-not-strength",
+            "To what is the stationary law proportional when the edges have weights?",
+            "The rows are right, but you weighed them by degree; with weights on the edges it is the strength.",
+            _weighed_by_degree,
+        ),
+        Mistake(
+            "logarithm-of-mean",
+            "Which comes first, the logarithm or the mean?",
+            "That is the logarithm of a mean number of choices; the mean of the logarithm is asked for.",
+            _log_of_mean,
+        ),
+        Mistake(
+            "uniform-guess",
+            "What does a reader know who pays this loss?",
+            "That is ln(number of nodes), which a reader pays who knows nothing of the graph.",
+            lambda weights: float(np.log(len(weights))),
+        ),
+        Mistake(
+            "pair",
+            "Do you predict a token, or a pair of tokens?",
+            "That is the entropy of two neighbouring tokens; subtract the entropy of the first.",
+            lambda weights: _entropy_rate(weights) + _entropy_of_places(weights),
+        ),
+    ),
+)
+
+
+# An entropy from few counts
+
+
+def _draw_counts(generator: np.random.Generator) -> dict[str, list[int]]:
+    drawn = generator.multinomial(int(generator.integers(25, 60)), generator.dirichlet(np.full(14, 0.7)))
+    return {"counts": drawn.tolist()}
+
+
+def _plug_in(counts: list[int]) -> float:
+    seen = np.array([count for count in counts if count > 0], float)
+    shares = seen / seen.sum()
+    return float(-shares @ np.log(shares))
+
+
+def _correction(counts: list[int], outcomes: int) -> float:
+    return (outcomes - 1) / 2 / sum(counts)
+
+
+def _seen(counts: list[int]) -> int:
+    return int(np.count_nonzero(counts))
+
+
+def _corrected(counts: list[int]) -> float:
+    return _plug_in(counts) + _correction(counts, _seen(counts))
+
+
+COUNTS = Exercise(
+    key="entropy-from-few-counts",
+    function="entropy_of_counts",
+    title="An entropy from few counts",
+    objective="correct the entropy of a small sample to first order",
+    draw=_draw_counts,
+    answer=_corrected,
+    stars=2,
+    mistakes=(
+        Mistake(
+            "plug-in",
+            "Is an entropy that is computed from observed frequencies too high or too low on average?",
+            "That is the entropy of the frequencies, low by about (m - 1)/2n, which was to be corrected.",
+            _plug_in,
+        ),
+        Mistake(
+            "sign",
+            "Is the entropy of observed frequencies too high or too low, and so which sign has the correction?",
+            "The correction has the wrong sign: entropies of frequencies are too low.",
+            lambda counts: 2 * _plug_in(counts) - _corrected(counts),
+        ),
+        Mistake(
+            "no-constraint",
+            "How many of m probabilities are free?",
+            "It is m - 1, not m: the probabilities sum to one.",
+            lambda counts: _plug_in(counts) + _correction(counts, _seen(counts) + 1),
+        ),
+        Mistake(
+            "empty-outcomes",
+            "Which outcomes does m count?",
+            "Here m counts the outcomes that were seen, not the empty ones.",
+            lambda counts: _plug_in(counts) + _correction(counts, len(counts)),
+        ),
+        Mistake(
+            "no-half",
+            "What is the factor of the first-order bias?",
+            "The correction is (m - 1)/2n; you left out the 2.",
+            lambda counts: _plug_in(counts) + 2 * _correction(counts, _seen(counts)),
+        ),
+        Mistake(
+            "bits",
+            "Which unit is asked for?",
+            "Your answer is in bits; the book counts in nats.",
+            lambda counts: _corrected(counts) / LN2,
+        ),
+        Mistake(
+            "mixed-units",
+            "Are both terms in the same unit?",
+            "The entropy is in bits and the correction in nats: convert one of them.",
+            lambda counts: _plug_in(counts) / LN2 + _correction(counts, _seen(counts)),
+        ),
+    ),
+)
+
+
+# Where a directed walk is
+
+
+def _directed(generator: np.random.Generator) -> dict[str, Weights]:
+    """A strongly connected directed graph of four nodes: a ring, and edges beside it."""
+    nodes = 4
+    weights = generator.integers(1, 9, (nodes, nodes)) * (generator.random((nodes, nodes)) < 0.6)
+    np.fill_diagonal(weights, 0)
+    for node in range(nodes):
+        weights[node, (node + 1) % nodes] = max(1, weights[node, (node + 1) % nodes])
+    return {"weights": weights.astype(float).tolist()}
+
+
+def _stationary(weights: Any) -> np.ndarray:
+    """The law that a step leaves as it is, by least squares with the row that says that it sums to one."""
+    array = np.asarray(weights, float)
+    transitions = array / array.sum(1, keepdims=True)
+    nodes = len(transitions)
+    equations = np.vstack([transitions.T - np.eye(nodes), np.ones(nodes)])
+    return np.linalg.lstsq(equations, np.append(np.zeros(nodes), 1), rcond=None)[0]
+
+
+DIRECTED = Exercise(
+    key="where-a-directed-walk-is",
+    function="stationary",
+    title="Where a directed walk is",
+    objective="solve for a stationary law where it is not proportional to the strength",
+    draw=_directed,
+    answer=lambda weights: _stationary(weights).tolist(),
+    stars=2,
+    minutes=15,
+    mistakes=(
+        Mistake(
+            "out-strength",
+            "Does a walk leave a node as often along each edge as it comes in, when edges have a direction?",
+            "On a directed graph the stationary law is not proportional to the strength: solve pi = pi P.",
+            lambda weights: (np.sum(weights, 1) / np.sum(weights)).tolist(),
+        ),
+        Mistake(
+            "in-strength",
+            "What does one more step do to your law?",
+            "That is the share of weight that flows in, one step from the strengths; a further step still changes it.",
+            lambda weights: (np.sum(weights, 0) / np.sum(weights)).tolist(),
+        ),
+        Mistake(
+            "right-eigenvector",
+            "Is it the rows or the columns of P that sum to one, and which eigenvector did you take?",
+            "That is the right eigenvector, all ones, since rows sum to one; the left one is asked for.",
+            lambda weights: np.full(len(weights), 1 / len(weights)).tolist(),
+        ),
+        Mistake(
+            "not-normalised",
+            "What do the entries of your law sum to?",
+            "The direction is right, but a law sums to one; yours has length one.",
+            lambda weights: (_stationary(weights) / np.linalg.norm(_stationary(weights))).tolist(),
+        ),
+        Mistake(
+            "transposed",
+            "Does weights[u][v] weigh the step from u to v, or from v to u?",
+            "You normalised the columns: weights[u][v] weighs the step from u to v, so the rows of P sum to one.",
+            lambda weights: _stationary(np.transpose(weights)).tolist(),
+        ),
+    ),
+)
+
+EXERCISES = (TOKENS, WEIGHTED, COUNTS, DIRECTED)

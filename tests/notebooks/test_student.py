@@ -7,7 +7,8 @@ import sys
 import nbformat
 import pytest
 
-from tools import chapters, student
+from tools import chapters
+from tools.classroom import student
 
 SOURCES = chapters.sources()
 CHEAPEST = "04-chinchilla-allocation"  # of the chapters with exercises; the others are executed by `make test-all`
