@@ -1569,10 +1569,10 @@ check("exponent-above-a-floor", exponent_above_floor)
 
 # %% tags=["solution", "key:exponent-above-a-floor", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
-tokens_log = np.log(tokens)
+axis, above = np.log(tokens), np.log(clean - truth["E"])
 slopes_found = {
-    "above the floor": -np.polyfit(tokens_log, np.log(clean - truth["E"]), 1)[0],
-    "floor kept": -np.polyfit(tokens_log, np.log(clean), 1)[0],
+    "above the floor": -np.polyfit(axis, above, 1)[0],
+    "floor kept": -np.polyfit(axis, np.log(clean), 1)[0],
     "planted": truth["beta"],
 }
 pd.Series(slopes_found, name="exponent").round(4).to_frame()
