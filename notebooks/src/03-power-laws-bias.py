@@ -1637,9 +1637,9 @@ check("runs-not-points", slope_error)
 # @title Solution, in code
 generator, x = default_rng(0), np.linspace(0, 4.6, 10)
 centred, estimates = x - x.mean(), []
-for _ in range(300):
-    each_run = -0.5 - 0.15 * generator.standard_normal((8, 1))
-    y = each_run * centred + 0.02 * generator.standard_normal((8, 10))
+for _ in range(1000):
+    run_slopes = -0.5 - 0.15 * generator.standard_normal((8, 1))
+    y = run_slopes * centred + 0.02 * generator.standard_normal((8, 10))
     per_run = np.polyfit(x, y.T, 1)[0]
     every_point = np.polyfit(np.tile(x, 8), y.ravel(), 1, cov=True)[1][0, 0]
     by_run = per_run.std(ddof=1) / 8**0.5

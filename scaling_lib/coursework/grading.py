@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.coursework.cage import PROTECTIONS, Broken, Cage, Limits, Reply
-from scaling_lib.coursework.exercises import Diagnosis, Exercise, diagnose, draw_cases
+from scaling_lib.coursework.exercises import AnyExercise, Diagnosis, Exercise, diagnose, draw_cases
 from scaling_lib.errors import InvalidData, invalid
 
 __all__ = ["FORMAT", "SHORTEST_SECRET", "Assignment", "Mark", "Marks", "grade"]
@@ -50,8 +50,9 @@ class Assignment:
                 "secret", wanted, f"{len(self.secret)} of them", "choose a longer one, which nobody can guess"
             )
 
-    def cases(self, exercise: Exercise) -> list[dict[str, Any]]:
-        """The hidden inputs of one of its exercises."""
+    @checked
+    def cases(self, exercise: AnyExercise) -> list[dict[str, Any]]:
+        """The hidden inputs of one of its exercises. Raises InvalidArgument."""
         return _cases(exercise, self.secret, self.label)
 
 
@@ -87,8 +88,8 @@ class Marks:
     student: str
     marks: Annotated[tuple[Mark, ...], Remedy("pass a Mark for each exercise")]
     note: Annotated[str, Remedy("pass '' for none")] = ""
-    protections: Annotated[tuple[str, ...], BY_HAND] = ()
-    failed_cells: Annotated[tuple[str, ...], BY_HAND] = ()
+    protections: Annotated[tuple[str, ...], Remedy("pass () for none", least=0)] = ()
+    failed_cells: Annotated[tuple[str, ...], Remedy("pass () for none", least=0)] = ()
     seconds: float = 0.0
 
     @property

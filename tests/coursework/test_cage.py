@@ -166,7 +166,8 @@ def test_a_daemon_of_root_is_ended_as_well(graded, without):
 
 
 def test_a_file_that_is_too_large(graded):
-    marks = graded("with open('large', 'wb') as file: file.write(bytes(64 << 20))", RIGHT, UNITS)
+    attack = "with open('large', 'wb') as file: file.write(bytes(64 << 20))"
+    marks = graded(attack, RIGHT, UNITS, limits=Limits(seconds=20))
     assert states(marks) == [FULL, FULL]
     assert marks.failed_cells[0].startswith("cell 1: OSError")
 
