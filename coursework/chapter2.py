@@ -27,6 +27,7 @@ PARAMETERS = Exercise(
     objective="count the parameters of a transformer, and say which of them grow with the vocabulary",
     draw=_draw_shape,
     answer=_parameters,
+    minutes=5,
     tolerance=1e-6,
     mistakes=(
         Mistake(

@@ -1207,7 +1207,7 @@ At {number(C, 1)} FLOPs the model's share is {number(share, decimals=4)}; $a$ is
 # %% [markdown] tags=["exercise", "key:wrong-size"]
 # ### Exercise 3: what does a wrong size cost?
 #
-# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
+# *★★ · 15 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
 # large. How much more compute would the best allocation have saved?
 #
 # Write `wasted(E, A, B, alpha, beta, C, factor)`: the share of the budget $C$ that the best size would have saved, at the same

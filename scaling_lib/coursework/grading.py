@@ -26,6 +26,7 @@ FORMAT = 1  # of an assignment's notebook
 SHORTEST_SECRET = 12
 LARGEST_SUBMISSION = 20_000_000
 NAMED = re.compile(r'^ASSIGNMENT, FORMAT = "([\w.-]+)", (\d+)', re.M)
+NOT_ATTEMPTED = Diagnosis("not attempted", "", "Not attempted.")
 _ASK_FOR_LIMITS = "build it with Limits()"
 
 
@@ -124,7 +125,7 @@ def grade(
     try:
         cells = cells_of(Path(submission), assignment.label)
     except InvalidData as error:
-        nothing = Diagnosis("not attempted", "", "Not graded.")
+        nothing = Diagnosis(NOT_ATTEMPTED.state, "", "Not graded.")
         return Marks(student, tuple(_mark(exercise, nothing) for exercise in assignment.exercises), str(error))
     marker = _Marker(cells, limits, begun + limits.seconds, without, explain)
     try:
@@ -169,8 +170,12 @@ class _Marker:
             self._unusable = str(reason)
         if self._unusable:
             return Diagnosis("wrong", "broken", f"The notebook's cells could not be run: {self._unusable}.")
+        replies: list[Reply] = []
         try:
-            replies = [cage.ask(exercise.function, case) for case in cases]
+            for case in cases:
+                replies.append(cage.ask(exercise.function, case))
+                if replies[-1].missing or replies[-1].raised:
+                    break  # one such reply decides, and the others could take as long
         except Broken as reason:
             self.close()
             return Diagnosis("wrong", "broken", f"Your function was asked and did not answer: {reason}.")
@@ -192,11 +197,15 @@ class _Marker:
             remedy = f" Was it renamed to `{near[0]}`?" if near and near[0].isidentifier() else ""
             words = f"There is no function `{exercise.function}` in the notebook.{remedy}"
             return Diagnosis("not attempted", "missing", words)
-        stopped = next((reply.raised for reply in replies if reply.raised), "")
+        stopped = replies[-1].raised
+        if stopped == "TimeoutError":
+            words = f"Your function had no answer after {self._limits.call_seconds:g} s."
+            return Diagnosis("wrong", "too long", words)
         if stopped:
             return Diagnosis("wrong", "raised", f"Your function stopped with {stopped}.")
         try:
-            return diagnose(exercise, cases, [reply.answer for reply in replies], explain=self._explain)
+            diagnosis = diagnose(exercise, cases, [reply.answer for reply in replies], explain=self._explain)
+            return NOT_ATTEMPTED if diagnosis.state == NOT_ATTEMPTED.state else diagnosis
         except (ValueError, OverflowError, RecursionError):
             return Diagnosis("wrong", "unusable", "Your answer could not be looked at: a number is expected.")
 

@@ -24,6 +24,10 @@ def test_what_ships_is_what_the_exercises_say():
     assert shipped == ours, "make practice"
 
 
+def test_the_instructors_page_lists_the_exercises():
+    assert practice_tool.PAGE.read_text(encoding="utf-8") == practice_tool.page(), "make practice"
+
+
 def test_no_answer_ships(exercise):
     shipped = json.dumps(json.loads(practice_tool.PRACTICE.read_text())[exercise.key]["table"])
     for case in practice()[exercise.key].cases:
@@ -113,3 +117,4 @@ def test_every_checked_exercise_has_its_cells_and_every_check_its_exercise():
         assert f"def {exercise.function}(" in texts["stub"]
         assert f'check("{key}", {exercise.function})' in texts["check"]
         assert f"`{exercise.function}" in texts["exercise"]
+        assert f"*{'★' * exercise.stars} · {exercise.minutes} minutes.*" in texts["exercise"]

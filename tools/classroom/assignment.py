@@ -81,7 +81,7 @@ def assignment_notebook(chapter: int, given: Assignment) -> NotebookNode:
         nbformat.v4.new_markdown_cell(WELCOME.format(title=title, points=points), id="welcome"),
         next(cell for cell in cells if "setup" in tags_of(cell)),
         nbformat.v4.new_code_cell(
-            IMPORTS.format(label=given.label, form=FORMAT), id="imports", metadata={"tags": ["setup"]}
+            IMPORTS.format(label=given.label, form=FORMAT), id="imports", metadata={"tags": ["imports"]}
         ),
     ]
     notebook = nbformat.v4.new_notebook()
