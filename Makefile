@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice assignment grade address environment clean
+.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -32,6 +32,7 @@ help:
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
 	@echo "make assignment CHAPTER=3 SEED=...   a notebook for students, and what their marks will follow from"
 	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
+	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -66,6 +67,9 @@ assignment: $(INSTALLED)book
 grade: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.grade --assignment "$(ASSIGNMENT)" --submissions "$(SUBMISSIONS)" \
 	  $(if $(ACCEPT_WEAKER),--accept-weaker)
+
+otter: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.otter --assignment "$(ASSIGNMENT)"
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

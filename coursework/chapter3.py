@@ -288,7 +288,7 @@ def _draw_runs(generator: np.random.Generator) -> dict[str, Any]:
 
 def _scatter(x: list[float], y: list[list[float]], ddof: int = 1) -> float:
     """Standard deviation of the runs' slopes."""
-    return float(np.std([_slope(x, curve) for curve in y], ddof=ddof))
+    return float(np.std(np.polyfit(x, np.transpose(y), 1)[0], ddof=ddof))
 
 
 def _as_points(x: list[float], y: list[list[float]]) -> float:

@@ -80,7 +80,6 @@ def refuse_files(libc: ctypes.CDLL, readable: Sequence[str], writable: str) -> b
         rule = ctypes.create_string_buffer(struct.pack("=Qi", kept, place))
         libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0)
         os.close(place)
-    libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     done = libc.syscall(RESTRICT_SELF, ruleset, 0) == 0
     os.close(ruleset)
     return bool(done)
@@ -154,6 +153,8 @@ def protect(settings: dict[str, Any]) -> list[str]:
             os.chdir(folder)
         except OSError:
             nobody = False
+    if libc:
+        libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # Landlock asks for it; and no program that is run makes root of it
     if libc and settings["landlock"] and refuse_files(libc, readable, folder):
         active.append("landlock")
     # Without a mount namespace another user may not be able to read Python, and later imports would fail.

@@ -161,7 +161,10 @@ class _Marker:
         self._cage: Cage | None = None
         self._unusable = ""
         self.protections: list[str] = []
+        # Of the first cage alone, whose cells ran before anything was asked: what a later one says of itself could
+        # repeat inputs that its predecessor was asked about and left somewhere.
         self.failed_cells: list[str] = []
+        self._names: list[str] | None = None
 
     def diagnosed(self, exercise: Exercise, cases: Sequence[Mapping[str, Any]]) -> Diagnosis:
         try:
@@ -179,21 +182,21 @@ class _Marker:
         except Broken as reason:
             self.close()
             return Diagnosis("wrong", "broken", f"Your function was asked and did not answer: {reason}.")
-        return self._read(exercise, cases, replies, cage.names)
+        return self._read(exercise, cases, replies)
 
     def _running(self) -> Cage:
         if self._cage is None and not self._unusable:
             self._cage = Cage(self._cells, self._limits, deadline=self._deadline, without=self._without)
-            self.protections, self.failed_cells = self._cage.protections, self._cage.errors
+            if self._names is None:
+                self.failed_cells, self._names = self._cage.errors, self._cage.names
+            self.protections = self._cage.protections
         if self._cage is None:
             raise Broken(self._unusable)
         return self._cage
 
-    def _read(
-        self, exercise: Exercise, cases: Sequence[Mapping[str, Any]], replies: Sequence[Reply], names: Sequence[str]
-    ) -> Diagnosis:
+    def _read(self, exercise: Exercise, cases: Sequence[Mapping[str, Any]], replies: Sequence[Reply]) -> Diagnosis:
         if any(reply.missing for reply in replies):
-            near = difflib.get_close_matches(exercise.function, names, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(exercise.function, self._names or [], n=1, cutoff=0.5)
             remedy = f" Was it renamed to `{near[0]}`?" if near and near[0].isidentifier() else ""
             words = f"There is no function `{exercise.function}` in the notebook.{remedy}"
             return Diagnosis("not attempted", "missing", words)

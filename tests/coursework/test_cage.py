@@ -277,6 +277,19 @@ def test_hidden_inputs_are_not_repeated(graded):
     assert SECRET not in repr(ASSIGNMENT)
 
 
+def test_hidden_inputs_are_not_repeated_by_a_cage_that_comes_after(graded, tmp_path):
+    """Without protection a function can leave its inputs in a file and end its process; the cells then run again."""
+    place = tmp_path / "left"
+    tmp_path.chmod(0o777)
+    attack = f"import os\nif os.path.exists({str(place)!r}): raise ValueError(open({str(place)!r}).read())"
+    leaving = "def counting_excess(**inputs):\n"
+    leaving += f"    with open({str(place)!r}, 'w') as file: file.write(repr(inputs))\n    os._exit(0)"
+    marks = graded("import os", attack, leaving, UNITS, without=PROTECTIONS)
+    assert place.exists()
+    assert states(marks) == [NONE, FULL]
+    assert marks.failed_cells == ()
+
+
 # Files, network and processes: as far as this machine can protect them
 
 

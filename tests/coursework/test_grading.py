@@ -2,8 +2,12 @@
 
 import csv
 import html
+import importlib.util
 import io
 import json
+import os
+import resource
+import runpy
 import shutil
 import subprocess
 import sys
@@ -22,7 +26,7 @@ from tests.coursework.notebooks import notebook, written
 from tools import chapters
 from tools.classroom import assignment as assignments
 from tools.classroom import grade as grading
-from tools.classroom import reports
+from tools.classroom import otter, reports
 from tools.classroom.student import STUDENT
 
 SECRET = "a secret of the tests"
@@ -363,11 +367,64 @@ def test_the_archive_grades_by_itself(tmp_path):
     assert held["output"].startswith("Hand in one notebook; you handed in 2")
 
 
+class Results(dict):
+    """The one method of Otter's results that the plugin calls."""
+
+    update_score = dict.__setitem__
+
+
+class Base:
+    """What the plugin inherits from Otter: it is told where the submission is."""
+
+    def __init__(self, submission_path):
+        self.submission_path = submission_path
+
+
+def test_the_plugin_sets_otters_scores_from_the_cage(tmp_path):
+    """Run by a stand-in for Otter, which is not installed here, from the folder that `otter generate` packs."""
+    made = assignments.assignment(3, SECRET)
+    files = otter.write(made, tmp_path / "otter")
+    assert {"scaling_otter.py", "assignment.json", "scaling_lib/coursework/caged.py"} <= set(files)
+    tests = [runpy.run_path(str(path))["test"] for path in (tmp_path / "otter/tests").glob("*.py")]
+    assert {test["name"]: test["points"] for test in tests} == {
+        exercise.key: exercise.points for exercise in made.exercises
+    }
+    program = (
+        "import sys, types, json\nfrom tests.coursework.test_grading import Base, Results\n"
+        "sys.path.insert(0, '.')\n"
+        "for name in [name for name in sys.modules if name.split('.')[0] in ('coursework', 'scaling_lib')]:\n"
+        "    del sys.modules[name]\n"
+        "sys.modules['otter'] = types.ModuleType('otter')\n"
+        "sys.modules['otter.plugins'] = types.SimpleNamespace(AbstractOtterPlugin=Base)\n"
+        "import scaling_otter\nplugin, results = scaling_otter.Envelope(sys.argv[1]), Results()\n"
+        "assert plugin.before_execution('anything').cells == []\n"
+        "plugin.after_grading(results)\nprint(json.dumps(results))"
+    )
+    submission = written(tmp_path, notebook("chapter-3", RIGHT))
+    environment = os.environ | {"PYTHONPATH": str(chapters.ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(submission)],
+        cwd=tmp_path / "otter",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    scores = json.loads(done.stdout)
+    assert scores == {exercise.key: 4 if exercise.key == "units" else 0 for exercise in made.exercises}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("otter") is not None, reason="Otter is installed")
+def test_without_otter_the_target_says_how_to_get_it(tmp_path):
+    place = assignments.write(3, assignments.assignment(3, SECRET), tmp_path)
+    with pytest.raises(SystemExit, match=r"pip install -c constraints\.txt otter-grader"):
+        otter.main(["--assignment", str(place)])
+    assert not (place / "otter").exists()
+
+
 @pytest.mark.slow
 def test_a_class_of_sixty_is_graded_in_a_minute_on_two_cores(tmp_path):
     """Every exercise there is, answered at random by the right answer or a mistake; CPU seconds of all processes."""
-    import resource
-
     solved = [
         f"# {Path(__file__).name}\ndef {exercise.function}(**inputs): return 1.0"
         for exercise in coursework.EXERCISES.values()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from tools.chapters import ROOT
 
-__all__ = ["archive"]
+__all__ = ["archive", "library_files", "requirements"]
 
 SETUP = """#!/usr/bin/env bash
 set -euo pipefail
@@ -65,6 +65,13 @@ def requirements() -> list[str]:
     return [f"{name}=={pins[name]}" for name in names if name in pins]
 
 
+def library_files() -> dict[str, str]:
+    """Name and text of each file of the library and of the folder coursework that grading needs."""
+    paths = [path for package in ("coursework", "scaling_lib") for path in (ROOT / package).rglob("*.py")]
+    names = [path.relative_to(ROOT).as_posix() for path in [*paths, ROOT / "scaling_lib/coursework/practice.json"]]
+    return {name: text_of(name) for name in sorted(names)}
+
+
 def archive(assignment: Mapping[str, object]) -> bytes:
     """The zip file. assignment: what `assignment.json` holds."""
     files = {
@@ -72,12 +79,7 @@ def archive(assignment: Mapping[str, object]) -> bytes:
         "run_autograder": RUN,
         "grade_one.py": GRADE_ONE,
         "assignment.json": json.dumps(assignment, indent=1, sort_keys=True) + "\n",
-        "scaling_lib/coursework/practice.json": text_of("scaling_lib/coursework/practice.json"),
-    }
-    for package in ("coursework", "scaling_lib"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            files[name] = text_of(name)
+    } | library_files()
     held = io.BytesIO()
     # Stored, not compressed: the bytes of a compression are those of one version of zlib.
     with zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as packed:

@@ -120,9 +120,7 @@ def as_data(given: Assignment) -> dict[str, object]:
 
 def read(place: Path) -> Assignment:
     """The assignment of a folder, of its `assignment.json`, or of a label. Raises InvalidArgument."""
-    if not place.exists() and (FOLDER / place).is_dir():
-        place = FOLDER / place
-    kept = place / KEPT if place.is_dir() else place
+    kept = folder_of(place) / KEPT
     try:
         held = json.loads(kept.read_text(encoding="utf-8"))
         exercises = tuple(coursework.EXERCISES[key] for key in held["exercises"])
@@ -133,6 +131,13 @@ def read(place: Path) -> Assignment:
         raise InvalidArgument(
             f"ASSIGNMENT must be a folder that make assignment wrote, got {str(place)!r}: pass one of assignments/."
         ) from None
+
+
+def folder_of(place: Path) -> Path:
+    """The folder that is meant by a folder, by its `assignment.json`, or by a label."""
+    if not place.exists() and (FOLDER / place).is_dir():
+        return FOLDER / place
+    return place.parent if place.is_file() and place.name == KEPT else place
 
 
 def private(path: Path, content: bytes) -> None:

@@ -30,7 +30,7 @@ from scaling_lib.coursework.gradescope import result
 from scaling_lib.coursework.grading import Assignment, Mark, Marks, grade
 from scaling_lib.errors import InvalidArgument
 from tools.classroom import reports
-from tools.classroom.assignment import read, shown
+from tools.classroom.assignment import folder_of, read, shown
 
 WHAT_IS_LACKING = {
     "landlock": "a submission could read files that this user can read (Linux 5.13 and later have Landlock)",
@@ -218,8 +218,7 @@ def main(arguments: list[str] | None = None, without: Sequence[str] = ()) -> Non
         print(f"Warning: no {name} here: {WHAT_IS_LACKING[name]}.")
     if missing and not given.accept_weaker:
         sys.exit("Nothing was graded. If you trust the class: make grade ... ACCEPT_WEAKER=1 (--accept-weaker).")
-    folder = given.assignment if given.assignment.is_dir() else given.assignment.parent
-    into = given.into or folder / "grades"
+    into = given.into or folder_of(given.assignment) / "grades"
     begun = time.monotonic()
     marks = grade_class(listed, assignment, into, protections, without=without)
     write_reports(listed, marks, assignment, into, missing)
