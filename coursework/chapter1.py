@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.stats import poisson
 
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
@@ -10,6 +11,105 @@ __all__ = ["EXERCISES"]
 
 LN2 = float(np.log(2))
 Weights = list[list[float]]
+
+
+# Known answers
+
+
+def _known(n: int) -> list[float]:
+    """Entropy rates of a ring, a complete graph, a star and a path of n nodes."""
+    return [LN2, float(np.log(n - 1)), float(np.log(n - 1)) / 2, (n - 2) / (n - 1) * LN2]
+
+
+KNOWN = Exercise(
+    key="known-answers",
+    function="known_rates",
+    title="Known answers",
+    objective="find the entropy rate of a simple walk by hand",
+    draw=lambda generator: {"n": int(generator.integers(5, 40))},
+    answer=_known,
+    minutes=5,
+    mistakes=(
+        Mistake(
+            "star-without-leaves",
+            "How often does a walk on a star have no choice at all?",
+            "Every other step starts at a leaf, where there is no choice: the star has half of ln(n - 1).",
+            lambda n: [*_known(n)[:2], float(np.log(n - 1)), _known(n)[3]],
+        ),
+        Mistake(
+            "path-without-ends",
+            "What happens at the two ends of the path?",
+            "At the ends of the path there is no choice, so it has less than the ring.",
+            lambda n: [*_known(n)[:3], LN2],
+        ),
+        Mistake(
+            "stays-where-it-is",
+            "Among how many nodes does a walk on the complete graph choose?",
+            "A walk does not stay where it is: on the complete graph it chooses among n - 1.",
+            lambda n: [LN2, float(np.log(n)), _known(n)[2], _known(n)[3]],
+        ),
+        Mistake(
+            "nodes-equally-likely",
+            "How often is a walk at the centre of the star, and how often at an end of the path?",
+            "You averaged over nodes; a walk is at a node in proportion to its degree.",
+            lambda n: [LN2, float(np.log(n - 1)), float(np.log(n - 1)) / n, (n - 2) / n * LN2],
+        ),
+        Mistake(
+            "bits",
+            "In which unit does the book measure an entropy?",
+            "Your answers are in bits; the book counts in nats.",
+            lambda n: [rate / LN2 for rate in _known(n)],
+        ),
+    ),
+)
+
+
+# The floor without the graph
+
+
+def _mean_over_poisson(mean: float, of: Any) -> float:
+    """The mean of a function of a Poisson number."""
+    numbers = np.arange(200)
+    return float(poisson.pmf(numbers, mean) @ of(numbers))
+
+
+MEAN_DEGREE = Exercise(
+    key="floor-from-mean-degree",
+    function="floor_from_mean_degree",
+    title="The floor without the graph",
+    objective="predict an entropy rate from a mean degree",
+    draw=lambda generator: {"c": float(generator.uniform(4, 12))},
+    answer=lambda c: _mean_over_poisson(c, np.log1p),
+    stars=2,
+    minutes=15,
+    tolerance=4e-3,
+    mistakes=(
+        Mistake(
+            "over-nodes",
+            "Does a walk stand on every node equally often?",
+            "That is the mean over nodes; a walk finds a node in proportion to its degree.",
+            lambda c: _mean_over_poisson(c, lambda degrees: np.log(np.maximum(degrees, 1))),
+        ),
+        Mistake(
+            "mean-degree",
+            "Is the logarithm of a mean the mean of the logarithm?",
+            "That is the logarithm of the mean degree.",
+            lambda c: float(np.log(c)),
+        ),
+        Mistake(
+            "mean-degree-of-the-walk",
+            "You have the mean degree of the node that a walk finds: is its logarithm asked for?",
+            "That is the logarithm of the mean degree of the node a walk finds; the mean of the logarithm is lower.",
+            lambda c: float(np.log(1 + c)),
+        ),
+        Mistake(
+            "bits",
+            "In which unit does the book count?",
+            "Your answer is in bits; the book counts in nats.",
+            lambda c: _mean_over_poisson(c, np.log1p) / LN2,
+        ),
+    ),
+)
 
 
 # How many tokens to the floor
@@ -355,4 +455,4 @@ DIRECTED = Exercise(
     ),
 )
 
-EXERCISES = (TOKENS, WEIGHTED, COUNTS, DIRECTED)
+EXERCISES = (KNOWN, MEAN_DEGREE, TOKENS, WEIGHTED, COUNTS, DIRECTED)

@@ -75,6 +75,59 @@ PARAMETERS = Exercise(
     ),
 )
 
+
+def _left(width: int, rate: float, decay: float, steps: int) -> float:
+    """What decay alone leaves of a matrix under muP with coupled decay, when the schedule averages one half."""
+    return float(np.exp(-0.5 * rate / width * decay * steps))
+
+
+DECAY = Exercise(
+    key="what-weight-decay-did",
+    function="weights_left",
+    title="What weight decay did",
+    objective="say how coupled weight decay depends on the width under muP",
+    draw=lambda generator: {
+        "width": int(generator.choice([16, 24, 32, 48, 64])),
+        "rate": float(generator.uniform(0.5, 4)),
+        "decay": float(generator.choice([0.05, 0.1, 0.2])),
+        "steps": int(generator.integers(200, 2000)),
+    },
+    answer=_left,
+    stars=2,
+    mistakes=(
+        Mistake(
+            "peak-throughout",
+            "Is the learning rate at its peak all the time?",
+            "The schedule averages one half of the peak rate.",
+            lambda width, rate, decay, steps: _left(width, 2 * rate, decay, steps),
+        ),
+        Mistake(
+            "independent",
+            "What is a matrix's learning-rate factor under muP?",
+            "You left out the factor 1/n of a matrix: that is independent decay.",
+            lambda width, rate, decay, steps: _left(1, rate, decay, steps),
+        ),
+        Mistake(
+            "root",
+            "With which power of the width does a matrix's rate fall?",
+            "The rate of a matrix falls as 1/n, not as one over the root.",
+            lambda width, rate, decay, steps: _left(width, rate * width**0.5, decay, steps),
+        ),
+        Mistake(
+            "what-is-gone",
+            "Is what is left asked for, or what is gone?",
+            "That is the share that has gone; the share that is left is asked for.",
+            lambda width, rate, decay, steps: 1 - _left(width, rate, decay, steps),
+        ),
+        Mistake(
+            "one-step",
+            "How many steps are there?",
+            "That is one step.",
+            lambda width, rate, decay, steps: _left(width, rate, decay, 1),
+        ),
+    ),
+)
+
 FLOPS = Exercise(
     key="what-a-run-costs",
     function="training_flops",
@@ -284,4 +337,4 @@ COORDINATES = Exercise(
     ),
 )
 
-EXERCISES = (PARAMETERS, FLOPS, RATE, ATTENTION, COORDINATES)
+EXERCISES = (PARAMETERS, DECAY, FLOPS, RATE, ATTENTION, COORDINATES)

@@ -346,4 +346,78 @@ RUNS = Exercise(
     ),
 )
 
-EXERCISES = (UNITS, BIAS, EXPONENT, TYPICAL, RUNS)
+
+# The two largest held out
+
+
+def _draw_shuffled(generator: np.random.Generator) -> dict[str, Any]:
+    """A curve that bends a little, so that a straight line misses, in no order of D."""
+    D = generator.permutation(np.geomspace(1e5, 1e7, 10))
+    beta, E = float(generator.uniform(0.3, 0.6)), float(generator.uniform(1.5, 2.6))
+    bend = generator.uniform(0.05, 0.1) * np.log(D / 1e6) ** 2 / 10
+    loss = E + generator.uniform(1, 3) * (D / 1e5) ** -beta * np.exp(bend + 0.02 * generator.standard_normal(10))
+    return {"D": D.tolist(), "loss": loss.tolist(), "E": E}
+
+
+def _miss(D: Any, loss: Any, E: float, held_out: int = 2) -> float:
+    """Predicted minus measured loss at the largest D, from a line through all but the `held_out` largest."""
+    order = np.argsort(D)
+    x, y = np.log(np.array(D)[order]), np.log(np.array(loss)[order] - E)
+    line = np.polyfit(x[: len(x) - held_out], y[: len(x) - held_out], 1)
+    return float(np.exp(np.polyval(line, x[-1])) - np.exp(y[-1]))
+
+
+def _as_listed(D: Any, loss: Any, E: float) -> float:
+    x, y = np.log(D), np.log(np.array(loss) - E)
+    largest = int(np.argmax(D))
+    return float(np.exp(np.polyval(np.polyfit(x[:-2], y[:-2], 1), x[largest])) - np.exp(y[largest]))
+
+
+def _floor_kept(D: Any, loss: Any, E: float) -> float:
+    return _miss(D, loss, 0.0)
+
+
+HELD_OUT = Exercise(
+    key="two-largest-held-out",
+    function="held_out_miss",
+    title="The two largest held out",
+    objective="judge a law by what it says of runs that it has not seen",
+    draw=_draw_shuffled,
+    answer=_miss,
+    stars=2,
+    minutes=15,
+    mistakes=(
+        Mistake(
+            "nothing-held-out",
+            "Which points did the line see?",
+            "The line saw the points that it should predict.",
+            lambda D, loss, E: _miss(D, loss, E, held_out=0),
+        ),
+        Mistake(
+            "one-held-out",
+            "How many points are held out?",
+            "You held out the largest only; two are to be held out.",
+            lambda D, loss, E: _miss(D, loss, E, held_out=1),
+        ),
+        Mistake(
+            "last-of-the-list",
+            "Are the largest D the last ones in the list?",
+            "You held out the last two of the list, which are not the two largest.",
+            _as_listed,
+        ),
+        Mistake(
+            "sign",
+            "Which is subtracted from which?",
+            "The sign: predicted minus measured is asked for.",
+            lambda D, loss, E: -_miss(D, loss, E),
+        ),
+        Mistake(
+            "floor-kept",
+            "Of which quantity is the power law?",
+            "You put the line through the loss itself; the power law is that of the excess above the floor.",
+            _floor_kept,
+        ),
+    ),
+)
+
+EXERCISES = (UNITS, BIAS, EXPONENT, TYPICAL, RUNS, HELD_OUT)

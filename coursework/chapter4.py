@@ -283,6 +283,51 @@ BOTTOM = Exercise(
     ),
 )
 
+# Embeddings at the small end
+
+EMBEDDINGS = Exercise(
+    key="embeddings-of-walks",
+    function="embedding_weight",
+    title="Embeddings at the small end",
+    objective="say how much of a small model is embedding, in one number",
+    draw=lambda generator: {"V": int(generator.integers(100, 60_000)), "layers": int(generator.integers(2, 13))},
+    answer=lambda V, layers: V / (12 * layers) ** 0.5,
+    stars=3,
+    minutes=15,
+    mistakes=(
+        Mistake(
+            "no-root",
+            "How does the width follow from the parameters of the layers?",
+            "The width is the root of N_E/12L, so the root of 12L is under V.",
+            lambda V, layers: V / (12 * layers),
+        ),
+        Mistake(
+            "one-layer",
+            "How many layers share the parameters?",
+            "12 n^2 is one layer; all of them share N_E.",
+            lambda V, layers: V / 12**0.5,
+        ),
+        Mistake(
+            "attention-only",
+            "Which matrices does a layer have beside those of attention?",
+            "4 n^2 is attention; the MLP has another 8 n^2.",
+            lambda V, layers: V / (4 * layers) ** 0.5,
+        ),
+        Mistake(
+            "untied",
+            "How often does the embedding stand in a model whose readout is tied to it?",
+            "You counted embedding and readout; they are one matrix here.",
+            lambda V, layers: 2 * V / (12 * layers) ** 0.5,
+        ),
+        Mistake(
+            "inverted",
+            "Should a larger vocabulary make the number larger or smaller?",
+            "It is upside down: the embedding grows with the vocabulary.",
+            lambda V, layers: (12 * layers) ** 0.5 / V,
+        ),
+    ),
+)
+
 # A bill becomes FLOPs
 
 DAY = 86_400
@@ -334,4 +379,4 @@ BILL = Exercise(
     ),
 )
 
-EXERCISES = (SHARE, WASTE, SIZE, BOTTOM, BILL)
+EXERCISES = (SHARE, WASTE, EMBEDDINGS, SIZE, BOTTOM, BILL)

@@ -857,6 +857,17 @@ pd.DataFrame(
 #
 # *★ · 5 minutes.* Find the entropy rate of a walk on a ring, on a complete graph, on a star and on a path, each with
 # $n$ nodes, by hand. Why does the star have just half of $\ln(n-1)$?
+#
+# Write `known_rates(n)`: the four, in this order, as a list.
+
+# %% tags=["stub", "key:known-answers"]
+def known_rates(n):
+    """Entropy rates in nats of ring, complete graph, star and path."""
+    ...
+
+
+# %% tags=["check", "key:known-answers"]
+check("known-answers", known_rates)
 
 # %% [markdown] tags=["solution", "key:known-answers"]
 # <details><summary><b>Solution</b></summary>
@@ -888,6 +899,17 @@ pd.DataFrame({"by hand": known, "computed": computed}).round(6)
 #
 # *★★ · 15 minutes.* Somebody tells you only that an ER graph has mean degree $c$. Predict $H$. *Hint:* the node a walk
 # stands on is not a typical node. How are *its* degrees distributed?
+#
+# Write `floor_from_mean_degree(c)`, to half a per cent or better.
+
+# %% tags=["stub", "key:floor-from-mean-degree"]
+def floor_from_mean_degree(c):
+    """Entropy rate in nats of a large ER graph of mean degree c."""
+    ...
+
+
+# %% tags=["check", "key:floor-from-mean-degree"]
+check("floor-from-mean-degree", floor_from_mean_degree)
 
 # %% [markdown] tags=["solution", "key:floor-from-mean-degree"]
 # <details><summary><b>Solution</b></summary>

@@ -1442,6 +1442,18 @@ luck.round(4)
 # *★★ · 10 minutes.* A step multiplies a weight by $1 - \lambda_t\, r\, w$, with $r$ the tensor's learning-rate factor and $w$ the weight
 # decay, 0.01. By how much have the matrices of our muP models shrunk by decay alone after 100 steps at $\lambda = 1$, at width 16 and 128? And with
 # *independent* decay, which leaves $r$ out?
+#
+# Write `weights_left(width, rate, decay, steps)`: the share of a matrix's size that coupled decay alone leaves after `steps`
+# steps at the peak rate `rate`, when the schedule averages half the peak and the decay is $w$ = `decay`.
+
+# %% tags=["stub", "key:what-weight-decay-did"]
+def weights_left(width, rate, decay, steps):
+    """Share of a hidden matrix that decay leaves, under muP."""
+    ...
+
+
+# %% tags=["check", "key:what-weight-decay-did"]
+check("what-weight-decay-did", weights_left)
 
 # %% [markdown] tags=["solution", "key:what-weight-decay-did"]
 # <details><summary><b>Solution</b></summary>

@@ -1650,6 +1650,47 @@ The mean slope scatters by {number(means.std(), 2)}. From runs one expects
 {number(by_run.mean(), 2)}, from points {number(by_point.mean(), 2)}.
 """)
 
+# %% [markdown] tags=["exercise", "key:two-largest-held-out"]
+# ### Exercise 12: the two largest held out
+#
+# *★★ · 15 minutes.* Fit a law as in exercise 9, but without the runs at the two largest $D$. Write
+# `held_out_miss(D, loss, E)`: the loss that it predicts at the largest $D$, minus the one measured there. The lists are in no
+# order.
+
+# %% tags=["stub", "key:two-largest-held-out"]
+def held_out_miss(D, loss, E):
+    """Predicted minus measured loss at the largest D, in nats."""
+    ...
+
+
+# %% tags=["check", "key:two-largest-held-out"]
+check("two-largest-held-out", held_out_miss)
+
+# %% [markdown] tags=["solution", "key:two-largest-held-out"]
+# <details><summary><b>Solution</b></summary>
+#
+# Sort by $D$ first, put the line through all but the last two of $\ln(L - E)$, and come back from the logarithm:
+# `np.exp(...)` at the largest $D$ minus the excess measured there; the floor cancels. A law is worth what it says of runs that
+# it has not seen, and the largest ones are those that one wants to know of.
+#
+# </details>
+
+# %% tags=["solution", "key:two-largest-held-out", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+order = np.argsort(tokens)
+x = np.log(tokens[order])
+y = np.log(planted["loss"].to_numpy()[order] - truth["E"])
+misses = {}
+for hidden in (0, 2):
+    seen = len(x) - hidden
+    line = np.polyfit(x[:seen], y[:seen], 1)
+    misses[hidden] = np.exp(np.polyval(line, x[-1])) - np.exp(y[-1])
+say(rf"""
+At the largest $D$ the line misses the planted table by
+{number(misses[0], 2)} nats when it has seen all points and by
+{number(misses[2], 2)} when the two largest were held out.
+""")
+
 # %% [markdown]
 # ## What this chapter does not show
 #

@@ -1363,6 +1363,17 @@ pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 # *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With
 # $N = N_E + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
 # $\alpha$ and $\beta$ were those of Besiroglu et al.?
+#
+# Begin with $\omega$: write `embedding_weight(V, layers)` for a vocabulary of `V` and any number of layers.
+
+# %% tags=["stub", "key:embeddings-of-walks"]
+def embedding_weight(V, layers):
+    """The number omega in N = N_E + omega N_E^(1/2)."""
+    ...
+
+
+# %% tags=["check", "key:embeddings-of-walks"]
+check("embeddings-of-walks", embedding_weight)
 
 # %% [markdown] tags=["solution", "key:embeddings-of-walks"]
 # <details><summary><b>Solution</b></summary>

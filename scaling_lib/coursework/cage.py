@@ -173,7 +173,7 @@ class Cage:
         """Ask nothing more and give the process a moment to end, so that its time is counted to ours."""
         with contextlib.suppress(OSError):
             os.close(self._requests)
-        for _ in range(20):
+        for _ in range(20 if hasattr(os, "waitid") else 0):
             # It stays unreaped, so that its number, which is that of its group, is given to nobody else meanwhile.
             if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
                 return

@@ -8,6 +8,7 @@ earns the points of its exercise; any other earns none, and is diagnosed.
 import difflib
 import json
 import re
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -221,10 +222,13 @@ class _Marker:
 def cells_of(submission: Path, label: str) -> list[dict[str, Any]]:
     """Source and tags of the code cells of an assignment's notebook. Raises InvalidData, in one sentence, for a file
     that is none, or that belongs elsewhere."""
-    name = submission.name
+    name = printable(submission.name)
     no_notebook = InvalidData(f"{name} is no notebook: hand in the .ipynb file that Jupyter or Colab saves.")
     try:
-        if submission.stat().st_size > LARGEST_SUBMISSION:
+        status = submission.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end
+            raise no_notebook
+        if status.st_size > LARGEST_SUBMISSION:
             megabytes = LARGEST_SUBMISSION // 1_000_000
             raise InvalidData(f"{name} has more than {megabytes} MB: hand it in without its outputs.")
         held = json.loads(submission.read_text(encoding="utf-8"))
@@ -245,6 +249,11 @@ def cells_of(submission: Path, label: str) -> list[dict[str, Any]]:
     if theirs != label:
         raise InvalidData(f"{name} belongs to the assignment {theirs!r}, not to {label!r}: grade it with that one.")
     return cells
+
+
+def printable(name: str) -> str:
+    """The name of a file on one line and in Unicode, whatever bytes it is made of."""
+    return " ".join(name.encode(errors="replace").decode().split())
 
 
 def _joined(source: Any) -> str:

@@ -80,6 +80,23 @@ def test_a_submission_that_is_not_there_has_a_sentence(tmp_path):
     assert grade(tmp_path / "ada.ipynb", ASSIGNMENT).note.startswith("ada.ipynb cannot be read (No such file")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_a_file_that_might_never_end_is_not_read(kind, tmp_path):
+    place = tmp_path / "ada.ipynb"
+    make = {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir}
+    make[kind](place)
+    assert grade(place, ASSIGNMENT).note.startswith("ada.ipynb is no notebook")
+
+
+def test_names_that_are_no_text_are_graded_too(tmp_path):
+    written(tmp_path, notebook("first", RIGHT), os.fsdecode(b"ad\xff\na.ipynb"))
+    (one,) = grading.submissions(tmp_path)
+    assert one.student == "ad? a"
+    (marks,) = grading.grade_class([one], ASSIGNMENT, tmp_path / "out", [], quiet=True)
+    grading.write_reports([one], [marks], ASSIGNMENT, tmp_path / "out", [])
+    assert marks.points == 4
+
+
 def test_a_label_survives_an_editor_that_drops_metadata(tmp_path):
     held = notebook("first", f'import numpy as np\nASSIGNMENT, FORMAT = "first", {FORMAT}', RIGHT)
     del held["metadata"]["scaling_lab"]

@@ -10,6 +10,7 @@ or the protections changed. The secret makes the inputs, so the same secret give
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from scaling_lib.coursework.cage import PROTECTIONS, Cage, Limits
 from scaling_lib.coursework.gradescope import result
-from scaling_lib.coursework.grading import Assignment, Mark, Marks, grade
+from scaling_lib.coursework.grading import LARGEST_SUBMISSION, Assignment, Mark, Marks, grade, printable
 from scaling_lib.errors import InvalidArgument
 from tools.classroom import reports
 from tools.classroom.assignment import folder_of, read, shown
@@ -68,7 +69,7 @@ def submissions(folder: Path) -> list[Submission]:
         )
     listed = []
     for student, paths in sorted(by_student.items()):
-        names = ", ".join(path.relative_to(folder).as_posix() for path in paths)
+        names = ", ".join(printable(path.relative_to(folder).as_posix()) for path in paths)
         note = f"{student} handed in {len(paths)} files ({names}): leave one of them." if len(paths) > 1 else ""
         listed.append(Submission(student, paths[0], note))
     return listed
@@ -82,17 +83,13 @@ def _handed_in(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.is_dir():
             inside = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file, path)]
             notebooks = [file for file in inside if file.suffix == ".ipynb"]
-            yield from ((_printable(path.name), file) for file in notebooks or inside[:1])
+            yield from ((printable(path.name), file) for file in notebooks or inside[:1])
         elif path.suffix not in (".csv", ".yml", ".yaml", ".md"):
-            yield _printable(path.stem), path
+            yield printable(path.stem), path
 
 
 def _hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
-
-
-def _printable(name: str) -> str:
-    return name.encode(errors="replace").decode()
 
 
 def fingerprint(submission: Submission, assignment: Assignment, protections: Sequence[str]) -> str:
@@ -109,10 +106,9 @@ def fingerprint(submission: Submission, assignment: Assignment, protections: Seq
     ]
     told = json.dumps([assignment.label, submission.student, submission.note, sorted(protections), asked])
     hashed = hashlib.blake2b(told.encode(errors="replace"), key=assignment.secret.encode()[:64], digest_size=16)
-    try:
-        hashed.update(submission.path.read_bytes())
-    except OSError:
-        hashed.update(b"unreadable")
+    with contextlib.suppress(OSError):
+        if submission.path.is_file() and submission.path.stat().st_size <= LARGEST_SUBMISSION:
+            hashed.update(submission.path.read_bytes())
     return hashed.hexdigest()
 
 
@@ -207,6 +203,8 @@ def main(arguments: list[str] | None = None, without: Sequence[str] = ()) -> Non
     parser.add_argument("--accept-weaker", action="store_true", help="grade although a protection is missing")
     parser.add_argument("--into", type=Path, help="the folder of the reports; ASSIGNMENT/grades by default")
     given = parser.parse_args(arguments)
+    if os.name != "posix":
+        sys.exit("Grading needs Linux or macOS: on Windows call make inside WSL.")
     try:
         assignment = read(given.assignment)
         listed = submissions(given.submissions)
