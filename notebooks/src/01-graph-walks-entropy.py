@@ -937,6 +937,17 @@ be {number(over_nodes, decimals=4)}.""")
 # *★★ · 15 minutes.* Show that on an unbiased walk the probability of the $r$-th likeliest successor, averaged as in
 # the figure above, is $\Pr(d \ge r)/\bar d$. Which exponent in $r$ does that give for BA? Compare it with the table of
 # verdicts.
+#
+# Write `probability_of_rank(degrees, r)` for the list of a graph's degrees.
+
+# %% tags=["stub", "key:ranks-from-degrees"]
+def probability_of_rank(degrees, r):
+    """Mean probability of the r-th likeliest successor."""
+    ...
+
+
+# %% tags=["check", "key:ranks-from-degrees"]
+check("ranks-from-degrees", probability_of_rank)
 
 # %% [markdown] tags=["solution", "key:ranks-from-degrees"]
 # <details><summary><b>Solution</b></summary>
@@ -964,6 +975,17 @@ ranks: {difference}. Fitted exponent: {exponent}.""")
 # *★★ · 20 minutes.* A node has $d$ neighbours, with weights drawn from $\Pr(W = k) \propto k^{-\kappa}$ on $[1, K]$.
 # Sort them. Show that the $r$-th largest falls exponentially in $r$ for $\kappa = 1$, and for $\kappa > 1$ and large
 # $K$ as $r^{-1/(\kappa-1)}$.
+#
+# Write `weight_of_rank(r, d, kappa)`: the $r$-th largest of $d$ weights for $\kappa > 1$ and $K \to \infty$.
+
+# %% tags=["stub", "key:weights-to-ranks"]
+def weight_of_rank(r, d, kappa):
+    """Typical size of the r-th largest of d weights."""
+    ...
+
+
+# %% tags=["check", "key:weights-to-ranks"]
+check("weights-to-ranks", weight_of_rank)
 
 # %% [markdown] tags=["solution", "key:weights-to-ranks"]
 # <details><summary><b>Solution</b></summary>
@@ -1032,6 +1054,17 @@ pd.DataFrame(trials).transpose()
 # *★★ · 15 minutes.* On the ring all degrees are 2: no power law among words or transitions. Let $f$ be 1 on one node
 # and 0 elsewhere. How does the correlation of $f$ at time 0 and at time $t$ (even, well below $n^2$) fall? And on a
 # random graph in which every node has 4 neighbours?
+#
+# Write `probability_of_return(t)`: the exact probability of being back on a ring that is too large to go round.
+
+# %% tags=["stub", "key:memory-without-hubs"]
+def probability_of_return(t):
+    """Probability of being back after t steps on a large ring."""
+    ...
+
+
+# %% tags=["check", "key:memory-without-hubs"]
+check("memory-without-hubs", probability_of_return)
 
 # %% [markdown] tags=["solution", "key:memory-without-hubs"]
 # <details><summary><b>Solution</b></summary>
@@ -1108,6 +1141,17 @@ pd.DataFrame(need).transpose().map(number)
 # *★★★ · 30 minutes.* Derive $B$. Let $c$ be binomial with $D$ trials and probability $p$, and expand
 # $\mathbb{E}\ln(c/Dp)$ in the relative deviation $\delta = (c - Dp)/Dp$ up to $\delta^4$. Which of its moments
 # contribute at order $1/D^2$?
+#
+# Write `second_order(faces)`: $B$ for a die whose faces have these probabilities.
+
+# %% tags=["stub", "key:fourth-moment"]
+def second_order(faces):
+    """B, the coefficient of 1/D^2."""
+    ...
+
+
+# %% tags=["check", "key:fourth-moment"]
+check("fourth-moment", second_order)
 
 # %% [markdown] tags=["solution", "key:fourth-moment"]
 # <details><summary><b>Solution</b></summary>

@@ -12,6 +12,7 @@ from scaling_lib.coursework.exercises import draw_cases
 from scaling_lib.coursework.fingerprints import RIGHT, fingerprints, recognised
 from tools import chapters
 from tools import practice as practice_tool
+from tools.classroom.assignment import chapters_of_exercises
 
 
 @pytest.fixture(params=EXERCISES)
@@ -22,6 +23,12 @@ def exercise(request):
 def test_what_ships_is_what_the_exercises_say():
     ours, shipped = json.loads(practice_tool.text()), json.loads(practice_tool.PRACTICE.read_text())
     assert shipped == ours, "make practice"
+
+
+def test_the_instructors_page_shows_what_make_assignment_says():
+    chosen = [EXERCISES[key] for key in chapters_of_exercises()[3]]
+    said = f"{len(chosen)} exercises, {sum(exercise.points for exercise in chosen)} points."
+    assert said in practice_tool.PAGE.read_text(encoding="utf-8")
 
 
 def test_the_instructors_page_lists_the_exercises():
