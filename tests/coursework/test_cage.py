@@ -58,6 +58,12 @@ def graded(tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def held():
+    with Cage([], QUICK, deadline=time.monotonic() + 20) as running:
+        return running.protections
+
+
 def states(marks):
     return [(mark.state, mark.points) for mark in marks.marks]
 
@@ -153,7 +159,9 @@ if os.fork() == 0:
         "import threading\nfor _ in range(1000): threading.Thread(target=print).start()",
     ],
 )
-def test_no_second_process(graded, attack):
+def test_no_second_process(graded, attack, held):
+    if os.geteuid() == 0 and "nobody" not in held:
+        pytest.skip("nothing limits the processes of root here, and one of these attacks would take the machine")
     marks = graded(attack, RIGHT, UNITS)
     assert states(marks) == [FULL, FULL]
     assert len(marks.failed_cells) == 1
@@ -291,12 +299,6 @@ def test_hidden_inputs_are_not_repeated_by_a_cage_that_comes_after(graded, tmp_p
 
 
 # Files, network and processes: as far as this machine can protect them
-
-
-@pytest.fixture(scope="module")
-def held():
-    with Cage([], QUICK, deadline=time.monotonic() + 20) as running:
-        return running.protections
 
 
 def answer_of(source, **fields):

@@ -36,7 +36,8 @@ from tools.classroom.assignment import folder_of, read, shown
 WHAT_IS_LACKING = {
     "landlock": "a submission could read files that this user can read (Linux 5.13 and later have Landlock)",
     "namespaces": "a submission could reach the network (Linux with `unshare`, allowed for this user)",
-    "nobody": "a submission runs as this user (call make as root, or in a container as root)",
+    "nobody": "a submission runs as this user, and if this is root, with as many processes as it likes (call make as root "
+    "with `unshare` allowed, or with a Python that everybody can read)",
 }
 
 
