@@ -36,8 +36,8 @@ from tools.classroom.assignment import folder_of, read, shown
 WHAT_IS_LACKING = {
     "landlock": "a submission could read files that this user can read (Linux 5.13 and later have Landlock)",
     "namespaces": "a submission could reach the network (Linux with `unshare`, allowed for this user)",
-    "nobody": "a submission runs as this user, and if this is root, with as many processes as it likes (call make as root "
-    "with `unshare` allowed, or with a Python that everybody can read)",
+    "nobody": "a submission runs as this user, and as root with any number of processes (call make as root where "
+    "`unshare` works, or with a Python that everybody can read)",
 }
 
 
