@@ -1,5 +1,5 @@
-# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make ledger`, `make practice`
-# and `make address`.
+# `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make student`, `make ledger`,
+# `make practice` and `make address`.
 
 PROFILE ?= recorded
 PYTHON ?= python3
@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks ledger practice address environment clean
+.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -27,8 +27,12 @@ help:
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
+	@echo "make assignment CHAPTER=3 SEED=...   a notebook for students, and what their marks will follow from"
+	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
+	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -48,11 +52,24 @@ test-all: $(INSTALLED)$(EVERYTHING)
 notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks
 
+student: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.student
+
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger
 
 practice: $(INSTALLED)book
 	@$(RUN) -m tools.practice
+
+assignment: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.assignment --chapter "$(CHAPTER)" --seed "$(SEED)" --name "$(NAME)"
+
+grade: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.grade --assignment "$(ASSIGNMENT)" --submissions "$(SUBMISSIONS)" \
+	  $(if $(ACCEPT_WEAKER),--accept-weaker)
+
+otter: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.otter --assignment "$(ASSIGNMENT)"
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

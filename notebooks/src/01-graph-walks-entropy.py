@@ -846,14 +846,28 @@ pd.DataFrame(
 # %% [markdown]
 # ## Exercises
 #
-# The stars say how hard an exercise is, and the minutes about how long it takes. Below each exercise there is its solution
-# in words, and then in code that checks it. On Colab the results of the code are open, so scroll slowly.
+# The stars say how hard an exercise is, and the minutes about how long it takes.
+
+# %% [markdown] tags=["book-only"]
+# Below each exercise there is its solution in words, and then in code that checks it. On Colab the results of the code are
+# open, so scroll slowly.
 
 # %% [markdown] tags=["exercise", "key:known-answers"]
 # ### Exercise 1: known answers
 #
 # *★ · 5 minutes.* Find the entropy rate of a walk on a ring, on a complete graph, on a star and on a path, each with
 # $n$ nodes, by hand. Why does the star have just half of $\ln(n-1)$?
+#
+# Write `known_rates(n)`: the four, in this order, as a list.
+
+# %% tags=["stub", "key:known-answers"]
+def known_rates(n):
+    """Entropy rates in nats of ring, complete graph, star and path."""
+    ...
+
+
+# %% tags=["check", "key:known-answers"]
+check("known-answers", known_rates)
 
 # %% [markdown] tags=["solution", "key:known-answers"]
 # <details><summary><b>Solution</b></summary>
@@ -885,6 +899,17 @@ pd.DataFrame({"by hand": known, "computed": computed}).round(6)
 #
 # *★★ · 15 minutes.* Somebody tells you only that an ER graph has mean degree $c$. Predict $H$. *Hint:* the node a walk
 # stands on is not a typical node. How are *its* degrees distributed?
+#
+# Write `floor_from_mean_degree(c)`, to half a per cent or better.
+
+# %% tags=["stub", "key:floor-from-mean-degree"]
+def floor_from_mean_degree(c):
+    """Entropy rate in nats of a large ER graph of mean degree c."""
+    ...
+
+
+# %% tags=["check", "key:floor-from-mean-degree"]
+check("floor-from-mean-degree", floor_from_mean_degree)
 
 # %% [markdown] tags=["solution", "key:floor-from-mean-degree"]
 # <details><summary><b>Solution</b></summary>
@@ -912,6 +937,17 @@ be {number(over_nodes, decimals=4)}.""")
 # *★★ · 15 minutes.* Show that on an unbiased walk the probability of the $r$-th likeliest successor, averaged as in
 # the figure above, is $\Pr(d \ge r)/\bar d$. Which exponent in $r$ does that give for BA? Compare it with the table of
 # verdicts.
+#
+# Write `probability_of_rank(degrees, r)` for the list of a graph's degrees.
+
+# %% tags=["stub", "key:ranks-from-degrees"]
+def probability_of_rank(degrees, r):
+    """Mean probability of the r-th likeliest successor."""
+    ...
+
+
+# %% tags=["check", "key:ranks-from-degrees"]
+check("ranks-from-degrees", probability_of_rank)
 
 # %% [markdown] tags=["solution", "key:ranks-from-degrees"]
 # <details><summary><b>Solution</b></summary>
@@ -939,6 +975,17 @@ ranks: {difference}. Fitted exponent: {exponent}.""")
 # *★★ · 20 minutes.* A node has $d$ neighbours, with weights drawn from $\Pr(W = k) \propto k^{-\kappa}$ on $[1, K]$.
 # Sort them. Show that the $r$-th largest falls exponentially in $r$ for $\kappa = 1$, and for $\kappa > 1$ and large
 # $K$ as $r^{-1/(\kappa-1)}$.
+#
+# Write `weight_of_rank(r, d, kappa)`: the $r$-th largest of $d$ weights for $\kappa > 1$ and $K \to \infty$.
+
+# %% tags=["stub", "key:weights-to-ranks"]
+def weight_of_rank(r, d, kappa):
+    """Typical size of the r-th largest of d weights."""
+    ...
+
+
+# %% tags=["check", "key:weights-to-ranks"]
+check("weights-to-ranks", weight_of_rank)
 
 # %% [markdown] tags=["solution", "key:weights-to-ranks"]
 # <details><summary><b>Solution</b></summary>
@@ -1007,6 +1054,17 @@ pd.DataFrame(trials).transpose()
 # *★★ · 15 minutes.* On the ring all degrees are 2: no power law among words or transitions. Let $f$ be 1 on one node
 # and 0 elsewhere. How does the correlation of $f$ at time 0 and at time $t$ (even, well below $n^2$) fall? And on a
 # random graph in which every node has 4 neighbours?
+#
+# Write `probability_of_return(t)`: the exact probability of being back on a ring that is too large to go round.
+
+# %% tags=["stub", "key:memory-without-hubs"]
+def probability_of_return(t):
+    """Probability of being back after t steps on a large ring."""
+    ...
+
+
+# %% tags=["check", "key:memory-without-hubs"]
+check("memory-without-hubs", probability_of_return)
 
 # %% [markdown] tags=["solution", "key:memory-without-hubs"]
 # <details><summary><b>Solution</b></summary>
@@ -1083,6 +1141,17 @@ pd.DataFrame(need).transpose().map(number)
 # *★★★ · 30 minutes.* Derive $B$. Let $c$ be binomial with $D$ trials and probability $p$, and expand
 # $\mathbb{E}\ln(c/Dp)$ in the relative deviation $\delta = (c - Dp)/Dp$ up to $\delta^4$. Which of its moments
 # contribute at order $1/D^2$?
+#
+# Write `second_order(faces)`: $B$ for a die whose faces have these probabilities.
+
+# %% tags=["stub", "key:fourth-moment"]
+def second_order(faces):
+    """B, the coefficient of 1/D^2."""
+    ...
+
+
+# %% tags=["check", "key:fourth-moment"]
+check("fourth-moment", second_order)
 
 # %% [markdown] tags=["solution", "key:fourth-moment"]
 # <details><summary><b>Solution</b></summary>
@@ -1121,6 +1190,118 @@ ours = number(dice.second_order(loaded), decimals=2)
 printed = len(loaded) - 2 / 3 - (1 / loaded).sum() / 3
 say(rf"""A loaded die, {loaded.tolist()}: exactly {exact_term}, our formula
 {ours}, the printed one {number(printed, decimals=2)}.""")
+
+# %% [markdown] tags=["exercise", "key:floor-of-a-weighted-walk"]
+# ### Exercise 9: the floor of a weighted walk
+#
+# *★★ · 15 minutes.* A walk steps along an edge with a probability in proportion to the edge's weight. Write
+# `entropy_rate(weights)`: the entropy rate in nats. `weights` is a symmetric matrix as a list of rows, with 0 where there is
+# no edge. When is it *not* the mean of $\ln d_u$?
+
+# %% tags=["stub", "key:floor-of-a-weighted-walk"]
+def entropy_rate(weights):
+    """Entropy rate in nats of a walk on a weighted graph."""
+    ...
+
+
+# %% tags=["check", "key:floor-of-a-weighted-walk"]
+check("floor-of-a-weighted-walk", entropy_rate)
+
+# %% [markdown] tags=["solution", "key:floor-of-a-weighted-walk"]
+# <details><summary><b>Solution</b></summary>
+#
+# The law of the next step is a row of weights over its sum, the strength $s_u$; a walk is at $u$ in proportion to $s_u$. So
+# $H = \sum_u \frac{s_u}{\sum_v s_v} H_u$ with $H_u = -\sum_v P_{uv} \ln P_{uv}$. Only where all weights at a node are equal
+# is $H_u = \ln d_u$; anything else is less uncertain.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell", "key:floor-of-a-weighted-walk"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+walk = chains.biased(
+    chains.complete(8), kappa=1, symmetric=True, generator=default_rng(0)
+)
+P = walk.transitions.toarray()
+row_entropies = -(P * np.log(np.where(P > 0, P, 1))).sum(1)
+by_strength = row_entropies @ walk.strengths / walk.strengths.sum()
+say(rf"""By strength {number(by_strength, decimals=4)}, the library says
+{number(walk.entropy_rate, decimals=4)}. The mean over nodes would be
+{number(row_entropies.mean(), decimals=4)}, the logarithm of the degree
+{number(np.log(7), decimals=4)}.""")
+
+# %% [markdown] tags=["exercise", "key:entropy-from-few-counts"]
+# ### Exercise 10: an entropy from few counts
+#
+# *★★ · 10 minutes.* `counts` says how often each outcome was seen, some of them never. Write `entropy_of_counts(counts)`: the
+# entropy in nats, as Miller and Madow correct it.
+
+# %% tags=["stub", "key:entropy-from-few-counts"]
+def entropy_of_counts(counts):
+    """Entropy in nats, corrected to first order."""
+    ...
+
+
+# %% tags=["check", "key:entropy-from-few-counts"]
+check("entropy-from-few-counts", entropy_of_counts)
+
+# %% [markdown] tags=["solution", "key:entropy-from-few-counts"]
+# <details><summary><b>Solution</b></summary>
+#
+# With $f = c/n$ the plug-in entropy $-\sum f \ln f$ is low by $(m-1)/2n$ to first order, with $m$ outcomes seen in $n$
+# observations. It is the same half nat for a free parameter that a counter pays, seen from the other side: what a counter
+# loses on new data it seems to gain on its own.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell", "key:entropy-from-few-counts"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+generator = default_rng(0)
+law = generator.dirichlet(np.ones(14))
+samples = generator.multinomial(40, law, size=5000)
+frequencies = samples / 40
+logs = np.log(np.where(samples > 0, frequencies, 1))
+plugged = -(frequencies * logs).sum(1)
+corrected = plugged + ((samples > 0).sum(1) - 1) / 80
+exact_entropy = -law @ np.log(law)
+say(rf"""Entropy {number(exact_entropy, decimals=3)}; on average the plug-in
+has {number(plugged.mean(), decimals=3)}, the corrected one
+{number(corrected.mean(), decimals=3)}.""")
+
+# %% [markdown] tags=["exercise", "key:where-a-directed-walk-is"]
+# ### Exercise 11: where a directed walk is
+#
+# *★★ · 15 minutes.* On a directed graph a walk does not visit a node in proportion to its strength. Write
+# `stationary(weights)`: the stationary law as a list. `weights[u][v]` weighs the step from $u$ to $v$.
+
+# %% tags=["stub", "key:where-a-directed-walk-is"]
+def stationary(weights):
+    """Stationary law of a walk on a directed graph, as a list."""
+    ...
+
+
+# %% tags=["check", "key:where-a-directed-walk-is"]
+check("where-a-directed-walk-is", stationary)
+
+# %% [markdown] tags=["solution", "key:where-a-directed-walk-is"]
+# <details><summary><b>Solution</b></summary>
+#
+# Solve $\pi = \pi P$ with $\sum_u \pi_u = 1$: one equation of the first kind follows from the others, so add the last one and
+# solve by least squares. On an undirected graph $\pi_u P_{uv} = \pi_v P_{vu}$ for each edge, and the strengths do it; here
+# flow goes round in circles and only balances in sum.
+#
+# </details>
+
+# %% tags=["solution", "hide-cell", "key:where-a-directed-walk-is"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+weights = np.array([[0, 3, 1], [1, 0, 2], [5, 0, 0]], float)
+P = weights / weights.sum(1, keepdims=True)
+equations = np.vstack([P.T - np.eye(3), np.ones(3)])
+by_node = {
+    "solved": np.linalg.lstsq(equations, [0, 0, 0, 1], rcond=None)[0],
+    "after 200 steps": np.linalg.matrix_power(P, 200)[0],
+    "strength": weights.sum(1) / weights.sum(),
+}
+pd.DataFrame(by_node).round(4)
 
 # %% [markdown]
 # ## What this chapter does not show

@@ -1272,8 +1272,11 @@ else:
 #
 # ## Exercises
 #
-# Stars say how hard, minutes about how long. Below each exercise lies its solution in words, and then in code that checks
-# it; on Colab the code's results are open, so scroll slowly.
+# Stars say how hard, minutes about how long.
+
+# %% [markdown] tags=["book-only"]
+# Below each exercise lies its solution in words, and then in code that checks it; on Colab the code's results are open, so
+# scroll slowly.
 
 # %% [markdown] tags=["exercise", "key:where-the-parameters-are"]
 # ### Exercise 1: where the parameters are
@@ -1443,6 +1446,18 @@ luck.round(4)
 # *★★ · 10 minutes.* A step multiplies a weight by $1 - \lambda_t\, r\, w$, with $r$ the tensor's learning-rate factor and $w$ the weight
 # decay, 0.01. By how much have the matrices of our muP models shrunk by decay alone after 100 steps at $\lambda = 1$, at width 16 and 128? And with
 # *independent* decay, which leaves $r$ out?
+#
+# Write `weights_left(width, rate, decay, steps)`: the share of a matrix's size that coupled decay alone leaves after `steps`
+# steps at the peak rate `rate`, when the schedule averages half the peak and the decay is $w$ = `decay`.
+
+# %% tags=["stub", "key:what-weight-decay-did"]
+def weights_left(width, rate, decay, steps):
+    """Share of a hidden matrix that decay leaves, under muP."""
+    ...
+
+
+# %% tags=["check", "key:what-weight-decay-did"]
+check("what-weight-decay-did", weights_left)
 
 # %% [markdown] tags=["solution", "key:what-weight-decay-did"]
 # <details><summary><b>Solution</b></summary>
@@ -1493,3 +1508,132 @@ written = [number(a, decimals=2) for a in (embedded, predicted, fitted)]
 say(f"""
 muP: {written[0]} with embeddings, predicted {written[1]} without, fitted
 {written[2]}.""")
+
+# %% [markdown] tags=["exercise", "key:what-a-run-costs"]
+# ### Exercise 8: what a run costs
+#
+# *★ · 10 minutes.* Write `training_flops(V, n, L, walks, context)`: the FLOPs of one pass over `walks` walks of `context`
+# tokens, by the paper's $C = 6ND$, for our model with a vocabulary of `V`, width `n` and `L` layers.
+
+# %% tags=["stub", "key:what-a-run-costs"]
+def training_flops(V, n, L, walks, context):
+    """FLOPs of a run, as 6ND."""
+    ...
+
+
+# %% tags=["check", "key:what-a-run-costs"]
+check("what-a-run-costs", training_flops)
+
+# %% [markdown] tags=["solution", "key:what-a-run-costs"]
+# <details><summary><b>Solution</b></summary>
+#
+# Each parameter takes part in one multiplication and one addition for each token on the way forward, and in twice as many on
+# the way back: $6ND$, with the embedding in $N$ and $D$ in tokens. It leaves attention out, which for walks of 50 tokens is
+# little.
+#
+# </details>
+
+# %% tags=["solution", "key:what-a-run-costs", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+shape = Architecture(200, 64)
+by_rule = 6 * shape.parameters * 20_000 * 50
+counted = 3 * shape.forward_flops(50) * 20_000
+say(rf"""
+20,000 walks at width 64: $6ND$ is {number(by_rule, 3)} FLOPs; three times the
+forward pass, counted operation by operation, {number(counted, 3)}.""")
+
+# %% [markdown] tags=["exercise", "key:rate-of-a-wider-matrix"]
+# ### Exercise 9: the rate of a wider matrix
+#
+# *★ · 5 minutes.* A model of width `base_width` learns best at `rate`. Write `matrix_rate(rate, width, base_width)`: the rate
+# of a hidden matrix at another width, under muP relative to that base width.
+
+# %% tags=["stub", "key:rate-of-a-wider-matrix"]
+def matrix_rate(rate, width, base_width):
+    """Learning rate of a matrix, muP relative to a base width."""
+    ...
+
+
+# %% tags=["check", "key:rate-of-a-wider-matrix"]
+check("rate-of-a-wider-matrix", matrix_rate)
+
+# %% [markdown] tags=["solution", "key:rate-of-a-wider-matrix"]
+# <details><summary><b>Solution</b></summary>
+#
+# With Adam a step moves every weight by about the rate, whatever its gradient. The updates of a row are aligned with its
+# inputs, so their sum grows as the width; the rate must fall as one over it: `rate * base_width / width`.
+#
+# </details>
+
+# %% tags=["solution", "key:rate-of-a-wider-matrix", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+relative = Parametrization("mup-base", base_width=32)
+wide_rules = tensor_rules(Architecture(200, 256), relative)
+factor = {rule.name: rule.learning_rate_factor for rule in wide_rules}
+up = next(value for name, value in factor.items() if name.endswith("mlp_up"))
+say(rf"""
+At width 256 the library has the factor {number(up, 3)} for a matrix, and
+32/256 is {number(32 / 256, 3)}.""")
+
+# %% [markdown] tags=["exercise", "key:factor-of-attention"]
+# ### Exercise 10: the factor of the attention logits
+#
+# *★★ · 10 minutes.* muP multiplies the product of a query and a key of `d` numbers by something that keeps it at its size in a
+# *trained* model, for every `d`, and that is SP's factor at `d_base`. Write `attention_factor(d, d_base)`.
+
+# %% tags=["stub", "key:factor-of-attention"]
+def attention_factor(d, d_base):
+    """Factor of the attention logits under muP, relative to a base."""
+    ...
+
+
+# %% tags=["check", "key:factor-of-attention"]
+check("factor-of-attention", attention_factor)
+
+# %% [markdown] tags=["solution", "key:factor-of-attention"]
+# <details><summary><b>Solution</b></summary>
+#
+# After training queries and keys are aligned, and their product grows as $d$ (exercise 3): so the factor falls as $1/d$. At
+# $d = d_\text{base}$ it shall be $1/\sqrt{d_\text{base}}$, hence $\sqrt{d_\text{base}}/d$.
+#
+# </details>
+
+# %% tags=["solution", "key:factor-of-attention", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+dimension = np.array([8, 16, 32, 64])
+factors = {"SP": dimension**-0.5, "muP, base 8": 8**0.5 / dimension}
+pd.DataFrame(factors, index=pd.Index(dimension, name="d")).round(4)
+
+# %% [markdown] tags=["exercise", "key:power-of-a-coordinate-check"]
+# ### Exercise 11: reading a coordinate check
+#
+# *★ · 5 minutes.* A coordinate check gives the size of a layer's output at several widths. Write
+# `power_of_width(widths, sizes)`: the power of the width with which it grows, by least squares on logarithmic axes.
+
+# %% tags=["stub", "key:power-of-a-coordinate-check"]
+def power_of_width(widths, sizes):
+    """Power with which the sizes grow with the widths."""
+    ...
+
+
+# %% tags=["check", "key:power-of-a-coordinate-check"]
+check("power-of-a-coordinate-check", power_of_width)
+
+# %% [markdown] tags=["solution", "key:power-of-a-coordinate-check"]
+# <details><summary><b>Solution</b></summary>
+#
+# A power law is a straight line where both axes are logarithmic, and its power is the slope there:
+# `np.polyfit(np.log(widths), np.log(sizes), 1)[0]`. The base of the logarithm does not matter as long as it is the same.
+#
+# </details>
+
+# %% tags=["solution", "key:power-of-a-coordinate-check", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+grown = np.array([32, 64, 128, 256])
+planted = grown**0.5
+found = [
+    np.polyfit(log(grown), log(planted), 1)[0] for log in (np.log, np.log10)
+]
+say(rf"""
+Planted one half; found {number(found[0], 3)} with natural logarithms and
+{number(found[1], 3)} with decimal ones.""")

@@ -1279,7 +1279,10 @@ division of compute is the business of chapter 4.
 # %% [markdown]
 # ## Exercises
 #
-# Exercise 1 was the forecast above. Below each of the others lies its solution in words, then in code that checks it.
+# Exercise 1 was the forecast above.
+
+# %% [markdown] tags=["book-only"]
+# Below each of the others lies its solution in words, then in code that checks it.
 
 # %% [markdown] tags=["exercise", "key:units"]
 # ### Exercise 2: units
@@ -1354,6 +1357,18 @@ the formula: {number(exact, decimals=4)}.
 # *★★ · 15 minutes.* Seeds scatter by 20 % of the excess loss at the smallest $D$ and by 2 % at the largest, one decade up. Someone takes the minimum
 # over three seeds, someone else over nine, and they compare exponents in a talk. How far apart are they, for no reason but this? Over how many
 # decades would the difference fall below 0.01?
+#
+# Write `seed_bias_of_three(low, high, decades)`: by how much the smallest of three moves the exponent when the excess loss scatters by
+# the share `low` at the smallest $D$ and `high` at the largest, `decades` up. Give it the sign that it has.
+
+# %% tags=["stub", "key:designed-bias"]
+def seed_bias_of_three(low, high, decades):
+    """Bias of the exponent, from the smallest of three seeds."""
+    ...
+
+
+# %% tags=["check", "key:designed-bias"]
+check("designed-bias", seed_bias_of_three)
 
 # %% [markdown] tags=["solution", "key:designed-bias"]
 # <details><summary><b>Solution</b></summary>
@@ -1527,6 +1542,153 @@ plain, multiplied = (
 say(rf"""
 Within 10⁻⁵ of the optimum: {plain} of 20 as it is, {multiplied} of 20 when
 multiplied.
+""")
+
+# %% [markdown] tags=["exercise", "key:exponent-above-a-floor"]
+# ### Exercise 9: the exponent above a known floor
+#
+# *★ · 10 minutes.* Write `exponent_above_floor(D, loss, E)`: the exponent $\beta$ of $L = E + B D^{-\beta}$ where $E$ is known,
+# by a straight line through the logarithms of all points.
+
+# %% tags=["stub", "key:exponent-above-a-floor"]
+def exponent_above_floor(D, loss, E):
+    """Exponent beta, by least squares on logarithmic axes."""
+    ...
+
+
+# %% tags=["check", "key:exponent-above-a-floor"]
+check("exponent-above-a-floor", exponent_above_floor)
+
+# %% [markdown] tags=["solution", "key:exponent-above-a-floor"]
+# <details><summary><b>Solution</b></summary>
+#
+# $\ln(L - E) = \ln B - \beta \ln D$: the exponent is minus the slope, `-np.polyfit(np.log(D), np.log(loss - E), 1)[0]` with
+# `loss` as an array. Every other thing one might put on the axes gives a number too, and most of them look plausible.
+#
+# </details>
+
+# %% tags=["solution", "key:exponent-above-a-floor", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+axis, above = np.log(tokens), np.log(clean - truth["E"])
+slopes_found = {
+    "above the floor": -np.polyfit(axis, above, 1)[0],
+    "floor kept": -np.polyfit(axis, np.log(clean), 1)[0],
+    "planted": truth["beta"],
+}
+pd.Series(slopes_found, name="exponent").round(4).to_frame()
+
+# %% [markdown] tags=["exercise", "key:typical-excess"]
+# ### Exercise 10: a typical excess loss
+#
+# *★ · 5 minutes.* A fit on logarithmic axes averages logarithms. Write `typical_excess(losses, E)`: the excess loss above `E`
+# that such a fit takes for typical of these seeds.
+
+# %% tags=["stub", "key:typical-excess"]
+def typical_excess(losses, E):
+    """Excess loss whose logarithm is the mean logarithm of the seeds'."""
+    ...
+
+
+# %% tags=["check", "key:typical-excess"]
+check("typical-excess", typical_excess)
+
+# %% [markdown] tags=["solution", "key:typical-excess"]
+# <details><summary><b>Solution</b></summary>
+#
+# The geometric mean of the excess: `np.exp(np.mean(np.log(losses - E)))` with `losses` as an array. For a lognormal scatter it
+# is also the median of the law, below the mean and above the luckiest.
+#
+# </details>
+
+# %% tags=["solution", "key:typical-excess", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+drawn = 0.05 * np.exp(0.5 * default_rng(0).standard_normal((2000, 6)))
+averages = {
+    "geometric mean": np.exp(np.log(drawn).mean(1)).mean(),
+    "mean": drawn.mean(),
+    "lowest of six": drawn.min(1).mean(),
+}
+pd.Series(averages, name="excess, 0.05 in the middle").round(4).to_frame()
+
+# %% [markdown] tags=["exercise", "key:runs-not-points"]
+# ### Exercise 11: runs, not points
+#
+# *★★ · 15 minutes.* Eight runs give eight learning curves, each at the same places `x`; `y` is a list of eight rows. All are on
+# logarithmic axes. Write `slope_error(x, y)`: the standard error of the mean slope, with the run as the unit.
+
+# %% tags=["stub", "key:runs-not-points"]
+def slope_error(x, y):
+    """Standard error of the mean of the runs' slopes."""
+    ...
+
+
+# %% tags=["check", "key:runs-not-points"]
+check("runs-not-points", slope_error)
+
+# %% [markdown] tags=["solution", "key:runs-not-points"]
+# <details><summary><b>Solution</b></summary>
+#
+# Fit each curve, take the standard deviation of the eight slopes (with $n - 1$) and divide by $\sqrt 8$. The points of a curve
+# share what is particular to their run, so eighty points are not eighty observations.
+#
+# </details>
+
+# %% tags=["solution", "key:runs-not-points", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+generator, x = default_rng(0), np.linspace(0, 4.6, 10)
+centred, estimates = x - x.mean(), []
+for _ in range(1000):
+    run_slopes = -0.5 - 0.15 * generator.standard_normal((8, 1))
+    y = run_slopes * centred + 0.02 * generator.standard_normal((8, 10))
+    per_run = np.polyfit(x, y.T, 1)[0]
+    every_point = np.polyfit(np.tile(x, 8), y.ravel(), 1, cov=True)[1][0, 0]
+    by_run = per_run.std(ddof=1) / 8**0.5
+    estimates.append([per_run.mean(), by_run, every_point**0.5])
+means, by_run, by_point = np.transpose(estimates)
+say(rf"""
+The mean slope scatters by {number(means.std(), 2)}. From runs one expects
+{number(by_run.mean(), 2)}, from points {number(by_point.mean(), 2)}.
+""")
+
+# %% [markdown] tags=["exercise", "key:two-largest-held-out"]
+# ### Exercise 12: the two largest held out
+#
+# *★★ · 15 minutes.* Fit a law as in exercise 9, but without the runs at the two largest $D$. Write
+# `held_out_miss(D, loss, E)`: the loss that it predicts at the largest $D$, minus the one measured there. The lists are in no
+# order.
+
+# %% tags=["stub", "key:two-largest-held-out"]
+def held_out_miss(D, loss, E):
+    """Predicted minus measured loss at the largest D, in nats."""
+    ...
+
+
+# %% tags=["check", "key:two-largest-held-out"]
+check("two-largest-held-out", held_out_miss)
+
+# %% [markdown] tags=["solution", "key:two-largest-held-out"]
+# <details><summary><b>Solution</b></summary>
+#
+# Sort by $D$ first, put the line through all but the last two of $\ln(L - E)$, and come back from the logarithm:
+# `np.exp(...)` at the largest $D$ minus the excess measured there; the floor cancels. A law is worth what it says of runs that
+# it has not seen, and the largest ones are those that one wants to know of.
+#
+# </details>
+
+# %% tags=["solution", "key:two-largest-held-out", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+order = np.argsort(tokens)
+x = np.log(tokens[order])
+y = np.log(planted["loss"].to_numpy()[order] - truth["E"])
+misses = {}
+for hidden in (0, 2):
+    seen = len(x) - hidden
+    line = np.polyfit(x[:seen], y[:seen], 1)
+    misses[hidden] = np.exp(np.polyval(line, x[-1])) - np.exp(y[-1])
+say(rf"""
+At the largest $D$ the line misses the planted table by
+{number(misses[0], 2)} nats when it has seen all points and by
+{number(misses[2], 2)} when the two largest were held out.
 """)
 
 # %% [markdown]

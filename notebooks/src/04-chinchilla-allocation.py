@@ -1176,7 +1176,10 @@ al.'s.
 # %% [markdown]
 # ## Exercises
 #
-# Exercise 1 was the forecast above. Below each of the others lies its solution in words, then in code that checks it.
+# Exercise 1 was the forecast above.
+
+# %% [markdown] tags=["book-only"]
+# Below each of the others lies its solution in words, then in code that checks it.
 
 # %% [markdown] tags=["exercise", "key:balance-at-the-optimum"]
 # ### Exercise 2: the balance at the optimum
@@ -1217,8 +1220,20 @@ At {number(C, 1)} FLOPs the model's share is {number(share, decimals=4)}; $a$ is
 # %% [markdown] tags=["exercise", "key:wrong-size"]
 # ### Exercise 3: what does a wrong size cost?
 #
-# *★ · 10 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
+# *★★ · 15 minutes.* With Besiroglu et al.'s law and $10^{22}$ FLOPs, train a model 2, 4 and 10 times too small or too
 # large. How much more compute would the best allocation have saved?
+#
+# Write `wasted(E, A, B, alpha, beta, C, factor)`: the share of the budget $C$ that the best size would have saved, at the same
+# loss, when the model is too large by `factor`.
+
+# %% tags=["stub", "key:wrong-size"]
+def wasted(E, A, B, alpha, beta, C, factor):
+    """Share of the compute that a model too large by a factor wastes."""
+    ...
+
+
+# %% tags=["check", "key:wrong-size"]
+check("wrong-size", wasted)
 
 # %% [markdown] tags=["solution", "key:wrong-size"]
 # <details><summary><b>Solution</b></summary>
@@ -1361,6 +1376,17 @@ pd.DataFrame(allocated).transpose().astype({"runs": int}).round(3)
 # *★★★ · 15 minutes.* Walks in this book have vocabulary $V$ = 200, models of width 16 to 128, two layers. With
 # $N = N_E + \omega N_E^{1/2}$, what is $\omega$? By how much would leaving the embeddings out change $a$ over this range, if
 # $\alpha$ and $\beta$ were those of Besiroglu et al.?
+#
+# Begin with $\omega$: write `embedding_weight(V, layers)` for a vocabulary of `V` and any number of layers.
+
+# %% tags=["stub", "key:embeddings-of-walks"]
+def embedding_weight(V, layers):
+    """The number omega in N = N_E + omega N_E^(1/2)."""
+    ...
+
+
+# %% tags=["check", "key:embeddings-of-walks"]
+check("embeddings-of-walks", embedding_weight)
 
 # %% [markdown] tags=["solution", "key:embeddings-of-walks"]
 # <details><summary><b>Solution</b></summary>
@@ -1385,3 +1411,103 @@ for V in (200, 50_257):
     local = dict(zip(labels, visible["exponent"], strict=True))
     by_vocabulary[f"V = {V:,}"] = {"ω": omega, **local}
 pd.DataFrame(by_vocabulary).transpose().round(3)
+
+# %% [markdown] tags=["exercise", "key:best-size"]
+# ### Exercise 8: the best size for a budget
+#
+# *★★ · 15 minutes.* Write `optimal_parameters(A, B, alpha, beta, C)`: the $N$ that minimises $E + A N^{-\alpha} + B D^{-\beta}$
+# at $C = 6ND$.
+
+# %% tags=["stub", "key:best-size"]
+def optimal_parameters(A, B, alpha, beta, C):
+    """Best number of parameters for a budget of C FLOPs."""
+    ...
+
+
+# %% tags=["check", "key:best-size"]
+check("best-size", optimal_parameters)
+
+# %% [markdown] tags=["solution", "key:best-size"]
+# <details><summary><b>Solution</b></summary>
+#
+# Put $D = C/6N$ and let the derivative vanish: $\alpha A N^{-\alpha} = \beta B D^{-\beta}$. So
+# $N = G\,(C/6)^{\beta/(\alpha+\beta)}$ with $G = (\alpha A / \beta B)^{1/(\alpha+\beta)}$.
+#
+# </details>
+
+# %% tags=["solution", "key:best-size", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+budget = 1e22
+total = PLANTED["alpha"] + PLANTED["beta"]
+weighed = PLANTED["alpha"] * PLANTED["A"] / (PLANTED["beta"] * PLANTED["B"])
+by_hand = weighed ** (1 / total) * (budget / 6) ** (PLANTED["beta"] / total)
+say(rf"""
+By hand {number(by_hand, 4)}, by the library
+{number(float(truth.optimal_parameters(budget)), 4)}.
+""")
+
+# %% [markdown] tags=["exercise", "key:bottom-of-an-isoflop-curve"]
+# ### Exercise 9: the bottom of an iso-FLOP curve
+#
+# *★ · 10 minutes.* At one budget, seven models of sizes `N` ended with the losses `loss`. Write `isoflop_optimum(N, loss)`: the
+# best size, by a parabola in $\ln N$ through all seven.
+
+# %% tags=["stub", "key:bottom-of-an-isoflop-curve"]
+def isoflop_optimum(N, loss):
+    """Best size on an iso-FLOP curve."""
+    ...
+
+
+# %% tags=["check", "key:bottom-of-an-isoflop-curve"]
+check("bottom-of-an-isoflop-curve", isoflop_optimum)
+
+# %% [markdown] tags=["solution", "key:bottom-of-an-isoflop-curve"]
+# <details><summary><b>Solution</b></summary>
+#
+# Fit $a x^2 + b x + c$ in $x = \ln N$; its vertex lies at $-b/2a$, and the best size is the exponential of that. Sizes are
+# spaced by factors, and on that axis the bowl is nearly a parabola.
+#
+# </details>
+
+# %% tags=["solution", "key:bottom-of-an-isoflop-curve", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+best = float(truth.optimal_parameters(1e22))
+around = best * np.exp(np.linspace(-1.3, 1.7, 7))
+bowl = allocation.isoflop_loss(PLANTED, around, 1e22)
+square, linear, _ = np.polyfit(np.log(around), bowl, 2)
+say(rf"""
+The bottom of the parabola lies at {number(np.exp(-linear / 2 / square), 3)}
+parameters, that of the law at {number(best, 3)}.
+""")
+
+# %% [markdown] tags=["exercise", "key:a-bill-in-flops"]
+# ### Exercise 10: a bill becomes FLOPs
+#
+# *★ · 5 minutes.* Somebody rents `gpus` devices for `days` days. Each has a peak of `peak` FLOPs a second, and training reaches
+# the share `utilization` of it. Write `budget_flops(gpus, days, peak, utilization)`.
+
+# %% tags=["stub", "key:a-bill-in-flops"]
+def budget_flops(gpus, days, peak, utilization):
+    """Training budget in FLOPs."""
+    ...
+
+
+# %% tags=["check", "key:a-bill-in-flops"]
+check("a-bill-in-flops", budget_flops)
+
+# %% [markdown] tags=["solution", "key:a-bill-in-flops"]
+# <details><summary><b>Solution</b></summary>
+#
+# `gpus * days * 86_400 * peak * utilization`: a day has 86,400 seconds, and nobody reaches the peak.
+#
+# </details>
+
+# %% tags=["solution", "key:a-bill-in-flops", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+rented = 64 * 20 * 86_400 * 989e12 * 0.4
+size = float(truth.optimal_parameters(rented))
+say(rf"""
+64 devices of $989 \cdot 10^{{12}}$ FLOPs a second for 20 days at
+{percent(0.4, decimals=0)}: {number(rented, 2)} FLOPs, and a model of
+{number(size, 2)} parameters by the planted law.
+""")

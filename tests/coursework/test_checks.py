@@ -12,6 +12,7 @@ from scaling_lib.coursework.exercises import draw_cases
 from scaling_lib.coursework.fingerprints import RIGHT, fingerprints, recognised
 from tools import chapters
 from tools import practice as practice_tool
+from tools.classroom.assignment import chapters_of_exercises
 
 
 @pytest.fixture(params=EXERCISES)
@@ -22,6 +23,16 @@ def exercise(request):
 def test_what_ships_is_what_the_exercises_say():
     ours, shipped = json.loads(practice_tool.text()), json.loads(practice_tool.PRACTICE.read_text())
     assert shipped == ours, "make practice"
+
+
+def test_the_instructors_page_shows_what_make_assignment_says():
+    chosen = [EXERCISES[key] for key in chapters_of_exercises()[3]]
+    said = f"{len(chosen)} exercises, {sum(exercise.points for exercise in chosen)} points."
+    assert said in practice_tool.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_instructors_page_lists_the_exercises():
+    assert practice_tool.PAGE.read_text(encoding="utf-8") == practice_tool.page(), "make practice"
 
 
 def test_no_answer_ships(exercise):
@@ -41,7 +52,7 @@ def test_right_and_each_mistake_with_its_question(exercise, capsys):
 
 def test_fingerprints_survive_rounding_and_refuse_what_is_off(exercise):
     generator = np.random.default_rng(0)
-    for seed in range(20):
+    for seed in range(10):
         cases = draw_cases(exercise, f"{seed}", "label")
         table = fingerprints(exercise, cases)
         right = [np.asarray(exercise.answer(**case), float) for case in cases]
@@ -113,3 +124,4 @@ def test_every_checked_exercise_has_its_cells_and_every_check_its_exercise():
         assert f"def {exercise.function}(" in texts["stub"]
         assert f'check("{key}", {exercise.function})' in texts["check"]
         assert f"`{exercise.function}" in texts["exercise"]
+        assert f"*{'★' * exercise.stars} · {exercise.minutes} minutes.*" in texts["exercise"]

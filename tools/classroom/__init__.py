@@ -1,0 +1,1 @@
+"""What an instructor calls: students' notebooks, assignments, marks and their reports."""
