@@ -15,6 +15,7 @@ import coursework
 import scaling_lib
 from scaling_lib.coursework.cage import PROTECTIONS, Cage, Limits
 from scaling_lib.coursework.grading import Assignment, grade
+from tests import scratch
 from tests.coursework.notebooks import notebook, written
 
 SECRET = "a secret of the tests"
@@ -30,7 +31,16 @@ def in_nats_and_tokens(E, B, beta):
     return [E * np.log(2), B * np.log(2) * 10 ** (6 * beta), beta]
 """
 QUICK = Limits(seconds=8, cell_seconds=0.5, call_seconds=0.5, memory=1 << 30)
-MARK = "HOME=" + os.path.join(tempfile.gettempdir(), "cage-")
+# Of the cages of this process alone: other tests may grade at the same time.
+FOLDER = scratch.folder()
+FOLDER.chmod(0o755)  # the one who runs a cage may be another user
+MARK = "HOME=" + os.path.join(FOLDER, "cage-")
+
+
+@pytest.fixture(autouse=True)
+def cages_are_told_apart(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(FOLDER))
+    monkeypatch.setenv("TMPDIR", str(FOLDER))
 
 
 def processes_of_cages() -> list[str]:
