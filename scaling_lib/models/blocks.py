@@ -122,8 +122,9 @@ class TensorShape:
 class Block:
     """One kind of block, as three functions.
 
-    shapes: from `Sizes` to {name: TensorShape}, the names being short ("up"); "" is the block itself ("final_norm").
-    forward: from x [K, M, n], {name: tensor [K, *shape]} and `Sizes` to [K, M, n], in whatever precision x comes.
+    shapes: from `Sizes` to a dict of `TensorShape` by short names ("up"); "" is the block itself ("final_norm").
+    forward: from x [K, M, n], a dict of tensors, each with a leading axis K, and `Sizes` to [K, M, n], in whatever
+    precision x comes.
     kept: from `Sizes` to how many numbers the forward pass keeps at each position for the backward pass.
     """
 
