@@ -36,7 +36,7 @@ from scaling_lib.fits.laws.forms import Law
 from scaling_lib.fits.solver.design import Rho
 from scaling_lib.fits.solver.paper import trust_region
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
-from scaling_lib.fits.tables import suspicions, table_columns
+from scaling_lib.fits.tables import doubts, repeated_points, table_columns
 
 __all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
@@ -50,7 +50,8 @@ class Fit:
 
     problem: the law, the data, the objective. theta: the solver's coordinates. params: every parameter, pinned ones
     too (E in nats). objective: the minimum, a SUM over points. converged: a further step would gain less than 1e-9 of
-    the objective. others: columns N, D, C of the table that the law does not use, for judging its units.
+    the objective. others: columns N, D, C of the table that the law does not use, for judging its units. derived,
+    declared: of N, D, C and loss, those that C = 6 N D gave, and those whose units are not doubted (`with_names`).
     """
 
     problem: Annotated[Problem, Remedy("make a fit with fitting.fit")]
@@ -59,6 +60,8 @@ class Fit:
     objective: NonNegative
     converged: bool
     others: Annotated[dict[str, np.ndarray], Remedy("leave it out")] = field(default_factory=dict)
+    derived: Annotated[tuple[str, ...], Remedy("pass () or ('D',)", least=0)] = ()
+    declared: Annotated[tuple[str, ...], Remedy("pass () or ('D',)", least=0)] = ()
 
     def __post_init__(self) -> None:
         check_array("theta", self.theta, dimensions=1, length=len(self.problem.law.parameters))
@@ -143,7 +146,16 @@ class Fit:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Everything a reader should know before quoting this fit, one sentence each."""
-        said = suspicions({**self.others, **self.problem.columns, "loss": self.problem.loss})
+        columns = {**self.others, **self.problem.columns}
+        table = {**columns, "loss": self.problem.loss}
+        said = [doubt.sentence for doubt in doubts(table, derived=self.derived, declared=self.declared)]
+        rows, points = repeated_points(columns, self.law.variables)
+        if points < rows:
+            said.append(
+                f"{rows} rows hold {points} distinct points ({', '.join(self.law.variables)}) and count as "
+                f"independent: of a grid over learning rates keep the best of each point, of seeds the mean "
+                f"(--best, --mean)."
+            )
         if not self.converged:
             said.append("The search did not converge: treat every number as provisional.")
         if self.degrees_of_freedom < 1:
@@ -325,11 +337,17 @@ def fit(
     problem = make_problem(law, *table_columns(law, table), objective, delta, weights)
     theta, value, converged = problem.search()
     params = dict(zip(law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
-    return Fit(problem, theta, params, value, converged, _others(law, table))
+    return Fit(problem, theta, params, value, converged, *_units(law, table))
 
 
-def _others(law: Law, table: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
+def _units(law: Law, table: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+    """What `Fit` keeps of the table for judging its units: others, derived, declared."""
+    others = {
+        name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables
+    }
+    attributes = getattr(table, "attrs", {})
+    derived = {*attributes.get("derived", ()), *(name for name in law.variables if name not in table)}
+    return others, tuple(sorted(derived)), tuple(attributes.get("declared", ()))
 
 
 @checked
@@ -355,4 +373,4 @@ def fit_paper_procedure(
     natural, cost, converged = trust_region(problem, generator, starts)
     params = dict(zip(law.parameters, natural.tolist(), strict=True)) | law.fixed
     value = cost * (2.0 if problem.delta is None else 1.0)
-    return Fit(problem, problem.coordinates(params), params, value, converged, _others(law, table))
+    return Fit(problem, problem.coordinates(params), params, value, converged, *_units(law, table))

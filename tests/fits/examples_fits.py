@@ -81,6 +81,8 @@ EXAMPLES = [
             "objective": FIT.objective,
             "converged": True,
             "others": {},
+            "derived": ("D",),
+            "declared": (),
         },
     ),
     (FIT.predict, {"level": 0.9, "D": D}),
