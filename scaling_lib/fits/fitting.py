@@ -34,6 +34,7 @@ from scaling_lib.errors import check_array, invalid
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.laws.forms import Law
 from scaling_lib.fits.solver.design import Rho
+from scaling_lib.fits.solver.identification import exchanged, without_a_power
 from scaling_lib.fits.solver.paper import trust_region
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.tables import doubts, repeated_points, table_columns
@@ -122,7 +123,8 @@ class Fit:
 
     @cached_property
     def effectively_constant(self) -> bool:
-        """Whether a constant would do: the F test of all other free parameters together is not significant at 5 %."""
+        """Whether a constant would do: the F test of all other free parameters together is not significant at 5 %, and
+        the loss does not fall with any variable by rank either (1 %), which asks less of the points."""
         extra = len(self.law.free) - 1
         if self.degrees_of_freedom < 1 or extra < 1:
             return False
@@ -138,10 +140,76 @@ class Fit:
         if y.min() == y.max():
             return True
         constant = optimize.minimize_scalar(cost, bounds=(y.min(), y.max()), method="bounded", options={"xatol": 1e-12})
-        gain = self._units * (float(constant.fun) - self.objective)
-        if self._noise <= 0:
+        if self._noise <= 0 or not self._as_well(float(constant.fun), extra):
             return False
-        return bool(gain / self._noise / extra < stats.f.ppf(0.95, extra, self.degrees_of_freedom))
+        ranked = [stats.spearmanr(column, y) for column in self.problem.columns.values()]
+        return not any(ranks.statistic < 0 and ranks.pvalue < 0.01 for ranks in ranked)
+
+    def _as_well(self, objective: float, saved: int) -> bool:
+        """Whether a fit of this objective, with `saved` parameters less, is not significantly worse at 5 % (F)."""
+        gain = self._units * (objective - self.objective)
+        if self._noise <= 0 or self.objective <= self._rounding:
+            return gain <= self._units * self._rounding
+        return bool(gain / self._noise / saved < stats.f.ppf(0.95, saved, self.degrees_of_freedom))
+
+    @property
+    def _rounding(self) -> float:
+        """Residuals of single precision or less: below this objective the data are the law, and there is no noise."""
+        size = 1.0 if self.problem.logarithmic else float(np.mean(self.problem.loss))
+        return self.n * (1e-9 * size) ** 2
+
+    @cached_property
+    def undetermined(self) -> dict[str, str]:
+        """Free parameters that the points cannot tell, each with the reason and with what they do tell.
+
+        Whatever value such a parameter has here is one of many that fit as well: it has no interval, and no plan may
+        rest on it. Beside those that ended on a bound: all of them, without degrees of freedom; all but E, where a
+        constant fits as well; the powers of N and D, where one of them alone fits as well or where they can change
+        places (`solver.identification`).
+        """
+        names = self.law.free
+        if self.degrees_of_freedom < 1:
+            return dict.fromkeys(names, f"there are as many free parameters as points ({self.n})")
+        if self.effectively_constant:
+            reason = "a constant fits as well: only the mean loss is determined"
+            return {name: reason for name in names if name != "E" or len(names) == 1}
+        reasons = {}
+        if {"N", "D"} == set(self.law.variables):
+            reasons = {name: reason for name, reason in self._confounded.items() if name in names}
+        for name in self.at_bound:
+            reasons.setdefault(name, f"it ended on the bound {self.params[name]:g} of its range")
+        return reasons
+
+    @cached_property
+    def _confounded(self) -> dict[str, str]:
+        """Parameters of the powers of N and D that the other power can stand for, with the reason."""
+        powers = {"N": ("A", self.law.exponents[0]), "D": ("B", self.law.exponents[-1])}
+        alone = {name: self._as_well(*fit) for name, fit in without_a_power(self.problem).items()}
+        N, D = (self.problem.columns[name] for name in ("N", "D"))
+        together = f"D / N stays between {(D / N).min():.3g} and {(D / N).max():.3g}"
+        if len(alone) == 2 and all(alone.values()):
+            y, ranks = self.problem.y, stats.spearmanr
+            if not any(ranks(column, y).statistic < 0 for column in (N, D)):
+                return dict.fromkeys((*powers["N"], *powers["D"]), "the loss falls neither with N nor with D")
+            reason = (
+                f"a power of N alone, or of D alone, fits as well ({together}): only their sum is determined, the loss "
+                f"along these points"
+            )
+            return dict.fromkeys((*powers["N"], *powers["D"]), reason)
+        for name, other in (("N", "D"), ("D", "N")):
+            if alone.get(name):
+                return dict.fromkeys(
+                    powers[other], f"a power of {name} alone fits as well: no dependence on {other} is visible"
+                )
+        exchange = exchanged(self.problem, self.params)
+        if exchange is not None and self._as_well(exchange.objective, 1):
+            reason = (
+                f"the powers of N and D can change places (alpha {exchange.params['alpha']:.3g}, beta "
+                f"{exchange.params['beta']:.3g} fit as well; {together}): only their sum is determined, the loss along "
+                f"these points"
+            )
+            return dict.fromkeys((*powers["N"], *powers["D"]), reason)
+        return {}
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -166,6 +234,13 @@ class Fit:
             said.append(f"{name} ended on its {side} bound {self.params[name]:g}: the data do not determine it.")
         if self.effectively_constant:
             said.append("A constant fits as well: no dependence is visible in this table.")
+        elif self.degrees_of_freedom > 0:
+            bounds = self.at_bound
+            by_reason: dict[str, list[str]] = {}
+            for name, reason in self.undetermined.items():
+                if name not in bounds:
+                    by_reason.setdefault(reason, []).append(name)
+            said += [f"{', '.join(names)} undetermined: {reason}." for reason, names in by_reason.items()]
         if not self.offset_identified:
             said.append("E is not identified: E = 0 fits as well at 95 %, and the exponents lean on it.")
         return tuple(said)
@@ -335,9 +410,18 @@ def fit(
     0.4
     """
     problem = make_problem(law, *table_columns(law, table), objective, delta, weights)
+    _refuse_high_offset(problem)
     theta, value, converged = problem.search()
     params = dict(zip(law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
     return Fit(problem, theta, params, value, converged, *_units(law, table))
+
+
+def _refuse_high_offset(problem: Problem) -> None:
+    """A known E must lie below every loss: what is left above it is a sum of positive powers."""
+    offset, smallest = problem.law.fixed.get("E", 0.0), float(problem.loss.min())
+    if offset >= smallest:
+        raise invalid("law", f"one whose E lies below every loss, of which the smallest is {smallest:.6g}",
+                      f"E = {offset:g}", "pin E lower, leave it free, or mend that loss")  # fmt: skip
 
 
 def _units(law: Law, table: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
@@ -370,6 +454,7 @@ def fit_paper_procedure(
     if law.coefficient in law.fixed:
         raise invalid("law", f"one whose {law.coefficient} is free", law.formula, "use fit, which can pin it")
     problem = make_problem(law, *table_columns(law, table), objective, delta, None)
+    _refuse_high_offset(problem)
     natural, cost, converged = trust_region(problem, generator, starts)
     params = dict(zip(law.parameters, natural.tolist(), strict=True)) | law.fixed
     value = cost * (2.0 if problem.delta is None else 1.0)
