@@ -5,6 +5,8 @@ the rest of the library it needs only `errors` and `arguments`: the folder could
 
     tables, fitting    a table is read and checked; a law is fitted
     laws               the formulas; the laws that others published
+    seeds              means over seeds at the best rate, branches, slopes, lack of fit
+    undetermined       the outcome that prints no number
     uncertainty        resamples, intervals and their coverage, windows, straightness
     surfaces           L(N, D) without a formula
     allocation         the compute-optimal frontier, budgets and plans
