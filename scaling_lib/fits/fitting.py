@@ -38,6 +38,7 @@ from scaling_lib.fits.solver.identification import exchanged, without_a_power
 from scaling_lib.fits.solver.paper import trust_region
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
 from scaling_lib.fits.tables import doubts, repeated_points, table_columns
+from scaling_lib.fits.undetermined import Undetermined
 
 __all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
@@ -159,7 +160,7 @@ class Fit:
         return self.n * (1e-9 * size) ** 2
 
     @cached_property
-    def undetermined(self) -> dict[str, str]:
+    def undetermined(self) -> dict[str, Undetermined]:
         """Free parameters that the points cannot tell, each with the reason and with what they do tell.
 
         Whatever value such a parameter has here is one of many that fit as well: it has no interval, and no plan may
@@ -169,16 +170,17 @@ class Fit:
         """
         names = self.law.free
         if self.degrees_of_freedom < 1:
-            return dict.fromkeys(names, f"there are as many free parameters as points ({self.n})")
+            reason = f"there are as many free parameters as points ({self.n})"
+            return dict.fromkeys(names, Undetermined(reason))
         if self.effectively_constant:
             reason = "a constant fits as well: only the mean loss is determined"
-            return {name: reason for name in names if name != "E" or len(names) == 1}
-        reasons = {}
+            return {name: Undetermined(reason) for name in names if name != "E" or len(names) == 1}
+        reasons: dict[str, str] = {}
         if {"N", "D"} == set(self.law.variables):
             reasons = {name: reason for name, reason in self._confounded.items() if name in names}
         for name in self.at_bound:
-            reasons.setdefault(name, f"it ended on the bound {self.params[name]:g} of its range")
-        return reasons
+            reasons.setdefault(name, "it ended on a bound of its range")
+        return {name: Undetermined(reason) for name, reason in reasons.items()}
 
     @cached_property
     def _confounded(self) -> dict[str, str]:
@@ -204,9 +206,8 @@ class Fit:
         exchange = exchanged(self.problem, self.params)
         if exchange is not None and self._as_well(exchange.objective, 1):
             reason = (
-                f"the powers of N and D can change places (alpha {exchange.params['alpha']:.3g}, beta "
-                f"{exchange.params['beta']:.3g} fit as well; {together}): only their sum is determined, the loss along "
-                f"these points"
+                f"the powers of N and D can change places and fit as well ({together}): only their sum is determined, "
+                f"the loss along these points"
             )
             return dict.fromkeys((*powers["N"], *powers["D"]), reason)
         return {}
@@ -237,9 +238,9 @@ class Fit:
         elif self.degrees_of_freedom > 0:
             bounds = self.at_bound
             by_reason: dict[str, list[str]] = {}
-            for name, reason in self.undetermined.items():
+            for name, outcome in self.undetermined.items():
                 if name not in bounds:
-                    by_reason.setdefault(reason, []).append(name)
+                    by_reason.setdefault(outcome.reason, []).append(name)
             said += [f"{', '.join(names)} undetermined: {reason}." for reason, names in by_reason.items()]
         if not self.offset_identified:
             said.append("E is not identified: E = 0 fits as well at 95 %, and the exponents lean on it.")
@@ -426,9 +427,7 @@ def _refuse_high_offset(problem: Problem) -> None:
 
 def _units(law: Law, table: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
     """What `Fit` keeps of the table for judging its units: others, derived, declared."""
-    others = {
-        name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables
-    }
+    others = {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
     attributes = getattr(table, "attrs", {})
     derived = {*attributes.get("derived", ()), *(name for name in law.variables if name not in table)}
     return others, tuple(sorted(derived)), tuple(attributes.get("declared", ()))

@@ -6,9 +6,9 @@ For a parameter phi the profile is drop(phi) = f(best others | phi) - f_min. The
 
 which for least squares is the profile-F interval (scale = 1 / s^2). From the estimate each end walks outwards, doubling
 its step, until the bound is passed, then closes in by interpolating the signed root sqrt(2 drop scale), which is nearly
-linear in phi. Every constrained fit starts from its neighbour, and so stays in the valley where the walk began: with few
-points there are others. `searched_ends` looks for them, with constrained fits from many starts at places all over the
-parameter's range, and goes on from the outermost place that still fits.
+linear in phi. Every constrained fit starts from its neighbour, and so stays in the valley where the walk began: with
+few points there are others. `searched_ends` looks for them, with constrained fits from many starts at places all over
+the parameter's range, and goes on from the outermost place that still fits.
 """
 
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Ends:
 
 
 def profile_range(problem: Problem, parameter: str) -> tuple[float, float]:
-    """Where an end of a parameter's interval is looked for: E >= 0, others within `Law.limits`, coefficients anywhere."""
+    """Where an end of a parameter's interval is looked for: E >= 0, others in `Law.limits`, coefficients anywhere."""
     if parameter == "E":
         return 0.0, float(problem.loss.max()) * 2
     return problem.limits.get(parameter, (1e-260, 1e260))
@@ -73,8 +73,7 @@ def profile_ends(
     estimate = params[:, j] if plain else np.log(params[:, j])
     theta = np.array([bare.coordinates(dict(zip(names, row, strict=True))) for row in params])
     ridge = _ridge(bare, theta, j) * (1.0 if plain or not bare.design.linear[j] else theta[:, j : j + 1])
-    ends = profile_range(problem, parameter)
-    least, most = ends if plain else np.log(ends)
+    least, most = np.array(profile_range(problem, parameter)) if plain else np.log(profile_range(problem, parameter))
     batch = len(params)
     side = np.repeat([-1.0, 1.0], batch)
     data = None if y is None else np.concatenate([y, y])
@@ -203,7 +202,7 @@ class _Constrained:
             )
             start, owner = np.concatenate([start, smooth.theta]), np.tile(owner, 2)
             lower, upper = np.tile(lower, (2, 1)), np.tile(upper, (2, 1))
-        # All starts a few steps, then the best two of each place to the end: the last steps of the others decide nothing.
+        # All starts a few steps, then the best two of each place to the end: the others decide nothing.
         solution = bare.solve(start, bounds=(lower, upper), steps=_FIRST_STEPS)
         order = np.lexsort([np.where(np.isfinite(solution.value), solution.value, np.inf), owner])
         rank = np.arange(len(order)) - np.searchsorted(owner[order], owner[order])
@@ -232,8 +231,8 @@ def searched_ends(
     threshold: float,
     step: float,
 ) -> SearchedEnds:
-    """Both ends for one fit, beyond which no constrained fit from many starts is within the threshold. Arguments: as for
-    `profile_ends`, one row of each."""
+    """Both ends for one fit, beyond which no constrained fit from many starts is within the threshold. Arguments: as
+    for `profile_ends`, one row of each."""
     walked = profile_ends(
         problem, parameter, params[None], np.array([minimum]), np.array([threshold]), np.array([step])
     )

@@ -40,7 +40,8 @@ def doubts(
     """Doubts about the units of a table.
 
     table: as for `fitting.fit`. derived: columns of it that C = 6 N D gave. declared: columns that are not doubted.
-    What `with_names` writes into `table.attrs` counts as well. Raises InvalidArgument where `table` is neither a DataFrame nor a mapping.
+    What `with_names` writes into `table.attrs` counts as well. Raises InvalidArgument where `table` is neither a
+    DataFrame nor a mapping.
 
     >>> [doubt.columns for doubt in doubts({"loss": np.array([30.0, 25.0])})]
     [('loss',)]
@@ -105,7 +106,7 @@ def _doubts_about_counts(columns: Mapping[str, np.ndarray], derived: tuple[str, 
         if not 1e-2 < share < 1e4:
             return [
                 Doubt(
-                    f"C is {share:.3g} times 6 N D: two of the columns N, D and C may have each other's names, or other "
+                    f"C is {share:.3g} times 6 N D: two of the columns N, D and C may have each other's name, or other "
                     f"units.",
                     ("N", "D", "C"),
                     True,

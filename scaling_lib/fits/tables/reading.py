@@ -1,4 +1,4 @@
-"""Files as tables: CSV and its relatives (`text`), JSON, JSON lines, Parquet; the user's names and units become ours."""
+"""Files as tables: CSV and its relatives (`text`), JSON, JSON lines, Parquet; the user's names and units made ours."""
 
 import io
 import json

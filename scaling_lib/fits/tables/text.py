@@ -75,7 +75,7 @@ def _decoded(content: bytes, file: str) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
+        if not re.search("[\0-\x08\x0e-\x1f]", text):
             return text
     raise _no_table(file, "its bytes are no text")
 
@@ -167,11 +167,11 @@ def _all_numbers(cells: list[str]) -> bool:
     return all(_MARKED.fullmatch(_GROUPED.sub("", cell)) for cell in cells)
 
 
-# Numbers ---------------------------------------------------------------------------------------------------------------
+# Numbers --------------------------------------------------------------------------------------------------------------
 
 
 def _decimal_mark(parsed: _Lines, file: str) -> str:
-    """"." or ",": what the entries of the file agree on. Raises InvalidData where they disagree or do not tell."""
+    """A point or a comma, as the entries of the file agree. Raises InvalidData where they disagree or do not tell."""
     told: dict[str, tuple[int, str]] = {}
     unclear: dict[str, tuple[int, str]] = {}
     for line, cells in parsed.cells:
@@ -190,7 +190,7 @@ def _decimal_mark(parsed: _Lines, file: str) -> str:
     if told:
         return next(iter(told))
     if "," in unclear:
-        # 2,566 alone: a decimal comma where something else separates and no point is written, since losses have decimals.
+        # 2,566 alone: a decimal comma where something else separates and no point is written: losses have decimals.
         if parsed.separator != "," and "." not in unclear:
             return ","
         line, cell = unclear[","]
@@ -261,11 +261,10 @@ def _long(lines: list[str], parsed: _Lines, file: str) -> pd.DataFrame:
             thousands="." if decimal == "," else ("," if parsed.separator != "," else None),
             skipinitialspace=True,
             skip_blank_lines=False,
-            float_precision="round_trip",
         )
     except (ValueError, pd.errors.ParserError):
         table = None
-    if table is None or any(kind == object for kind in table.dtypes) or table.isna().all(axis=1).any():
+    if table is None or any(kind.kind not in "iuf" for kind in table.dtypes) or table.isna().all(axis=1).any():
         whole = _split(lines, file)
         decimal = _decimal_mark(whole, file)
         columns = {

@@ -29,6 +29,7 @@ from scaling_lib.arguments import BY_HAND, Count, Entries, Real, Remedy, Share, 
 from scaling_lib.errors import check_choice, check_real, invalid
 from scaling_lib.fits.fitting import AnyFit, Fit
 from scaling_lib.fits.solver.profiles import profile_range, searched_ends
+from scaling_lib.fits.undetermined import Undetermined
 
 __all__ = [
     "Bias",
@@ -39,6 +40,7 @@ __all__ = [
     "percentile",
     "placed",
     "profile",
+    "profile_or_undetermined",
     "stretched",
     "student_mean",
     "wald",
@@ -219,13 +221,39 @@ def wald(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95
 
 
 @checked
+def profile_or_undetermined(
+    fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95
+) -> Interval | Undetermined:
+    """`profile` where the points determine the parameter, else `Undetermined` with the reason.
+
+    That is where `Fit.undetermined` names it, and where no value in its whole range is excluded. Raises
+    InvalidArgument for a parameter that is not free.
+
+    >>> from scaling_lib.fits.fitting import fit as fit_law
+    >>> from scaling_lib.fits.laws import Chinchilla
+    >>> N = np.geomspace(1e8, 1e10, 9)
+    >>> ladder = {"N": N, "D": 20 * N, "loss": 1.7 + 90 * N**-0.25 * (1 + 0.01 * np.sin(np.arange(9)))}
+    >>> f"alpha {profile_or_undetermined(fit_law(Chinchilla(), ladder), 'alpha')}"
+    'alpha undetermined'
+    """
+    check_choice("parameter", parameter, fit.law.free)
+    if parameter in fit.undetermined:
+        return fit.undetermined[parameter]
+    interval = profile(fit, parameter, level=level)
+    if interval.open_low and interval.open_high:
+        return Undetermined("no value in its whole range is excluded")
+    return interval
+
+
+@checked
 def profile(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95) -> Interval:
     """The default: all values whose constrained fit is not significantly worse, by Student's t^2 on n - p degrees.
 
     For least squares this is the profile-F interval (Bates and Watts 1988, 6.1); for the robust objectives the rise is
     rescaled to the fit's own standard error (Royall 1986), and the profile gives the shape. Not symmetric; open where
-    no end is found inside the parameter's range (E >= 0, others within `Law.limits`). Raises InvalidArgument without
-    degrees of freedom.
+    no end is found inside the parameter's range (E >= 0, others within `Law.limits`), on both sides where
+    `Fit.undetermined` names the parameter. Constrained fits start from many places, all over the range; where one falls
+    below the fit itself, the profile begins again from there. Raises InvalidArgument without degrees of freedom.
     """
     _check_parameter(fit, parameter)
     estimate = fit.params[parameter]
