@@ -38,6 +38,7 @@ from scaling_lib.fits.tables import (
     parse_columns,
     parse_units,
     read_table,
+    table_columns,
     with_names,
 )
 from scaling_lib.fits.uncertainty import intervals, resampling
@@ -86,9 +87,7 @@ Best = Annotated[bool, typer.Option("--best", help="Of rows with equal N and D k
 Mean = Annotated[bool, typer.Option("--mean", help="Of rows with equal N and D keep their mean loss.")]
 
 
-def _runs(
-    path: Path, columns: str, units: str, best: bool, mean: bool, variables: tuple[str, ...] = ("N", "D")
-) -> pd.DataFrame:
+def _runs(path: Path, columns: str, units: str, best: bool, mean: bool, law: Law) -> pd.DataFrame:
     """The user's table in our names and units. A store of runs is read as well: its finished runs."""
     if best and mean:
         raise invalid("--best", "given without --mean", "both", "choose one")
@@ -99,14 +98,15 @@ def _runs(
             runs = with_names(finished_runs(store.frame(), ()), named, units=factors, source=path.name)
     else:
         runs = read_table(path, named, units=factors)
+    table_columns(law, runs)  # units that differ from row to row are refused first: no factor mends them
     for doubt in doubts(runs):
-        if doubt.grave and {*doubt.columns} & {*variables, "loss"}:
+        if doubt.grave and {*doubt.columns} & {*law.variables, "loss"}:
             raise InvalidData(
                 f"table must count parameters, tokens and nats, got {path.name!r}, of which this is to be doubted: "
                 f"{doubt.sentence.rstrip('.')} (what is right as it is, say so: --units "
                 f"{','.join(f'{name}=1' for name in doubt.columns)})."
             )
-    return one_row_a_point(runs, variables, keep="best" if best else "mean") if best or mean else runs
+    return one_row_a_point(runs, law.variables, keep="best" if best else "mean") if best or mean else runs
 
 
 def fit_table(
@@ -127,7 +127,7 @@ def fit_table(
     """Fit a scaling law to a table of your own runs."""
     with one_line_errors():
         chosen = _law(law, pin or [])
-        runs = _runs(table, columns, units, best, mean, chosen.variables)
+        runs = _runs(table, columns, units, best, mean, chosen)
         fitted = fit(chosen, runs, objective=objective, delta=delta)
         payload: dict[str, Any] = {
             "law": fitted.law.formula,
@@ -230,7 +230,7 @@ def allocate_budget(
         generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
         own = None
         if table is not None:
-            own = _runs(table, columns, units, best, mean)
+            own = _runs(table, columns, units, best, mean, Chinchilla())
         elif columns or units or best or mean:
             raise invalid("--table", "given with --columns, --units, --best and --mean", None, "name your table")
         payload = planner.allocate(budget, generator, law=law, table=own)

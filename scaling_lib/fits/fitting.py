@@ -43,6 +43,8 @@ from scaling_lib.fits.undetermined import Undetermined
 __all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
 _SANDWICH = ("log-huber", "log-lad")
+# Correlation of log N and log D from which they are one variable: 1 - r^2 is a twentieth squared.
+_LINE = (1 - 0.05**2) ** 0.5
 
 
 @checked
@@ -189,13 +191,13 @@ class Fit:
         alone = {name: self._as_well(*fit) for name, fit in without_a_power(self.problem).items()}
         N, D = (self.problem.columns[name] for name in ("N", "D"))
         together = f"D / N stays between {(D / N).min():.3g} and {(D / N).max():.3g}"
-        if len(alone) == 2 and all(alone.values()):
+        if len(alone) == 2 and (all(alone.values()) or _on_a_line(np.log(N), np.log(D))):
             y, ranks = self.problem.y, stats.spearmanr
             if not any(ranks(column, y).statistic < 0 for column in (N, D)):
                 return dict.fromkeys((*powers["N"], *powers["D"]), "the loss falls neither with N nor with D")
             reason = (
-                f"a power of N alone, or of D alone, fits as well ({together}): only their sum is determined, the loss "
-                f"along these points"
+                f"N and D rise together ({together}), so that a power of N can stand for one of D: only their sum is "
+                f"determined, the loss along these points"
             )
             return dict.fromkeys((*powers["N"], *powers["D"]), reason)
         for name, other in (("N", "D"), ("D", "N")):
@@ -423,6 +425,11 @@ def _refuse_high_offset(problem: Problem) -> None:
     if offset >= smallest:
         raise invalid("law", f"one whose E lies below every loss, of which the smallest is {smallest:.6g}",
                       f"E = {offset:g}", "pin E lower, leave it free, or mend that loss")  # fmt: skip
+
+
+def _on_a_line(x: np.ndarray, z: np.ndarray) -> bool:
+    """Whether points (x, z) rise along a line, to within a twentieth of their spread."""
+    return bool(np.ptp(x) > 0 < np.ptp(z) and np.corrcoef(x, z)[0, 1] > _LINE)
 
 
 def _units(law: Law, table: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:

@@ -29,7 +29,7 @@ from scaling_lib.fits.allocation.routes import parametric
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.laws.published import published_law, published_names
-from scaling_lib.fits.tables import doubts, read_table
+from scaling_lib.fits.tables import doubts, read_table, table_columns
 from scaling_lib.fits.uncertainty.intervals import profile_or_undetermined
 from scaling_lib.fits.undetermined import Undetermined
 
@@ -214,8 +214,9 @@ def allocate(
         runs = read_table(_named_path(table), columns)
     elif columns is not None:
         raise invalid("columns", "left out where the table is no file", columns, "rename the columns of the table")
-    fitted = fit(Chinchilla(), runs)
+    table_columns(Chinchilla(), runs)  # units that differ from row to row are refused first: no factor mends them
     _refuse_doubtful(runs)
+    fitted = fit(Chinchilla(), runs)
     _refuse_undetermined(fitted)
     N, D = (fitted.problem.columns[name] for name in ("N", "D"))
     ranges = {name: (float(x.min()), float(x.max())) for name, x in (("N", N), ("D", D), ("C", 6 * N * D))}

@@ -85,25 +85,28 @@ def _no_table(file: str, reason: str) -> InvalidData:
 
 
 def _split(lines: list[str], file: str) -> _Lines:
-    """The lines split, a title or comments on top left out, short lines filled up with empty entries."""
+    """The lines split, a title or comments on top left out, short lines filled up with empty entries.
+
+    The separator is the one that shows the most numbers a line; the header is the last line above them.
+    """
     kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     comments = [(number, line) for number, line in kept if line.lstrip().startswith("#")]
     plain = [(number, line) for number, line in kept if not line.lstrip().startswith("#")]
     if not plain:
         raise _no_table(file, "it is empty")
-    separator, rows = _separated(plain)
-    width = _usual([len(cells) for _, cells in rows])
-    first = next(place for place, (_, cells) in enumerate(rows) if len(cells) >= width)
-    header, names = rows[first]
-    body = rows[first + 1 :]
-    if _all_numbers(names):
+    separator, entries, first = _separated([line for _, line in plain])
+    body = list(zip([number for number, _ in plain], entries, strict=True))[first:]
+    if first:
+        header, names = plain[first - 1][0], entries[first - 1]
+    else:
         # numpy writes its header as a comment.
-        above = [(number, line) for number, line in comments if number < header]
+        above = [(number, line) for number, line in comments if number < plain[0][0]]
         if not above:
-            raise _no_table(file, f"line {header} should name the columns and holds numbers only")
+            raise _no_table(file, f"line {plain[0][0]} should name the columns and holds numbers")
         header, line = above[-1]
         names = _entries([line.lstrip().lstrip("#")], separator)[0]
-        body = rows[first:]
+    if not body:
+        raise _no_table(file, "there is nothing below its header")
     for number, cells in body:
         if len(cells) > len(names):
             raise InvalidData(
@@ -111,26 +114,35 @@ def _split(lines: list[str], file: str) -> _Lines:
                 f"{len(names)} names, split at {_SEPARATORS[separator]}: quote entries that hold the separator."
             )
     filled = [(number, cells + [""] * (len(names) - len(cells))) for number, cells in body]
-    if not filled:
-        raise _no_table(file, "there is nothing below its header")
     return _Lines(_distinct(names, file), filled, separator, header)
 
 
-def _separated(plain: list[tuple[int, str]]) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The separator that splits most lines into equally many entries, two or more, and the entries.
+def _separated(lines: list[str]) -> tuple[str, list[list[str]], int]:
+    """The separator, the entries of each line, and the first line of numbers below the header.
 
-    Of several that do, the one that leaves the fewest lines above the header, then the one that gives the most columns:
-    decimals and prose hold commas and blanks, but the header does not split at them.
+    A separator must split most lines into equally many entries, two or more, and leave a header. Of several that do,
+    the one that gives the most numbers a line: decimals hold commas, and prose anything.
     """
-    best: tuple[tuple[int, int], str, list[list[str]]] = ((len(plain), 0), ",", [[line.strip()] for _, line in plain])
+    best: tuple[tuple[bool, float], str, list[list[str]], int] | None = None
     for separator in _SEPARATORS:
-        entries = _entries([line for _, line in plain], separator)
+        entries = _entries(lines, separator)
         counts = [len(cells) for cells in entries]
         width = _usual(counts)
-        above = next(place for place, count in enumerate(counts) if count >= width)
-        if width >= 2 and counts.count(width) >= _ALIKE * len(counts) and (above, -width) < best[0]:
-            best = ((above, -width), separator, entries)
-    return best[1], [(number, cells) for (number, _), cells in zip(plain, best[2], strict=True)]
+        if width < 2 or counts.count(width) < _ALIKE * len(counts):
+            continue
+        numbers = np.array([sum(map(_looks_like_a_number, cells)) for cells in entries])
+        usual = float(np.median(numbers))
+        first = int(np.argmax(numbers >= max(1.0, usual / 2))) if numbers.any() else 1
+        score = (first > 0 and len(entries[first - 1]) > 1, usual)
+        if best is None or score > best[0]:
+            best = (score, separator, entries, first)
+    if best is None:
+        return ",", [[line.strip()] for line in lines], min(1, len(lines))
+    return best[1:]
+
+
+def _looks_like_a_number(cell: str) -> bool:
+    return bool(_MARKED.fullmatch(_GROUPED.sub("", cell))) and cell[-1] != ","
 
 
 def _entries(lines: list[str], separator: str) -> list[list[str]]:
@@ -161,10 +173,6 @@ def _distinct(names: list[str], file: str) -> list[str]:
             f"path must hold a table with distinct column names, got {twice[0][:40]!r} twice in {file!r}: rename one."
         )
     return named
-
-
-def _all_numbers(cells: list[str]) -> bool:
-    return all(_MARKED.fullmatch(_GROUPED.sub("", cell)) for cell in cells)
 
 
 # Numbers --------------------------------------------------------------------------------------------------------------
