@@ -30,7 +30,7 @@ COLUMNS = {"N": ("N", "params", "model size", "n_params, total", "Parameters"),
            "D": ("D", "tokens", "training tokens", "n_tokens", "Tokens (all)"),
            "C": ("C", "flops", "training FLOPs"),
            "loss": ("loss", "val_loss", "val, smoothed", "Final loss")}  # fmt: skip
-WORDS = ("diverged", "Total", "7B", "n.b.", "~3.2", "3.1 (est)", "oom", "2.5x")
+WORDS = ("diverged", "Total", "7B", "n.b.", "~3.2", "3.1(est)", "oom", "2.5x")
 
 
 @dataclass

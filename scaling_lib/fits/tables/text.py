@@ -133,7 +133,7 @@ def _separated(lines: list[str]) -> tuple[str, list[list[str]], int]:
         numbers = np.array([sum(map(_looks_like_a_number, cells)) for cells in entries])
         usual = float(np.median(numbers))
         first = int(np.argmax(numbers >= max(1.0, usual / 2))) if numbers.any() else 1
-        score = (first > 0 and len(entries[first - 1]) > 1, usual)
+        score = (first > 0 and len(entries[first - 1]) >= width, usual)
         if best is None or score > best[0]:
             best = (score, separator, entries, first)
     if best is None:
@@ -148,7 +148,7 @@ def _looks_like_a_number(cell: str) -> bool:
 def _entries(lines: list[str], separator: str) -> list[list[str]]:
     """The entries of each line without blanks around them, and without empty ones at its end."""
     if separator == " ":
-        split = [line.split() for line in lines]
+        split = [re.split("[ \t]+", line.strip()) for line in lines]
     else:
         # Line by line: a quote that is left open must not swallow the rest of the file.
         split = [next(csv.reader([line], delimiter=separator, skipinitialspace=True), []) for line in lines]
