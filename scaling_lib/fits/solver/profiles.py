@@ -247,6 +247,13 @@ def searched_ends(
         ends = [float(end if held.plain else np.log(end)) for end in (walked.low[0], walked.high[0])]
     ends = [edge if gone else end for edge, end, gone in
             zip(edges, ends, (walked.open_low[0], walked.open_high[0]), strict=True)]  # fmt: skip
+    if walked.improved[0]:
+        # A fit between the ends fell below the minimum: the search for that was not thorough enough.
+        between = np.linspace(ends[0], ends[1], 2 * _FAR + 1)[1:-1]
+        values, thetas = held.minima(between)
+        better = problem.solve(_in_frame_of(problem, held.bare, thetas[int(values.argmin())])[None])
+        if better.value[0] < lowest:
+            return SearchedEnds(estimate, estimate, False, False, better.theta[0])
     for _ in range(_ROUNDS):
         # Both ends at once: what costs is the number of calls.
         beyond = [_places_beyond(end, edge, max(abs(end - estimate), step, 1e-12))
