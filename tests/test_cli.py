@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from scaling_lib import environment
 from scaling_lib.cli import app
-from scaling_lib.fits.tables import finished_runs, one_row_a_point
+from scaling_lib.fits.tables import one_row_a_point
+from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import load_recorded, records_of

@@ -33,7 +33,6 @@ from scaling_lib.fits.laws import (
 from scaling_lib.fits.solver.problem import OBJECTIVES
 from scaling_lib.fits.tables import (
     doubts,
-    finished_runs,
     one_row_a_point,
     parse_columns,
     parse_units,
@@ -41,6 +40,7 @@ from scaling_lib.fits.tables import (
     table_columns,
     with_names,
 )
+from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.fits.uncertainty import intervals, resampling
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.drawing.plots import plot_fit

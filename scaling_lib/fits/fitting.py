@@ -350,7 +350,7 @@ class Fit:
         off the largest residuals, which p vanishing ones and a fifth of outliers leave alone: the 80 % quantile of the
         n - p largest, over that of |z|. Coverage: tests/fits/uncertainty/test_table_coverage.py.
         """
-        few = 0 < self.degrees_of_freedom and self.n < 20 * len(self.law.free)
+        few = self.degrees_of_freedom > 0 and self.n < 20 * len(self.law.free)
         if self.problem.objective not in _SANDWICH or not few or self.problem.weights is not None:
             return None
         largest = np.sort(np.abs(self.residuals))[len(self.law.free) :]

@@ -58,7 +58,7 @@ EXAMPLES = [
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
     (tables.parse_units, {"text": "N=millions,D=1e9"}),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
-    (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"N": 1e6}, "source": "mine"}),
+    (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),
     (tables.repeated_points, {"table": TABLE, "variables": ("D",)}),
     (tables.one_row_a_point, {"table": FRAME, "variables": ("D",), "keep": "mean"}),

@@ -35,8 +35,8 @@ WORDS = ("diverged", "Total", "7B", "n.b.", "~3.2", "3.1(est)", "oom", "2.5x")
 
 @dataclass
 class Case:
-    """content: of the file. columns: what `--columns` says. truth, planted: the law and the runs behind it (N, D, loss).
-    words: what a refusal must name. pinned, units: options given. line: of the entry that is wrong."""
+    """content: of the file. columns: what `--columns` says. truth, planted: the law and the runs behind it (N, D,
+    loss). words: what a refusal must name. pinned, units: options that are given."""
 
     kind: str
     content: bytes
@@ -81,7 +81,7 @@ def _with_losses(table: pd.DataFrame, truth: dict[str, float], sigma: float, gen
     return table.assign(loss=clean * np.exp(sigma * generator.standard_normal(len(table))))
 
 
-# Writing ---------------------------------------------------------------------------------------------------------------
+# Writing --------------------------------------------------------------------------------------------------------------
 
 
 def _written(
@@ -94,10 +94,7 @@ def _written(
 ) -> tuple[bytes, dict[str, str], list[list[str]], int]:
     """(file, columns mapping, cells, lines above the first row). plain: commas, points, no thousands marks."""
     wanted = list(table)
-    if names is None:
-        renamed = {name: str(generator.choice(COLUMNS[name])) for name in wanted}
-    else:
-        renamed = names
+    renamed = names or {name: str(generator.choice(COLUMNS[name])) for name in wanted}
     separator, decimal, thousands = (",", ".", "") if plain else _STYLES[int(generator.integers(len(_STYLES)))]
     order = [wanted[i] for i in generator.permutation(len(wanted))]
     extra = not plain and separator != " " and generator.random() < 0.5
@@ -152,7 +149,7 @@ def _shown(value: float, name: str, decimal: str, thousands: str, scientific: bo
     return "".join(marks.get(letter, letter) for letter in text)
 
 
-# Kinds -----------------------------------------------------------------------------------------------------------------
+# Kinds ----------------------------------------------------------------------------------------------------------------
 
 
 def _well_posed(generator, kind, truth, table, sigma):

@@ -8,7 +8,6 @@ not forbid a fit (a loss in bits, tokens counted in thousands) are returned as s
 from scaling_lib.fits.tables.columns import (
     check_kind,
     checked_column,
-    finished_runs,
     one_row_a_point,
     repeated_points,
     table_columns,
@@ -21,7 +20,6 @@ __all__ = [
     "check_kind",
     "checked_column",
     "doubts",
-    "finished_runs",
     "one_row_a_point",
     "parse_columns",
     "parse_units",

@@ -13,9 +13,6 @@ from scaling_lib.fits.laws.forms import AnyLaw
 __all__ = [
     "check_kind",
     "checked_column",
-    "derived_column",
-    "finished_runs",
-    "listed",
     "one_row_a_point",
     "repeated_points",
     "table_columns",

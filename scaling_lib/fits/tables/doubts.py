@@ -128,7 +128,7 @@ def _doubts_about_tokens(N: np.ndarray, D: np.ndarray, derived: tuple[str, ...])
         if "N" in derived and share > 3e5 and D.max() >= 1e8:
             return [Doubt(f"{said}, by C = 6 N D: C may be counted in other units than FLOPs.", ("C",), True)]
         return []
-    if largest < 1e5 and float(N.min()) < 1e3 and float(D.max()) < 1e5 and float(D.min()) < 1e3:
+    if max(largest, float(D.max())) < 1e6 and max(float(N.min()), float(D.min())) < 1e3:
         return [
             Doubt(
                 f"N ends at {largest:.3g} and D at {D.max():.3g}: they may be counted in millions of parameters and "

@@ -1,4 +1,4 @@
-"""Files as tables: CSV and its relatives (`text`), JSON, JSON lines, Parquet; the user's names and units made ours."""
+"""Files as tables: CSV and its relatives (`_text`), JSON, JSON lines, Parquet; the user's names and units made ours."""
 
 import io
 import json
@@ -11,8 +11,8 @@ import pandas as pd
 
 from scaling_lib.arguments import BY_HAND, checked
 from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, check_real, invalid
+from scaling_lib.fits.tables._text import read_text
 from scaling_lib.fits.tables.columns import derived_column, listed
-from scaling_lib.fits.tables.text import read_text
 
 __all__ = ["UNITS", "parse_columns", "parse_units", "read_table", "with_names"]
 
