@@ -228,13 +228,11 @@ def _refuse_mixed_units(columns: Mapping[str, np.ndarray], loss: np.ndarray, der
     for name in ("N", "D"):
         if name in columns and len(loss) >= 4:
             values = columns[name]
-            order = np.sort(np.log10(values))
-            gaps = np.diff(order)
-            at = int(gaps.argmax())
-            low = np.log10(values) <= order[at]
-            if gaps[at] >= _GAP and (
-                np.median(loss[low]) <= np.quantile(loss[~low], 0.9) or _unlikely(name, columns, low)
-            ):
+            at, factor, order = _widest_gap(values)
+            if factor < 10**_GAP:
+                continue
+            low = values <= order[at]
+            if np.median(loss[low]) <= np.quantile(loss[~low], 0.9) or _unlikely(name, columns, low):
                 said = "C" if name in derived and "C" in given else name
                 values = columns[said]
                 unit = {"N": "parameters", "D": "tokens", "C": "FLOPs"}[said]
@@ -246,19 +244,28 @@ def _refuse_mixed_units(columns: Mapping[str, np.ndarray], loss: np.ndarray, der
         _refuse_rows_off_the_rule(given)
 
 
+def _widest_gap(values: np.ndarray) -> tuple[int, float, np.ndarray]:
+    """The place below the widest gap between sorted values, the factor across it (1 for one value), and all sorted."""
+    order = np.sort(values)
+    if len(order) < 2:
+        return 0, 1.0, order
+    factors = order[1:] / order[:-1]
+    at = int(factors.argmax())
+    return at, float(factors[at]), order
+
+
 def _refuse_rows_off_the_rule(given: Mapping[str, np.ndarray]) -> None:
     """Where N, D and C are all given, C / (6 N D) is the number of epochs, and no two rows differ by decades in it."""
-    share = np.log10(given["C"] / (6 * given["N"] * given["D"]))
-    order = np.sort(share)
-    gaps = np.diff(order)
-    if len(gaps) and gaps.max() >= _GAP:
-        odd = share > order[int(gaps.argmax())]
+    share = given["C"] / (6 * given["N"] * given["D"])
+    at, factor, order = _widest_gap(share)
+    if factor >= 10**_GAP:
+        odd = share > order[at]
         odd = odd if odd.sum() <= len(odd) / 2 else ~odd
         row = int(np.flatnonzero(odd)[0])
         raise InvalidArgument(
-            f"table must count N, D and C in one unit, got C = {10 ** share[row]:.3g} times 6 N D in {odd.sum()} rows, "
+            f"table must count N, D and C in one unit, got C = {share[row]:.3g} times 6 N D in {odd.sum()} rows, "
             f"the first with N = {given['N'][row]:.4g}, D = {given['D'][row]:.4g}, C = {given['C'][row]:.4g}, beside "
-            f"{10 ** float(np.median(share[~odd])):.3g} times in the others: convert them."
+            f"{float(np.median(share[~odd])):.3g} times in the others: convert them."
         )
 
 
