@@ -212,6 +212,18 @@ class _Constrained:
         best = np.unique(owner[order := np.lexsort([solution.value, owner])], return_index=True)[1]
         return solution.value[order[best]], solution.theta[order[best]]
 
+    def searched(self, place: float) -> float:
+        """The objective of a cold search at one place, as thorough as that of a fit; its coordinates are remembered."""
+        value = place if self.plain else np.exp(place)
+        problem = replace(self.whole, law=self.whole.law.pin(**{self.parameter: float(value)}))
+        if not problem.law.free:
+            return np.inf
+        theta, objective, _ = problem.search()
+        params = dict(zip(problem.law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
+        if min(params.values()) >= 0 and all(params[name] > 0 for name in params if name != "E"):
+            self.remember(self.bare.coordinates(params))
+        return objective
+
     def remember(self, theta: np.ndarray) -> None:
         """Start later fits there as well; the latest few are enough."""
         self.known = [*self.known[-5:], theta]
@@ -274,6 +286,10 @@ def searched_ends(
                 ends[number] = edges[number]
                 if last < len(places) - 1:
                     ends[number] = _crossing(held, float(places[last]), float(places[last + 1]), minimum, threshold)
+        for number, places in enumerate(beyond):
+            if not further and len(places) and held.searched(ends[number]) < limit:
+                further = True
+                ends[number] = _crossing(held, ends[number], float(places[0]), minimum, threshold)
         if not further:
             break
     opened = [end == edge for end, edge in zip(ends, edges, strict=True)]

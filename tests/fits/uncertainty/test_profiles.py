@@ -25,7 +25,7 @@ def subset(number):
     return table.iloc[generator.choice(len(table), int(generator.integers(10, 21)), replace=False)]
 
 
-def ends_inside(fitted, parameter):
+def ends_inside(fitted, parameter, number=0):
     """How far below the threshold a cold search with the parameter pinned at each end gets, as a share; and its lowest
     objective. 0 where the end is open."""
     interval = intervals.profile(fitted, parameter)
@@ -35,7 +35,12 @@ def ends_inside(fitted, parameter):
     for end, is_open in ((interval.low, interval.open_low), (interval.high, interval.open_high)):
         if not is_open:
             pinned = replace(fitted.problem, law=fitted.law.pin(**{parameter: end}))
-            objective = min(pinned.search()[1], float(constrained(fitted.problem, parameter, np.array([end]))[0]))
+            found = [pinned.search()[1], float(constrained(fitted.problem, parameter, np.array([end]))[0])]
+            # And from starts at random about the optimum, as no search of the library has them.
+            generator = np.random.default_rng(number)
+            theta = pinned.search()[0] * np.exp(0.2 * generator.standard_normal((40, len(fitted.theta))))
+            found.append(float(pinned.solve(np.clip(theta, *pinned.bounds)).value.min()))
+            objective = min(found)
             lowest = min(lowest, objective)
             short.append(1 - (objective - fitted.objective) / threshold)
     return max(short), lowest
@@ -46,7 +51,7 @@ def judge(number, objective):
     for parameter in fitted.law.free:
         if parameter in fitted.undetermined:
             continue
-        short, lowest = ends_inside(fitted, parameter)
+        short, lowest = ends_inside(fitted, parameter, number)
         # Where a better optimum turned up, the profile was begun again from it, and the threshold is its own.
         if lowest >= fitted.objective * (1 - 1e-7):
             assert short <= CLOSE, (number, objective, parameter, short)
