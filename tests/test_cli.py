@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 
 from scaling_lib import environment
 from scaling_lib.cli import app, runs
+from scaling_lib.fits.tables import one_row_a_point
+from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.runs.keeping.store import Store
+from scaling_lib.runs.keeping.tables import load_recorded, records_of
 from scaling_lib.runs.sweeping import calibration, experiments
 from scaling_lib.runs.sweeping.calibration import Calibration
 from tests.runs import planted
@@ -435,3 +438,99 @@ def test_a_locked_store_is_said(tmp_path):
         done = run(app, ["sweep", "er-100", "--store", str(tmp_path / "runs.db")])
         assert done.exit_code == 2
         assert "being written by another process" in done.stderr
+
+
+def ladder(tmp_path):
+    """Runs at one ratio of tokens to parameters: nothing tells the power of N from that of D."""
+    sizes = np.array([111e6, 256e6, 590e6, 1.3e9, 2.7e9, 6.7e9, 13e9])
+    losses = [2.566, 2.299, 2.184, 1.996, 1.834, 1.704, 1.575]
+    path = tmp_path / "ladder.csv"
+    pd.DataFrame({"N": sizes, "D": 20 * sizes, "loss": losses}).to_csv(path, index=False)
+    return str(path)
+
+
+def test_fit_carries_the_intervals_that_the_table_prints(table, tmp_path):
+    noisy = pd.read_csv(table)
+    noisy["val"] *= np.exp(0.003 * np.random.default_rng(0).standard_normal(len(noisy)))
+    noisy.to_csv(table, index=False)
+    asked = ["fit", table, *COLUMNS, "--objective", "log-ols"]
+    found = payload(*asked)
+    printed = run(app, asked, env={"COLUMNS": "120"}).stdout
+    assert set(found["intervals"]) == {"E", "A", "B", "alpha", "beta"}
+    for name, interval in found["intervals"].items():
+        assert interval["low"] < found["params"][name] < interval["high"]
+        assert interval["method"] == "profile"
+        assert f"{interval['low']:.4g} to {interval['high']:.4g}" in printed
+    resampled = payload(*asked, "--bootstrap", "50")
+    assert resampled["intervals"]["alpha"]["method"] == "percentile"
+    assert [resampled["intervals"]["alpha"][end] for end in ("low", "high")] == resampled["ci95"]["alpha"]
+
+
+def test_what_is_undetermined_is_null_with_a_reason(tmp_path):
+    found = payload("fit", ladder(tmp_path))
+    for name in ("A", "B", "alpha", "beta"):
+        assert found["params"][name] is None
+        assert found["intervals"][name]["low"] is found["intervals"][name]["high"] is None
+        assert "only their sum is determined" in found["intervals"][name]["reason"]
+    assert found["intervals"]["E"]["low"] is None
+    assert "E = 0 is not excluded" in found["intervals"]["E"]["reason"]
+    shown = run(app, ["fit", ladder(tmp_path)], env={"COLUMNS": "120"})
+    assert shown.stdout.count("undetermined") == 8
+    assert "up to" in shown.stdout
+    assert "profile likelihood" in shown.stderr
+    refused = run(app, ["allocate", "--flops", "1e21", "--table", ladder(tmp_path)])
+    assert refused.exit_code == 2
+    assert refused.stdout == ""
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "undetermined" in refused.stderr
+
+
+def test_units_are_refused_until_they_are_declared(table, tmp_path):
+    billions = pd.read_csv(table).assign(tokens=lambda runs: runs["tokens"] / 1e9)
+    billions.to_csv(table, index=False)
+    for verb in (["fit", table], ["allocate", "--flops", "1e20", "--table", table]):
+        done = run(app, [*verb, *COLUMNS])
+        assert done.exit_code == 2
+        assert "D may be counted in billions" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    found = payload("fit", table, *COLUMNS, "--units", "D=billions")
+    assert found["params"]["B"] == pytest.approx(410, rel=1e-4)
+    kept = payload("fit", table, *COLUMNS, "--units", "N=1,D=1")
+    assert kept["params"]["beta"] == pytest.approx(0.28, abs=1e-6)
+    assert kept["params"]["B"] == pytest.approx(410 * 1e9**-0.28, rel=1e-4)
+
+
+def test_a_store_is_fitted_by_its_best_or_mean_runs(tmp_path):
+    runs = load_recorded("er-1k-wide")
+    known = {name: one_row_a_point(finished_runs(runs, ()), keep=name) for name in ("best", "mean")}
+    with Store(tmp_path / "runs.db") as store:
+        store.add(records_of(runs))
+    asked = ["fit", str(tmp_path / "runs.db"), "--objective", "log-ols"]
+    assert any("distinct points" in said for said in payload(*asked)["warnings"])
+    for name, rows in known.items():
+        found = payload(*asked, f"--{name}")
+        assert found["n"] == len(rows)
+        assert not any("distinct points" in said for said in found["warnings"])
+    assert "--best" in run(app, [*asked, "--best", "--mean"]).stderr
+
+
+def test_allocate_prints_units_decades_and_the_kind_of_interval(table):
+    asked = ["allocate", "--flops", "1e24", "--table", table, *COLUMNS]
+    planned = payload(*asked)
+    assert planned["extrapolation"]["C"] == pytest.approx(24 - math.log10(6e21))
+    assert planned["extrapolation"]["N"] == pytest.approx(math.log10(planned["N"] / 1e10))
+    assert planned["extrapolation"]["D"] == pytest.approx(math.log10(planned["D"] / 1e11))
+    assert planned["units"]["D"] == "tokens"
+    assert "bootstraps" in planned["interval"]["method"]
+    done = run(app, asked, env={"COLUMNS": "160"})
+    assert "+2.2 decades" in done.stdout
+    assert "parameters" in done.stdout
+    assert "pairs bootstraps" in done.stderr
+
+
+def test_what_a_published_law_says_of_itself_is_no_warning():
+    done = run(app, ["allocate", "--flops", "1e21"], env={"COLUMNS": "160"})
+    assert done.exit_code == 0
+    assert "note: " in done.stderr
+    assert "warning" not in done.stderr
+    assert payload("allocate", "--flops", "1e21")["warnings"] == []

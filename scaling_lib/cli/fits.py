@@ -1,17 +1,22 @@
-"""`scaling-lab fit` and `scaling-lab allocate`: a table becomes a law, a budget becomes a plan."""
+"""`scaling-lab fit` and `scaling-lab allocate`: a table becomes a law, a budget becomes a plan.
+
+A table is a file that `fits.tables` reads, or a store of runs. Columns that seem to be in other units are refused until
+the units are declared.
+"""
 
 import json
+import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
+from tqdm import tqdm
 
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
-from scaling_lib.errors import ScalingLabError, check_choice, check_integer, invalid
+from scaling_lib.errors import InvalidData, check_choice, check_integer, invalid
 from scaling_lib.fits.allocation import planner
 from scaling_lib.fits.allocation.literature import published_laws
 from scaling_lib.fits.fitting import Fit, fit
@@ -26,11 +31,25 @@ from scaling_lib.fits.laws import (
     StretchedExponential,
 )
 from scaling_lib.fits.solver.problem import OBJECTIVES
-from scaling_lib.fits.tables import parse_columns, read_table
+from scaling_lib.fits.tables import (
+    doubts,
+    one_row_a_point,
+    parse_columns,
+    parse_units,
+    read_table,
+    table_columns,
+    with_names,
+)
+from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.fits.uncertainty import intervals, resampling
+from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.drawing.plots import plot_fit
+from scaling_lib.runs.keeping.store import Store
 
 __all__ = ["allocate_budget", "fit_table"]
+
+# How a store begins.
+_SQLITE = b"SQLite format 3\0"
 
 # The spellings of --law: laws in N and D, and one-dimensional ones with their variable appended ("power-D").
 _LAWS = {"chinchilla": Chinchilla, "kaplan": Kaplan}
@@ -57,12 +76,48 @@ def _law(name: str, pinned: list[str]) -> Law:
     return law.pin(**values) if values else law
 
 
+ColumnNames = Annotated[
+    str, typer.Option(help="Your names for ours: N=params,D=tokens,loss=val_loss. N=D,D=N changes two over.")
+]
+Units = Annotated[
+    str,
+    typer.Option(help="What columns are counted in: N=millions,D=1e9. N=1 says that N is right as it is."),
+]
+Best = Annotated[bool, typer.Option("--best", help="Of rows with equal N and D keep the one of the lowest loss.")]
+Mean = Annotated[bool, typer.Option("--mean", help="Of rows with equal N and D keep their mean loss.")]
+
+
+def _runs(path: Path, columns: str, units: str, best: bool, mean: bool, law: Law) -> pd.DataFrame:
+    """The user's table in our names and units. A store of runs is read as well: its finished runs."""
+    if best and mean:
+        raise invalid("--best", "given without --mean", "both", "choose one")
+    named = parse_columns(columns) if columns else None
+    factors = parse_units(units) if units else None
+    if path.is_file() and path.open("rb").read(len(_SQLITE)) == _SQLITE:
+        with Store(path, read_only=True) as store:
+            runs = with_names(finished_runs(store.frame(), ()), named, units=factors, source=path.name)
+    else:
+        runs = read_table(path, named, units=factors)
+    table_columns(law, runs)  # units that differ from row to row are refused first: no factor mends them
+    for doubt in doubts(runs):
+        if doubt.grave and {*doubt.columns} & {*law.variables, "loss"}:
+            raise InvalidData(
+                f"table must count parameters, tokens and nats, got {path.name!r}, of which this is to be doubted: "
+                f"{doubt.sentence.rstrip('.')} (what is right as it is, say so: --units "
+                f"{','.join(f'{name}=1' for name in doubt.columns)})."
+            )
+    return one_row_a_point(runs, law.variables, keep="best" if best else "mean") if best or mean else runs
+
+
 def fit_table(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet, a row per run.")],
+    table: Annotated[Path, typer.Argument(help="A row per run: CSV, TSV, JSON, JSON lines, Parquet, or a store.")],
     law: Annotated[str, typer.Option(help=", ".join(LAWS))] = "chinchilla",
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES))] = "log-huber",
     delta: Annotated[float | None, typer.Option(help="Threshold of the Huber objectives.")] = None,
-    columns: Annotated[str, typer.Option(help="Your names for ours: N=params,D=tokens,loss=val_loss.")] = "",
+    columns: ColumnNames = "",
+    units: Units = "",
+    best: Best = False,
+    mean: Mean = False,
     pin: Annotated[list[str] | None, typer.Option(help="Hold a parameter, e.g. E=1.69; may be repeated.")] = None,
     bootstrap: Annotated[int, typer.Option(help="Pairs bootstraps for standard errors and intervals.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
@@ -71,45 +126,78 @@ def fit_table(
 ) -> None:
     """Fit a scaling law to a table of your own runs."""
     with one_line_errors():
-        runs = read_table(table, parse_columns(columns) if columns else None)
-        fitted = fit(_law(law, pin or []), runs, objective=objective, delta=delta)
+        chosen = _law(law, pin or [])
+        runs = _runs(table, columns, units, best, mean, chosen)
+        fitted = fit(chosen, runs, objective=objective, delta=delta)
         payload: dict[str, Any] = {
             "law": fitted.law.formula,
-            "params": fitted.params,
+            "params": {name: None if name in fitted.undetermined else x for name, x in fitted.params.items()},
             "objective": fitted.objective,
             "n": fitted.n,
             "converged": bool(fitted.converged),
             "warnings": list(fitted.warnings),
         }
+        percentiles = {}
         if bootstrap:
             generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
             draws = resampling.bootstrap(fitted, generator, resamples=bootstrap)
             payload["se"] = {name: float(np.std(draws[name], ddof=1)) for name in fitted.law.free}
-            bands = {name: intervals.percentile(draws[name]) for name in fitted.law.free}
-            payload["ci95"] = {name: [band.low, band.high] for name, band in bands.items()}
+            percentiles = {name: intervals.percentile(draws[name]) for name in fitted.law.free}
+            payload["ci95"] = {name: [band.low, band.high] for name, band in percentiles.items()}
+        outcomes = _outcomes(fitted, percentiles)
+        payload["intervals"] = {name: _plain(name, outcome) for name, outcome in outcomes.items()}
         if plot is not None:
             payload["plot"] = str(plot_fit(fitted, plot))
         if as_json:
             print(json.dumps(payload, allow_nan=False))
             return
-        print_frame(_fit_frame(fitted, payload), f"{fitted.law.formula}, {objective}, {fitted.n} points")
+        print_frame(_fit_frame(fitted, outcomes), f"{fitted.law.formula}, {objective}, {fitted.n} points")
+        kind = f"percentiles of {bootstrap} pairs bootstraps" if bootstrap else "profile likelihood"
+        typer.echo(f"95 % intervals: {kind}. E in nats per token, N in parameters, D in tokens, C in FLOPs.", err=True)
         for warning in fitted.warnings:
             typer.echo(f"warning: {warning}", err=True)
 
 
-def _fit_frame(fitted: Fit, payload: dict[str, Any]) -> pd.DataFrame:
-    """Parameter, value, and the interval: the bootstrap's where one was asked for, else the profile likelihood's."""
+def _outcomes(fitted: Fit, percentiles: dict[str, intervals.Interval]) -> dict[str, intervals.Interval | Undetermined]:
+    """Of each free parameter its interval, the bootstrap's where there is one, or why there is none."""
+    bar = tqdm(fitted.law.free, desc="intervals", leave=False, delay=2, disable=not sys.stderr.isatty())
+    return {
+        name: fitted.undetermined.get(name)
+        or percentiles.get(name)
+        or intervals.profile_or_undetermined(fitted, name)
+        for name in bar
+    }  # fmt: skip
+
+
+def _plain(name: str, outcome: intervals.Interval | Undetermined) -> dict[str, Any]:
+    """An interval for JSON: an end that was not found is null, and `reason` says why."""
+    if isinstance(outcome, Undetermined):
+        return {"low": None, "high": None, "level": None, "method": None, "reason": outcome.sentence}
+    reasons = []
+    if outcome.open_low:
+        reasons.append(f"no lower end: {'E = 0' if name == 'E' else f'no smaller {name} in its range'} is not excluded")
+    if outcome.open_high:
+        reasons.append(f"no upper end: no larger {name} in its range is excluded")
+    ends = {"low": None if outcome.open_low else outcome.low, "high": None if outcome.open_high else outcome.high}
+    reason = {"reason": "; ".join(reasons)} if reasons else {}
+    return {**ends, "level": outcome.level, "method": outcome.method, **reason}
+
+
+def _fit_frame(fitted: Fit, outcomes: dict[str, intervals.Interval | Undetermined]) -> pd.DataFrame:
+    """Parameter, value and interval; the word undetermined for both where the points do not tell."""
     parameters = []
     for name, value in fitted.params.items():
-        low = high = None
-        if name in payload.get("ci95", {}):
-            low, high = payload["ci95"][name]
-        elif name in fitted.law.free:
-            with suppress(ScalingLabError):  # not identified: the warnings say so
-                band = intervals.profile(fitted, name)
-                low, high = band.low, band.high
-        shown = "pinned" if name not in fitted.law.free else "-" if low is None else f"{low:.4g} to {high:.4g}"
-        parameters.append({"parameter": name, "value": value, "95 % interval": shown})
+        outcome = outcomes.get(name)
+        if outcome is None:
+            shown = "pinned"
+        elif isinstance(outcome, Undetermined):
+            shown = str(outcome)
+        elif outcome.open_low or outcome.open_high:
+            shown = f"up to {outcome.high:.4g}" if outcome.open_low else f"{outcome.low:.4g} or more"
+        else:
+            shown = f"{outcome.low:.4g} to {outcome.high:.4g}"
+        number = str(outcome) if isinstance(outcome, Undetermined) else f"{value:.4g}"
+        parameters.append({"parameter": name, "value": number, "95 % interval": shown})
     return pd.DataFrame(parameters)
 
 
@@ -121,7 +209,10 @@ def allocate_budget(
     hardware: Annotated[str, typer.Option(help="Which hardware hours, money and energy are spent on.")] = "h100",
     law: Annotated[str | None, typer.Option(help="A published law; see `scaling-lab allocate --laws`.")] = None,
     table: Annotated[Path | None, typer.Option(help="Fit the law to your own runs, instead.")] = None,
-    columns: Annotated[str, typer.Option(help="Your names for ours: N=params,D=tokens,loss=val_loss.")] = "",
+    columns: ColumnNames = "",
+    units: Units = "",
+    best: Best = False,
+    mean: Mean = False,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     laws: Annotated[bool, typer.Option("--laws", help="List the published laws.")] = False,
     as_json: AsJson = False,
@@ -137,21 +228,40 @@ def allocate_budget(
             return
         budget = planner.budget_flops(flops=flops, gpu_hours=gpu_hours, money=money, energy=energy, hardware=hardware)
         generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
-        named = parse_columns(columns) if columns else None
-        payload = planner.allocate(budget, generator, law=law, table=table, columns=named)
+        own = None
+        if table is not None:
+            own = _runs(table, columns, units, best, mean, Chinchilla())
+        elif columns or units or best or mean:
+            raise invalid("--table", "given with --columns, --units, --best and --mean", None, "name your table")
+        payload = planner.allocate(budget, generator, law=law, table=own)
         if as_json:
             print(json.dumps(payload, allow_nan=False))
             return
-        warnings = payload.pop("warnings", [])
-        intervals_of = payload.pop("interval", None) or {}
-        quantities = [
+        print_frame(_plan_frame(payload), "Compute-optimal plan")
+        if payload["interval"] is not None:
+            method = payload["interval"]["method"]
+            typer.echo(f"95 % intervals: {method}; sampling error alone, neither the law's nor the window's.", err=True)
+        for kind in ("note", "warning"):
+            for sentence in payload[f"{kind}s"]:
+                typer.echo(f"{kind}: {sentence}", err=True)
+
+
+def _plan_frame(payload: dict[str, Any]) -> pd.DataFrame:
+    """Quantity, value, unit, interval, and decades outside the runs."""
+    interval = payload["interval"] or {}
+    outside = {**payload["extrapolation"], "flops": payload["extrapolation"]["C"]}
+    planned = []
+    for name, unit in payload["units"].items():
+        decades = outside.get(name)
+        far = "" if name not in outside else "not known" if decades is None else "none" if not decades else ""
+        planned.append(
             {
                 "quantity": name,
-                "value": f"{value:.4g}" if isinstance(value, float) else str(value),
-                "95 % interval": " to ".join(f"{end:.4g}" for end in intervals_of.get(name, [])),
+                "value": f"{payload[name]:.4g}",
+                "unit": unit,
+                "95 % interval": " to ".join(f"{end:.4g}" for end in interval.get(name, [])),
+                "beyond the runs": far or (f"{decades:+.1f} decades" if decades else ""),
             }
-            for name, value in payload.items()
-        ]
-        print_frame(pd.DataFrame(quantities), "Compute-optimal plan")
-        for warning in warnings:
-            typer.echo(f"warning: {warning}", err=True)
+        )
+    law = {"quantity": "law", "value": payload["law"], "unit": "", "95 % interval": "", "beyond the runs": ""}
+    return pd.DataFrame([*planned, law])

@@ -34,13 +34,17 @@ from scaling_lib.errors import check_array, invalid
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.laws.forms import Law
 from scaling_lib.fits.solver.design import Rho
+from scaling_lib.fits.solver.identification import exchanged, without_a_power
 from scaling_lib.fits.solver.paper import trust_region
 from scaling_lib.fits.solver.problem import OBJECTIVES, Problem, make_problem
-from scaling_lib.fits.tables import suspicions, table_columns
+from scaling_lib.fits.tables import doubts, repeated_points, table_columns
+from scaling_lib.fits.undetermined import Undetermined
 
 __all__ = ["OBJECTIVES", "Fit", "fit", "fit_paper_procedure"]
 
 _SANDWICH = ("log-huber", "log-lad")
+# Correlation of log N and log D from which they are one variable: 1 - r^2 is a twentieth squared.
+_LINE = (1 - 0.05**2) ** 0.5
 
 
 @checked
@@ -50,7 +54,8 @@ class Fit:
 
     problem: the law, the data, the objective. theta: the solver's coordinates. params: every parameter, pinned ones
     too (E in nats). objective: the minimum, a SUM over points. converged: a further step would gain less than 1e-9 of
-    the objective. others: columns N, D, C of the table that the law does not use, for judging its units.
+    the objective. others: columns N, D, C of the table that the law does not use, for judging its units. derived,
+    declared: of N, D, C and loss, those that C = 6 N D gave, and those whose units are not doubted (`with_names`).
     """
 
     problem: Annotated[Problem, Remedy("make a fit with fitting.fit")]
@@ -59,6 +64,8 @@ class Fit:
     objective: NonNegative
     converged: bool
     others: Annotated[dict[str, np.ndarray], Remedy("leave it out")] = field(default_factory=dict)
+    derived: Annotated[tuple[str, ...], Remedy("pass () or ('D',)", least=0)] = ()
+    declared: Annotated[tuple[str, ...], Remedy("pass () or ('D',)", least=0)] = ()
 
     def __post_init__(self) -> None:
         check_array("theta", self.theta, dimensions=1, length=len(self.problem.law.parameters))
@@ -119,7 +126,8 @@ class Fit:
 
     @cached_property
     def effectively_constant(self) -> bool:
-        """Whether a constant would do: the F test of all other free parameters together is not significant at 5 %."""
+        """Whether a constant would do: the F test of all other free parameters together is not significant at 5 %, and
+        the loss does not fall with any variable by rank either (1 %), which asks less of the points."""
         extra = len(self.law.free) - 1
         if self.degrees_of_freedom < 1 or extra < 1:
             return False
@@ -135,15 +143,90 @@ class Fit:
         if y.min() == y.max():
             return True
         constant = optimize.minimize_scalar(cost, bounds=(y.min(), y.max()), method="bounded", options={"xatol": 1e-12})
-        gain = self._units * (float(constant.fun) - self.objective)
-        if self._noise <= 0:
+        if self._noise <= 0 or not self._as_well(float(constant.fun), extra):
             return False
-        return bool(gain / self._noise / extra < stats.f.ppf(0.95, extra, self.degrees_of_freedom))
+        ranked = [stats.spearmanr(column, y) for column in self.problem.columns.values()]
+        return not any(ranks.statistic < 0 and ranks.pvalue < 0.01 for ranks in ranked)
+
+    def _as_well(self, objective: float, saved: int) -> bool:
+        """Whether a fit of this objective, with `saved` parameters less, is not significantly worse at 5 % (F)."""
+        gain = self._units * (objective - self.objective)
+        if self._noise <= 0 or self.objective <= self._rounding:
+            return gain <= self._units * self._rounding
+        return bool(gain / self._noise / saved < stats.f.ppf(0.95, saved, self.degrees_of_freedom))
+
+    @property
+    def _rounding(self) -> float:
+        """Residuals of single precision or less: below this objective the data are the law, and there is no noise."""
+        size = 1.0 if self.problem.logarithmic else float(np.mean(self.problem.loss))
+        return self.n * (1e-9 * size) ** 2
+
+    @cached_property
+    def undetermined(self) -> dict[str, Undetermined]:
+        """Free parameters that the points cannot tell, each with the reason and with what they do tell.
+
+        Whatever value such a parameter has here is one of many that fit as well: it has no interval, and no plan may
+        rest on it. Beside those that ended on a bound: all of them, without degrees of freedom; all but E, where a
+        constant fits as well; the powers of N and D, where one of them alone fits as well or where they can change
+        places (`solver.identification`).
+        """
+        names = self.law.free
+        if self.degrees_of_freedom < 1:
+            reason = f"there are as many free parameters as points ({self.n})"
+            return dict.fromkeys(names, Undetermined(reason))
+        if self.effectively_constant:
+            reason = "a constant fits as well: only the mean loss is determined"
+            return {name: Undetermined(reason) for name in names if name != "E" or len(names) == 1}
+        reasons: dict[str, str] = {}
+        if {"N", "D"} == set(self.law.variables):
+            reasons = {name: reason for name, reason in self._confounded.items() if name in names}
+        for name in self.at_bound:
+            reasons.setdefault(name, "it ended on a bound of its range")
+        return {name: Undetermined(reason) for name, reason in reasons.items()}
+
+    @cached_property
+    def _confounded(self) -> dict[str, str]:
+        """Parameters of the powers of N and D that the other power can stand for, with the reason."""
+        powers = {"N": ("A", self.law.exponents[0]), "D": ("B", self.law.exponents[-1])}
+        alone = {name: self._as_well(*fit) for name, fit in without_a_power(self.problem).items()}
+        N, D = (self.problem.columns[name] for name in ("N", "D"))
+        together = f"D / N stays between {(D / N).min():.3g} and {(D / N).max():.3g}"
+        if len(alone) == 2 and (all(alone.values()) or _on_a_line(np.log(N), np.log(D))):
+            y, ranks = self.problem.y, stats.spearmanr
+            if not any(ranks(column, y).statistic < 0 for column in (N, D)):
+                return dict.fromkeys((*powers["N"], *powers["D"]), "the loss falls neither with N nor with D")
+            reason = (
+                f"N and D rise together ({together}), so that a power of N can stand for one of D: only their sum is "
+                f"determined, the loss along these points"
+            )
+            return dict.fromkeys((*powers["N"], *powers["D"]), reason)
+        for name, other in (("N", "D"), ("D", "N")):
+            if alone.get(name):
+                return dict.fromkeys(
+                    powers[other], f"a power of {name} alone fits as well: no dependence on {other} is visible"
+                )
+        exchange = exchanged(self.problem, self.params)
+        if exchange is not None and self._as_well(exchange.objective, 1):
+            reason = (
+                f"the powers of N and D can change places and fit as well ({together}): only their sum is determined, "
+                f"the loss along these points"
+            )
+            return dict.fromkeys((*powers["N"], *powers["D"]), reason)
+        return {}
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Everything a reader should know before quoting this fit, one sentence each."""
-        said = suspicions({**self.others, **self.problem.columns, "loss": self.problem.loss})
+        columns = {**self.others, **self.problem.columns}
+        table = {**columns, "loss": self.problem.loss}
+        said = [doubt.sentence for doubt in doubts(table, derived=self.derived, declared=self.declared)]
+        rows, points = repeated_points(columns, self.law.variables)
+        if points < rows:
+            said.append(
+                f"{rows} rows hold {points} distinct points ({', '.join(self.law.variables)}) and count as "
+                f"independent: of a grid over learning rates keep the best of each point, of seeds the mean "
+                f"(--best, --mean)."
+            )
         if not self.converged:
             said.append("The search did not converge: treat every number as provisional.")
         if self.degrees_of_freedom < 1:
@@ -154,6 +237,13 @@ class Fit:
             said.append(f"{name} ended on its {side} bound {self.params[name]:g}: the data do not determine it.")
         if self.effectively_constant:
             said.append("A constant fits as well: no dependence is visible in this table.")
+        elif self.degrees_of_freedom > 0:
+            bounds = self.at_bound
+            by_reason: dict[str, list[str]] = {}
+            for name, outcome in self.undetermined.items():
+                if name not in bounds:
+                    by_reason.setdefault(outcome.reason, []).append(name)
+            said += [f"{', '.join(names)} undetermined: {reason}." for reason, names in by_reason.items()]
         if not self.offset_identified:
             said.append("E is not identified: E = 0 fits as well at 95 %, and the exponents lean on it.")
         return tuple(said)
@@ -238,13 +328,42 @@ class Fit:
 
     def _profile_scale(self, parameter: str) -> float:
         """What a rise of 2 rho is multiplied by: [H^-1] / covariance, of this parameter (Royall 1986). For least
-        squares it is 1 / s^2, and the profile interval is the F interval. Infinite where the law fits exactly."""
+        squares it is 1 / s^2, and the profile interval is the F interval. Infinite where the law fits exactly.
+
+        Of few points the robust objectives tell neither H nor the covariance: see `_normal_noise`.
+        """
+        if self._normal_noise is not None:
+            return 1 / self._normal_noise if self._normal_noise > 0 else float("inf")
         i = self.law.parameters.index(parameter)
         slope = self._slope_of_parameters[i]
         bread, whole = (float(slope @ matrix @ slope) for matrix in self._covariances)
         if whole > 0 and i in self._free_coordinates:
             return bread / whole
         return 1 / self._noise if self._noise else float("inf")
+
+    @cached_property
+    def _normal_noise(self) -> float | None:
+        """E psi^2 / E psi' of a normal law, in place of [sum w psi^2 / (n - p)] / mean psi', for log-huber and log-lad
+        with fewer than 20 points a parameter; None otherwise.
+
+        Powell's bandwidth is wider than the residuals there, and H comes out too small. The standard deviation is read
+        off the largest residuals, which p vanishing ones and a fifth of outliers leave alone: the 80 % quantile of the
+        n - p largest, over that of |z|. Coverage: tests/fits/uncertainty/test_table_coverage.py.
+        """
+        few = self.degrees_of_freedom > 0 and self.n < 20 * len(self.law.free)
+        if self.problem.objective not in _SANDWICH or not few or self.problem.weights is not None:
+            return None
+        largest = np.sort(np.abs(self.residuals))[len(self.law.free) :]
+        spread = float(np.quantile(largest, 0.8) / stats.norm.ppf(0.9))
+        if spread <= 0:
+            return 0.0
+        delta = self.problem.delta
+        if delta is None:
+            return spread / (2 * float(stats.norm.pdf(0)))
+        z = delta / spread
+        inside = 2 * float(stats.norm.cdf(z)) - 1
+        square = spread**2 * (inside - 2 * z * stats.norm.pdf(z)) + delta**2 * 2 * stats.norm.sf(z)
+        return float(square / inside)
 
     # Use -------------------------------------------------------------------------------------------------------------
 
@@ -323,13 +442,31 @@ def fit(
     0.4
     """
     problem = make_problem(law, *table_columns(law, table), objective, delta, weights)
+    _refuse_high_offset(problem)
     theta, value, converged = problem.search()
     params = dict(zip(law.parameters, problem.natural(theta[None])[0].tolist(), strict=True))
-    return Fit(problem, theta, params, value, converged, _others(law, table))
+    return Fit(problem, theta, params, value, converged, *_units(law, table))
 
 
-def _others(law: Law, table: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
+def _refuse_high_offset(problem: Problem) -> None:
+    """A known E must lie below every loss: what is left above it is a sum of positive powers."""
+    offset, smallest = problem.law.fixed.get("E", 0.0), float(problem.loss.min())
+    if offset >= smallest:
+        raise invalid("law", f"one whose E lies below every loss, of which the smallest is {smallest:.6g}",
+                      f"E = {offset:g}", "pin E lower, leave it free, or mend that loss")  # fmt: skip
+
+
+def _on_a_line(x: np.ndarray, z: np.ndarray) -> bool:
+    """Whether points (x, z) rise along a line, to within a twentieth of their spread."""
+    return bool(np.ptp(x) > 0 < np.ptp(z) and np.corrcoef(x, z)[0, 1] > _LINE)
+
+
+def _units(law: Law, table: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[str, ...]]:
+    """What `Fit` keeps of the table for judging its units: others, derived, declared."""
+    others = {name: np.asarray(table[name]) for name in ("N", "D", "C") if name in table and name not in law.variables}
+    attributes = getattr(table, "attrs", {})
+    derived = {*attributes.get("derived", ()), *(name for name in law.variables if name not in table)}
+    return others, tuple(sorted(derived)), tuple(attributes.get("declared", ()))
 
 
 @checked
@@ -352,7 +489,8 @@ def fit_paper_procedure(
     if law.coefficient in law.fixed:
         raise invalid("law", f"one whose {law.coefficient} is free", law.formula, "use fit, which can pin it")
     problem = make_problem(law, *table_columns(law, table), objective, delta, None)
+    _refuse_high_offset(problem)
     natural, cost, converged = trust_region(problem, generator, starts)
     params = dict(zip(law.parameters, natural.tolist(), strict=True)) | law.fixed
     value = cost * (2.0 if problem.delta is None else 1.0)
-    return Fit(problem, problem.coordinates(params), params, value, converged, _others(law, table))
+    return Fit(problem, problem.coordinates(params), params, value, converged, *_units(law, table))

@@ -2,6 +2,7 @@
 
 
 import numpy as np
+import pandas as pd
 
 from scaling_lib.fits import fitting, laws, tables
 from scaling_lib.fits.points import synthetic
@@ -16,6 +17,7 @@ def generator():
 
 D = np.geomspace(1e4, 1e7, 8)
 TABLE = {"D": D, "loss": 2 + 60 * D**-0.4 * (1 + 0.02 * np.sin(np.arange(8)))}
+FRAME = pd.DataFrame(TABLE)
 LAW = laws.PowerLaw(variable="D")
 FIT = fitting.fit(LAW, TABLE, objective="log-ols")
 DRAWS = np.linspace(0.3, 0.5, 41)
@@ -54,8 +56,14 @@ EXAMPLES = [
     *((law.loss, {"parameters": values, **dict.fromkeys(law.variables, D)}) for law, values in LAWS_AND_VALUES),
     *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
-    (tables.read_table, {"path": FILE, "columns": {"L": "loss"}}),
+    (tables.parse_units, {"text": "N=millions,D=1e9"}),
+    (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
+    (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),
+    (tables.repeated_points, {"table": TABLE, "variables": ("D",)}),
+    (tables.one_row_a_point, {"table": FRAME, "variables": ("D",), "keep": "mean"}),
+    (tables.Doubt, {"sentence": "D may be counted in thousands.", "columns": ("D",), "grave": True}),
+    (tables.doubts, {"table": TABLE, "derived": ("C",), "declared": ("D",)}),
     (tables.suspicions, {"table": TABLE}),
     (synthetic.synthetic_chinchilla, {"generator": generator(), "points": 10}),
     (
@@ -81,6 +89,8 @@ EXAMPLES = [
             "objective": FIT.objective,
             "converged": True,
             "others": {},
+            "derived": ("D",),
+            "declared": (),
         },
     ),
     (FIT.predict, {"level": 0.9, "D": D}),
@@ -160,6 +170,7 @@ EXAMPLES = [
     (intervals.student_mean, {"values": DRAWS}),
     (intervals.wald, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (intervals.profile, {"fit": FIT, "parameter": "beta", "level": 0.9}),
+    (intervals.profile_or_undetermined, {"fit": FIT, "parameter": "beta", "level": 0.9}),
     (
         coverage.CoverageDesign,
         {

@@ -8,15 +8,16 @@ The frontier is that of a published law, by name, or of the law fitted to a tabl
 that a user can replace.
 
 Intervals hold the sampling error of the runs behind a law, nothing else: not the choice of law, of window or of
-architecture, nor the extrapolation, which is said where the budget lies far outside the runs.
+architecture, nor the extrapolation, which is given in decades of N, D and C beyond the runs. A table whose runs do not
+determine how the loss depends on N and on D gets no plan.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 
 from scaling_lib.arguments import BY_HAND, Generator, Positive, Real, Remedy, checked
@@ -25,12 +26,14 @@ from scaling_lib.fits.allocation.frontiers import Frontier
 from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
 from scaling_lib.fits.allocation.literature import published
 from scaling_lib.fits.allocation.routes import parametric
-from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.laws import Chinchilla
 from scaling_lib.fits.laws.published import published_law, published_names
-from scaling_lib.fits.tables import read_table
+from scaling_lib.fits.tables import doubts, read_table, table_columns
+from scaling_lib.fits.uncertainty.intervals import profile_or_undetermined
+from scaling_lib.fits.undetermined import Undetermined
 
-__all__ = ["Plan", "allocate", "budget_cost", "budget_flops", "plan"]
+__all__ = ["UNITS", "Plan", "allocate", "budget_cost", "budget_flops", "plan"]
 
 DEFAULT_LAW = "besiroglu"
 # Share of peak that large training runs reach: 38 to 43 % on H100 for Llama 3 (arXiv 2407.21783).
@@ -40,6 +43,13 @@ OVERHEAD = 1.58
 # Beyond this factor outside the runs behind a law, a plan says that it extrapolates.
 _FAR = 10.0
 _PLANNED = ("N", "D", "loss", "tokens_per_parameter")
+UNITS = {
+    "N": "parameters",
+    "D": "tokens",
+    "loss": "nats per token",
+    "tokens_per_parameter": "tokens per parameter",
+    "flops": "FLOPs",
+}
 
 
 _Machine = Annotated[str, BY_HAND]  # one of the table's names
@@ -177,28 +187,68 @@ def allocate(
     level: Annotated[float, BY_HAND] = 0.95,
     resamples: Annotated[int, BY_HAND] = 4000,
 ) -> dict[str, Any]:
-    """What `scaling-lab allocate` prints: N, D, loss, interval, tokens_per_parameter, and flops, law, warnings.
+    """What `scaling-lab allocate` prints: N, D, loss, interval, tokens_per_parameter, and flops, law, warnings, notes,
+    extrapolation, units.
 
     law: a published law by name (`published_laws`), by default besiroglu. table: runs of one's own instead, a file or
-    columns N, D, loss (columns: our name -> the file's): approach 3 by log-Huber. interval: as in `Plan`, from the
-    law's covariance or from `resamples` bootstraps of the table; None for laws without published errors. Plain values
-    throughout. Raises InvalidArgument, InvalidData.
+    columns N, D, loss (columns: our name -> the file's): approach 3 by log-Huber. interval: as in `Plan`, and `method`,
+    from the law's covariance or from `resamples` bootstraps of the table; None for laws without published errors.
+    extrapolation: by how many decades N, D and C lie outside the runs, below zero for smaller ones; None where their
+    range is not known. notes: on the law itself. Plain values throughout. Raises InvalidArgument, also for a table
+    that determines no plan, and InvalidData.
     """
     if law is not None and table is not None:
         raise invalid("law", "left out where a table is given", law, "pass one of the two")
     if table is None:
         if columns is not None:
             raise invalid("columns", "left out where no table is given", columns, "pass a table, too")
-        return _with_range(*_of_law(law, generator, resamples), flops, level)
+        name = DEFAULT_LAW if law is None else check_choice("law", law, published_names())
+        frontier = published(name, generator, resamples=resamples)
+        sampled = {"C": published_law(name).flops}
+        method = f"percentiles of {len(frontier.draws)} draws from the published covariance"
+        # What is known of a published law is no warning about the plan.
+        planned = _with_range(replace(frontier, warnings=()), sampled, flops, level, method)
+        return planned | {"notes": list(frontier.warnings)}
     runs = table
     if isinstance(table, str | Path):
         runs = read_table(_named_path(table), columns)
     elif columns is not None:
         raise invalid("columns", "left out where the table is no file", columns, "rename the columns of the table")
+    table_columns(Chinchilla(), runs)  # units that differ from row to row are refused first: no factor mends them
+    _refuse_doubtful(runs)
     fitted = fit(Chinchilla(), runs)
+    _refuse_undetermined(fitted)
     N, D = (fitted.problem.columns[name] for name in ("N", "D"))
-    sampled = (float((6 * N * D).min()), float((6 * N * D).max()))
-    return _with_range(parametric(fitted, generator, resamples=resamples), sampled, flops, level)
+    ranges = {name: (float(x.min()), float(x.max())) for name, x in (("N", N), ("D", D), ("C", 6 * N * D))}
+    method = f"percentiles of {resamples} pairs bootstraps of the runs"
+    return _with_range(parametric(fitted, generator, resamples=resamples), ranges, flops, level, method) | {"notes": []}
+
+
+def _refuse_doubtful(table: Any) -> None:
+    """No plan from columns that seem to be in other units, or to have each other's names."""
+    for doubt in doubts(table):
+        if doubt.grave:
+            raise InvalidArgument(
+                f"table must count parameters, tokens and nats, got what seems to be something else "
+                f"({doubt.sentence.rstrip('.')}): convert it, or declare the units (--units)."
+            )
+
+
+def _refuse_undetermined(fitted: Fit) -> None:
+    """No plan from a law whose two powers the runs cannot tell apart, or whose exponents could be anything."""
+    for name in ("A", "B", "alpha", "beta"):
+        if name in fitted.undetermined:
+            raise InvalidArgument(
+                f"table must determine how the loss depends on N and on D, got {fitted.n} runs that leave {name} "
+                f"undetermined ({fitted.undetermined[name].reason}): add runs with other D for the same N."
+            )
+    for name in ("alpha", "beta"):
+        outcome = profile_or_undetermined(fitted, name)
+        if isinstance(outcome, Undetermined):
+            raise InvalidArgument(
+                f"table must determine how the loss depends on N and on D, got {fitted.n} runs that leave {name} "
+                f"undetermined ({outcome.reason}): add runs with other D for the same N."
+            )
 
 
 def _named_path(table: str | Path) -> Path:
@@ -208,20 +258,31 @@ def _named_path(table: str | Path) -> Path:
     return path
 
 
-def _of_law(
-    name: str | None, generator: np.random.Generator, resamples: int
-) -> tuple[Frontier, tuple[float, float] | None]:
-    name = DEFAULT_LAW if name is None else check_choice("law", name, published_names())
-    return published(name, generator, resamples=resamples), published_law(name).flops
-
-
-def _with_range(frontier: Frontier, sampled: tuple[float, float] | None, flops: float, level: float) -> dict[str, Any]:
-    """The plan as a dict, with a sentence where the budget is far outside the runs."""
+def _with_range(
+    frontier: Frontier,
+    sampled: Mapping[str, tuple[float, float] | None],
+    flops: float,
+    level: float,
+    method: str,
+) -> dict[str, Any]:
+    """The plan as a dict, with its units, the kind of its intervals, and how far it lies from the runs (sampled: the
+    range of N, D, C that they span, as far as it is known)."""
     planned = plan(flops, frontier, level=level).as_dict()
-    if sampled is not None and not sampled[0] / _FAR <= flops <= sampled[1] * _FAR:
-        end = sampled[1] if flops > sampled[1] else sampled[0]
+    if planned["interval"] is not None:
+        planned["interval"] = {**planned["interval"], "method": method}
+    spans = {name: sampled.get(name) for name in ("N", "D", "C")}
+    values = {"N": planned["N"], "D": planned["D"], "C": planned["flops"]}
+    outside = {name: None if ends is None else _decades_outside(values[name], *ends) for name, ends in spans.items()}
+    ends = spans["C"]
+    if ends is not None and not ends[0] / _FAR <= flops <= ends[1] * _FAR:
+        end = ends[1] if flops > ends[1] else ends[0]
         planned["warnings"].append(
             f"The budget is a factor of {max(flops / end, end / flops):.2g} outside the runs behind this law, which "
             f"end at C = {end:.2g}: this is an extrapolation."
         )
-    return planned
+    return planned | {"extrapolation": outside, "units": dict(UNITS)}
+
+
+def _decades_outside(value: float, low: float, high: float) -> float:
+    """Decades that `value` lies above the range, below zero where it lies under it; 0 inside."""
+    return math.log10(value / high) if value > high else math.log10(value / low) if value < low else 0.0

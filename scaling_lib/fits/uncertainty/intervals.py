@@ -18,7 +18,7 @@ estimate is the bootstrap's estimate of bias; 2 t - mean(t*) is shown beside the
 bias is small, removing it adds variance.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -28,7 +28,8 @@ from scipy import stats
 from scaling_lib.arguments import BY_HAND, Count, Entries, Real, Remedy, Share, checked
 from scaling_lib.errors import check_choice, check_real, invalid
 from scaling_lib.fits.fitting import AnyFit, Fit
-from scaling_lib.fits.solver.profiles import profile_ends
+from scaling_lib.fits.solver.profiles import profile_range, searched_ends
+from scaling_lib.fits.undetermined import Undetermined
 
 __all__ = [
     "Bias",
@@ -39,6 +40,7 @@ __all__ = [
     "percentile",
     "placed",
     "profile",
+    "profile_or_undetermined",
     "stretched",
     "student_mean",
     "wald",
@@ -47,6 +49,8 @@ __all__ = [
 # A refit to the very same data returns the estimate up to the solver's last steps, up to about 1e-7 standard deviations
 # off: in a wild bootstrap of six points one resample in 64 flips no sign. On which side it falls is rounding.
 TIE = 1e-5
+# How often a profile that finds a better optimum begins again from it.
+_RESTARTS = 6
 
 
 Draws = Annotated[Float[np.ndarray, " resamples"], Entries(least=2)]
@@ -217,26 +221,71 @@ def wald(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95
 
 
 @checked
+def profile_or_undetermined(
+    fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95
+) -> Interval | Undetermined:
+    """`profile` where the points determine the parameter, else `Undetermined` with the reason.
+
+    That is where `Fit.undetermined` names it, and where no value in its whole range is excluded. Raises
+    InvalidArgument for a parameter that is not free.
+
+    >>> from scaling_lib.fits.fitting import fit as fit_law
+    >>> from scaling_lib.fits.laws import Chinchilla
+    >>> N = np.geomspace(1e8, 1e10, 9)
+    >>> ladder = {"N": N, "D": 20 * N, "loss": 1.7 + 90 * N**-0.25 * (1 + 0.01 * np.sin(np.arange(9)))}
+    >>> f"alpha {profile_or_undetermined(fit_law(Chinchilla(), ladder), 'alpha')}"
+    'alpha undetermined'
+    """
+    check_choice("parameter", parameter, fit.law.free)
+    if parameter in fit.undetermined:
+        return fit.undetermined[parameter]
+    interval = profile(fit, parameter, level=level)
+    if interval.open_low and interval.open_high:
+        return Undetermined("no value in its whole range is excluded")
+    return interval
+
+
+@checked
 def profile(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0.95) -> Interval:
     """The default: all values whose constrained fit is not significantly worse, by Student's t^2 on n - p degrees.
 
     For least squares this is the profile-F interval (Bates and Watts 1988, 6.1); for the robust objectives the rise is
     rescaled to the fit's own standard error (Royall 1986), and the profile gives the shape. Not symmetric; open where
-    no end is found inside the parameter's range (E >= 0, others within `Law.limits`). Raises InvalidArgument without
-    degrees of freedom.
+    no end is found inside the parameter's range (E >= 0, others within `Law.limits`), on both sides where
+    `Fit.undetermined` names the parameter. Constrained fits start from many places, all over the range; where one falls
+    below the fit itself, the profile begins again from there. Raises InvalidArgument without degrees of freedom.
     """
     _check_parameter(fit, parameter)
-    quantile = float(stats.t.ppf(0.5 + level / 2, fit.degrees_of_freedom))
     estimate = fit.params[parameter]
-    threshold, step = _profile_search(fit, parameter, quantile)
-    if not np.isfinite(threshold) or threshold <= 1e-13 * fit.objective:
-        return Interval(estimate, estimate, level, "profile")  # no noise: nothing to profile
-    params = np.array([list(fit.params.values())])
-    ends = profile_ends(
-        fit.problem, parameter, params, np.array([fit.objective]), np.array([threshold]), np.array([step])
+    if parameter in fit.undetermined:
+        least, most = profile_range(fit.problem, parameter)
+        return Interval(min(least, estimate), max(most, estimate), level, "profile", True, True)
+    quantile = float(stats.t.ppf(0.5 + level / 2, fit.degrees_of_freedom))
+    best = fit
+    for _ in range(_RESTARTS):
+        threshold, step = _profile_search(best, parameter, quantile)
+        if not np.isfinite(threshold) or threshold <= 1e-13 * best.objective:
+            return Interval(estimate, estimate, level, "profile")  # no noise: nothing to profile
+        params = np.array(list(best.params.values()))
+        ends = searched_ends(best.problem, parameter, params, best.objective, threshold, step)
+        if ends.better is None:
+            break
+        best = _at(best, ends.better)
+    low, high = min(ends.low, estimate), max(ends.high, estimate)
+    return Interval(low, high, level, "profile", ends.open_low, ends.open_high)
+
+
+def _at(fit: Fit, theta: np.ndarray) -> Fit:
+    """The fit at other coordinates of its problem: a better optimum than the search had found."""
+    solution = fit.problem.solve(theta[None])
+    params = dict(zip(fit.law.parameters, fit.problem.natural(solution.theta)[0].tolist(), strict=True))
+    return replace(
+        fit,
+        theta=solution.theta[0],
+        params=params,
+        objective=float(solution.value[0]),
+        converged=bool(solution.converged[0]),
     )
-    low, high = min(float(ends.low[0]), estimate), max(float(ends.high[0]), estimate)
-    return Interval(low, high, level, "profile", bool(ends.open_low[0]), bool(ends.open_high[0]))
 
 
 def _profile_search(fit: Fit, parameter: str, quantile: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from scipy import integrate, stats
 
 from scaling_lib.errors import check_choice, check_instance, check_integer, check_real, invalid
 from scaling_lib.fits.laws import PowerLaw
-from scaling_lib.fits.tables import finished_runs
+from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.fits.uncertainty.resampling import Resamples, runs_bootstrap, seed_bias
 
 __all__ = [

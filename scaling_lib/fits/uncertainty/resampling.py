@@ -27,7 +27,8 @@ from scaling_lib.errors import check_array, check_choice, check_integer, invalid
 from scaling_lib.fits.fitting import AnyFit, Fit, fit
 from scaling_lib.fits.laws.forms import AnyLaw, Law
 from scaling_lib.fits.points.synthetic import synthetic_runs
-from scaling_lib.fits.tables import finished_runs, table_columns
+from scaling_lib.fits.tables import table_columns
+from scaling_lib.fits.tables.columns import finished_runs
 
 __all__ = ["Resamples", "bootstrap", "jackknife", "runs_bootstrap", "seed_bias"]
 
