@@ -96,7 +96,7 @@ def sample_sequences(
         wanted = f"int64 of shape {tuple(uniforms.shape[:2])} in a tensor"
         raise invalid("first", wanted, getattr(first, "shape", first), "pass the first token of each sequence")
     T, longest = uniforms.shape[2] + 1, model.architecture.context
-    if T > longest:
+    if longest < T:
         raise invalid("uniforms", f"for at most the {longest - 1} further tokens of the context", T - 1, "pass fewer")
     tokens = torch.empty(*first.shape, T, dtype=torch.int64, device=first.device)  # [K, B, T]
     tokens[..., 0] = first
@@ -141,7 +141,12 @@ class Teacher:
     supply = None
 
     def __init__(
-        self, model: Transformer, context: int | None = None, *, first: Float[np.ndarray, "token"], sequences: int = 2048
+        self,
+        model: Transformer,
+        context: int | None = None,
+        *,
+        first: Float[np.ndarray, "token"],
+        sequences: int = 2048,
     ) -> None:
         check_instance("model", model, Transformer, remedy="take a trained Transformer, such as KeptModels.model gives")
         if model.members != 1:
@@ -220,9 +225,7 @@ class Teacher:
         return self._sampled("test", seed, 0, count, progress=True)
 
     @checked
-    def next_laws(
-        self, sequences: Annotated[Int[np.ndarray, "sequence time"], Entries(minimum=0)]
-    ) -> NextLaws:
+    def next_laws(self, sequences: Annotated[Int[np.ndarray, "sequence time"], Entries(minimum=0)]) -> NextLaws:
         """softmax of the model's logits in float64 after every beginning of every sequence; an entry for each token.
 
         Raises InvalidArgument where a token is not of the vocabulary, or where sequences are longer than the context.
@@ -230,7 +233,7 @@ class Teacher:
         V, T = self.vocabulary, sequences.shape[1]
         if sequences.max(initial=0) >= V:
             raise invalid("sequences", f"of tokens below {V}", sequences, "take them from the teacher's test")
-        if T > self.context or not sequences.size:
+        if self.context < T or not sequences.size:
             raise invalid("sequences", f"of 1 to {self.context} tokens", sequences, "take them from the teacher's test")
         tokens = np.ascontiguousarray(sequences, np.int64)
         key = hashlib.sha256(f"{tokens.shape}".encode() + tokens.tobytes()).digest()
@@ -262,7 +265,13 @@ class Teacher:
             raise invalid("context", f"the {self.context} of the teacher's sequences", context, remedy)
 
     def _sampled(
-        self, purpose: str, seed: int, first: int, count: int, device: torch.device | None = None, progress: bool = False
+        self,
+        purpose: str,
+        seed: int,
+        first: int,
+        count: int,
+        device: torch.device | None = None,
+        progress: bool = False,
     ) -> Int[np.ndarray, "sequence time"]:
         """Sequences first .. first + count - 1 of a seed and a purpose, int64."""
         device = device or torch.device("cpu")

@@ -38,7 +38,6 @@ from torch.nn import functional
 
 from scaling_lib.errors import check_flag, check_instance, check_integer, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture, placed_blocks
-from scaling_lib.models.devices import check_device
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
 from scaling_lib.models.trainable import FlatTensors
 
@@ -59,7 +58,7 @@ class KeyValues:
     parts: Float[Tensor, "layer two KB shared longest d"]
     filled: int = 0
 
-    def extended(self, layer: int, k: Float[Tensor, "KB shared one d"], v: Float[Tensor, "KB shared one d"]) -> Tensor:
+    def _extended(self, layer: int, k: Float[Tensor, "KB shared one d"], v: Float[Tensor, "KB shared one d"]) -> Tensor:
         """Write down the keys and values of the next position; those of every position so far, [2, K*B, ., ., d]."""
         held = self.parts[layer][..., : self.filled + 1, :]
         held[0, ..., -1:, :], held[1, ..., -1:, :] = k, v
@@ -168,7 +167,7 @@ class Transformer:
             layer = f"layers.{i}."
             watch_logits = functools.partial(watch, layer + "attention_logits") if watch else None
             if cache is not None:
-                attending["past"] = functools.partial(cache.extended, i)
+                attending["past"] = functools.partial(cache._extended, i)
             normed = self._block(layer + "attention_norm", x)  # [K, B*T, n], as are all that follow
             out = self._block(layer + "attention", normed, **attending, watch=watch_logits)
             x = x + out

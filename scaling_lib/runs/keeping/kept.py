@@ -1,7 +1,7 @@
 """Final weights of finished runs, by identity, so that a new metric needs no training.
 
-A file holds the tensors of one model, in safetensors, with its run's configuration and the SHA-256 of its contents. It is written beside its final
-place and renamed, so that a kill at any moment leaves the old file or the new one, and a file that is torn is refused
+A file holds the tensors of one model, in safetensors, with its run's configuration and the SHA-256 of its contents. It is written
+beside its final place and renamed, so that a kill at any moment leaves the old file or the new one, and a file that is torn is refused
 when it is read. How many bytes the models of a grid take is known before any of them is trained.
 
 A small named subset ships with the package, in float16 (`recorded_models`); its manifest holds the SHA-256 of each
@@ -264,15 +264,15 @@ class KeptModels:
 
 def _not_kept(what: str, identity: str, folder: Path) -> StoreError:
     return StoreError(
-        f"the weights of {what}{identity[:12]} are not kept in {folder}: train the run again with that folder, or leave "
-        f"out what needs them."
+        f"the weights of {what}{identity[:12]} are not kept in {folder}: train the run again with that folder, or "
+        f"leave out what needs them."
     )
 
 
 def _unusable(path: Path, reason: Any) -> StoreError:
     return StoreError(
-        f"the kept model {path.name[:12]} in {path.parent} cannot be used ({' '.join(str(reason).split())}): remove the "
-        f"file, and train the run again with that folder."
+        f"the kept model {path.name[:12]} in {path.parent} cannot be used ({' '.join(str(reason).split())}): remove "
+        f"the file, and train the run again with that folder."
     )
 
 
