@@ -274,7 +274,7 @@ class TokenFile:
         """
         tokens = _mapped(Path(self.training))
         if not len(tokens):
-            raise InvalidData(f"training must hold a token at least, got {Path(self.training).name} with none: fill it.")
+            raise InvalidData(f"training must hold a token at least, got {Path(self.training).name} empty: fill it.")
         counts = np.zeros(self.vocabulary, np.int64)
         for begin in range(0, len(tokens), 2**24):
             counts += np.bincount(tokens[begin : begin + 2**24], minlength=self.vocabulary)

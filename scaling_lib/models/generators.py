@@ -5,19 +5,19 @@ A teacher q of context T gives sequences u_0 .. u_{T-1}: the first token from a 
     P(u_{t+1} | u_0 .. u_t) = softmax(logits of q after u_0 .. u_t)                     temperature 1, in float64
 
 Every sequence is sampled afresh from its first token on, to the length T. It is never a window of a longer one, whose
-beginning would not be seen, so that the law above is exact and a student is scored by exact conditional KL, as on walks.
-f is the law of the first tokens that the model itself was trained on: of walks their start, of a text the frequencies
+beginning would not be seen, so that the law above is exact and a student is scored by exact conditional KL, as on
+walks. f is the law of the first tokens that the model itself was trained on: of walks their start, of a text the frequencies
 of its tokens.
 
-A token is chosen by the inverse of the cumulative law at a uniform number made of 53 bits of a counter-based random word
-(`data.walks.walk_words`), of the sequence's number and the place. Sequences are computed in blocks of fixed size and
+A token is chosen by the inverse of the cumulative law at a uniform number made of 53 bits of a counter-based random
+word (`data.walks.walk_words`), of the sequence's number and the place. Sequences are computed in blocks of fixed size and
 place, so that sequence i of a seed is the same whatever is asked for besides it, on one machine and version. Logits on
 another machine may differ in their last digits: a token differs there where its uniform number falls between two sums
 that differ by as much, about once in 10^6 tokens.
 
 The entropy rate, the mean conditional entropy over the T - 1 predictions of a sequence, has no closed form. It is
-estimated along the teacher's own samples, with its standard error over them. It is that of sequences of T tokens, not of
-shorter ones, whose predictions know less on average.
+estimated along the teacher's own samples, with its standard error over them. It is that of sequences of T tokens, not
+of shorter ones, whose predictions know less on average.
 
 Letters in shapes: K members, B sequences of T tokens each, V tokens in the vocabulary.
 """
@@ -254,7 +254,8 @@ class Teacher:
         logits = self._model().logits(torch.as_tensor(tokens)[None])[0]  # [1, B, T, V] -> [B, T, V]
         return torch.softmax(logits.double(), -1)
 
-    def _model(self, device: torch.device = torch.device("cpu")) -> Transformer:
+    def _model(self, device: torch.device | None = None) -> Transformer:
+        device = device or torch.device("cpu")
         if device not in self._models:
             self._models[device] = self._models[torch.device("cpu")].copied(device)
         return self._models[device]

@@ -205,7 +205,7 @@ class Transformer:
 
     @torch.no_grad()
     def next_logits(self, tokens: Int[Tensor, "K B"], cache: KeyValues) -> Float[Tensor, "K B V"]:
-        """`logits` after one token more of each sequence, the ones before being in the cache, which then holds this one.
+        """`logits` after one token more of each sequence; the cache holds those before, and then this one too.
 
         tokens: that one token. cache: of `key_values`, from the first token of the sequences on. No gradient is kept.
         Raises InvalidArgument where the cache is that of another shape, or holds a whole context already.
