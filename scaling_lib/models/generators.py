@@ -6,14 +6,14 @@ A teacher q of context T gives sequences u_0 .. u_{T-1}: the first token from a 
 
 Every sequence is sampled afresh from its first token on, to the length T. It is never a window of a longer one, whose
 beginning would not be seen, so that the law above is exact and a student is scored by exact conditional KL, as on
-walks. f is the law of the first tokens that the model itself was trained on: of walks their start, of a text the frequencies
-of its tokens.
+walks. f is the law of the first tokens that the model itself was trained on: of walks their start, of a text the
+frequencies of its tokens.
 
 A token is chosen by the inverse of the cumulative law at a uniform number made of 53 bits of a counter-based random
-word (`data.walks.walk_words`), of the sequence's number and the place. Sequences are computed in blocks of fixed size and
-place, so that sequence i of a seed is the same whatever is asked for besides it, on one machine and version. Logits on
-another machine may differ in their last digits: a token differs there where its uniform number falls between two sums
-that differ by as much, about once in 10^6 tokens.
+word (`data.walks.walk_words`), of the sequence's number and the place. Sequences are computed in blocks of fixed size
+and place, so that sequence i of a seed is the same whatever is asked for besides it, on one machine and version. Logits
+on another machine may differ in their last digits: a token differs there where its uniform number falls between two
+sums that differ by as much, about once in 10^6 tokens.
 
 The entropy rate, the mean conditional entropy over the T - 1 predictions of a sequence, has no closed form. It is
 estimated along the teacher's own samples, with its standard error over them. It is that of sequences of T tokens, not

@@ -58,6 +58,10 @@ class KeyValues:
     parts: Float[Tensor, "layer two KB shared longest d"]
     filled: int = 0
 
+    def __post_init__(self) -> None:
+        check_instance("parts", self.parts, Tensor, remedy="make it with Transformer.key_values")
+        check_integer("filled", self.filled, minimum=0)
+
     def _extended(self, layer: int, k: Float[Tensor, "KB shared one d"], v: Float[Tensor, "KB shared one d"]) -> Tensor:
         """Write down the keys and values of the next position; those of every position so far, [2, K*B, ., ., d]."""
         held = self.parts[layer][..., : self.filled + 1, :]

@@ -2,7 +2,8 @@
 
 A file holds the tensors of one model, in safetensors, with its run's configuration and the SHA-256 of its contents. It
 is written beside its final place and renamed, so that a kill at any moment leaves the old file or the new one, and a
-file that is torn is refused when it is read. How many bytes the models of a grid take is known before any of them is trained.
+file that is torn is refused when it is read. How many bytes the models of a grid take is known before any of them is
+trained.
 
 A small named subset ships with the package, in float16 (`recorded_models`); its manifest holds the SHA-256 of each
 file.
