@@ -7,6 +7,7 @@ from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
 from scaling_lib.cli.fits import allocate_budget, fit_table
 from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment
+from scaling_lib.cli.samples import sample_run
 
 __all__ = ["app"]
 
@@ -21,6 +22,7 @@ app.add_typer(chains.app, name="chain", no_args_is_help=True)
 app.command("experiments")(experiment_list)
 app.command("sweep")(sweep_experiment)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)
+app.command("sample")(sample_run)
 app.command("fit")(fit_table)
 app.command("allocate")(allocate_budget)
 app.command()(claims)

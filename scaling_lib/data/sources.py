@@ -185,6 +185,11 @@ class Walks:
         """None: as many as one asks for."""
         return None
 
+    @property
+    def first_law(self) -> Float[np.ndarray, "token"]:
+        """The law of the first node of a walk."""
+        return self.chain.start_law(self.start)
+
     @checked
     def stream(self, context: Count, batch: Count, seeds: _Seeds, device: _Device = None) -> WalkStream:
         """`data.walks.WalkStream` of these walks."""
@@ -260,6 +265,20 @@ class TokenFile:
     def supply(self) -> int:
         """The tokens of the training file."""
         return len(_mapped(Path(self.training)))
+
+    @cached_property
+    def first_law(self) -> Float[np.ndarray, "token"]:
+        """The law of the first token of a window, which may be any token: the frequencies in the training file.
+
+        Raises InvalidData where the file is empty.
+        """
+        tokens = _mapped(Path(self.training))
+        if not len(tokens):
+            raise InvalidData(f"training must hold a token at least, got {Path(self.training).name} empty: fill it.")
+        counts = np.zeros(self.vocabulary, np.int64)
+        for begin in range(0, len(tokens), 2**24):
+            counts += np.bincount(tokens[begin : begin + 2**24], minlength=self.vocabulary)
+        return counts / len(tokens)
 
     @checked
     def stream(self, context: Count, batch: Count, seeds: _Seeds, device: _Device = None) -> "_Windows":

@@ -37,7 +37,7 @@ from scaling_lib.errors import (
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BUFFER", "WalkStream", "random_words", "sample_walks"]
+__all__ = ["BUFFER", "WalkStream", "random_words", "sample_walks", "walk_words"]
 
 BACKENDS = ("numpy", "torch")
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -290,6 +290,25 @@ def random_words(seed: int, count: int) -> UInt[np.ndarray, "word"]:
     keys += np.uint64(_mix_integer(seed + _GOLDEN))
     _mix_numpy(keys, np.empty_like(keys))
     return keys
+
+
+def walk_words(seed: int, first: int, count: int, words: int) -> UInt[np.ndarray, "walk word"]:
+    """The first `words` random 64-bit words of each of the walks first .. first + count - 1 of `seed`.
+
+    >>> bool((walk_words(0, 1, 1, 3) == walk_words(0, 0, 2, 4)[1:, :3]).all())
+    True
+    """
+    seed = check_integer("seed", seed, minimum=0, maximum=_LARGEST)
+    count = check_integer("count", count, minimum=1, maximum=2**34)
+    first = check_integer("first", first, minimum=0, maximum=_LARGEST - count)
+    words = check_integer("words", words, minimum=1, maximum=2**34 // count)
+    keys = np.arange(first + 1, first + count + 1, dtype=np.uint64)
+    keys *= np.uint64(_GOLDEN)
+    keys += np.uint64(_mix_integer(seed + _GOLDEN))
+    _mix_numpy(keys, np.empty_like(keys))
+    result = keys[:, None] + np.arange(1, words + 1, dtype=np.uint64) * np.uint64(_GOLDEN)  # [walk, word]
+    _mix_numpy(result, np.empty_like(result))
+    return result
 
 
 def _mix_integer(z: int) -> int:

@@ -214,11 +214,13 @@ def _attention(
     scale: float,
     turns: Complex[Tensor, "longest one half"] | None = None,
     watch: Callable[[Tensor], None] | None = None,
+    past: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> Float[Tensor, "K M n"]:
     """Causal softmax attention over sequences of `length` = T positions, its logits multiplied by `scale`.
 
     turns: what rotary positions multiply by, for as many places as there may be. watch: called with the logits
-    [K*B, heads, T, T], masked entries included.
+    [K*B, heads, T, T], masked entries included. past: where the sequences go on by one position, T = 1: from the keys
+    and values there, [K*B, shared, 1, d], to those of every position so far.
     """
     from torch.nn import functional
 
@@ -229,6 +231,11 @@ def _attention(
         qk = _rotate(qk, turns[:length])
     q, k = qk.transpose(1, 2).split([heads, shared], dim=1)  # [K*B, heads, T, d], [K*B, shared, T, d]
     v = v.transpose(1, 2)  # [K*B, shared, T, d]
+    if past is not None:
+        k, v = past(k, v)  # [K*B, shared, T so far, d]
+        groups = q.reshape(-1, shared, heads // shared, d)  # the queries of the heads that share keys and values
+        mixed = functional.scaled_dot_product_attention(groups, k, v, scale=scale)  # [K*B, shared, heads / shared, d]
+        return mixed.reshape(x.shape).bmm(tensors["attention_out"])
     if shared < heads:  # repeated here: kernels that repeat for themselves are not on every device
         k, v = (part.repeat_interleave(heads // shared, dim=1) for part in (k, v))  # [K*B, heads, T, d]
     if watch is not None:

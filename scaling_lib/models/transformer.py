@@ -25,8 +25,10 @@ operations on long vectors.
 Letters in shapes: K members, B sequences of T tokens each, V tokens in the vocabulary, width n, heads of dimension d.
 """
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -34,16 +36,37 @@ from jaxtyping import Complex, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from scaling_lib.errors import check_flag, check_sequence, invalid
+from scaling_lib.errors import check_flag, check_instance, check_integer, check_sequence, invalid
 from scaling_lib.models.accounting import Architecture, placed_blocks
 from scaling_lib.models.parametrization import Parametrization, multipliers, tensor_rules
 from scaling_lib.models.trainable import FlatTensors
 
-__all__ = ["Transformer", "linear_cross_entropy"]
+__all__ = ["KeyValues", "Transformer", "linear_cross_entropy"]
 
 ROTARY_BASE = 10_000.0
 
 Watch = Callable[[str, Tensor], None]
+
+
+@dataclass
+class KeyValues:
+    """The keys and values of the positions that some sequences have been read to; `Transformer.key_values` makes one.
+
+    parts: Float[layer, 2, K*B, shared heads, longest, d], keys and values. filled: positions read so far.
+    """
+
+    parts: Float[Tensor, "layer two KB shared longest d"]
+    filled: int = 0
+
+    def __post_init__(self) -> None:
+        check_instance("parts", self.parts, Tensor, remedy="make it with Transformer.key_values")
+        check_integer("filled", self.filled, minimum=0)
+
+    def _extended(self, layer: int, k: Float[Tensor, "KB shared one d"], v: Float[Tensor, "KB shared one d"]) -> Tensor:
+        """Write down the keys and values of the next position; those of every position so far, [2, K*B, ., ., d]."""
+        held = self.parts[layer][..., : self.filled + 1, :]
+        held[0, ..., -1:, :], held[1, ..., -1:, :] = k, v
+        return held
 
 
 class Transformer:
@@ -86,11 +109,25 @@ class Transformer:
                     elif rule.initial_std:
                         draw = torch.randn(rule.shape, generator=generator)
                         self.flat.tensors[rule.name][k] = draw * rule.initial_std
+        self._bind()
+
+    def _bind(self) -> None:
+        """Tell every block its tensors."""
         self._blocks = {
             place: (placed.block, {short: self.flat.tensors[name] for short, name in placed.names.items()})
-            for place, placed in placed_blocks(architecture).items()
+            for place, placed in placed_blocks(self.architecture).items()
         }
-        self._turns = _turns(architecture).to(device) if architecture.positions == "rotary" else None
+        turns = _turns(self.architecture) if self.architecture.positions == "rotary" else None
+        self._turns = None if turns is None else turns.to(self.flat.values.device)
+
+    def copied(self, device: torch.device | str = "cpu") -> "Transformer":
+        """The same models with weights of their own, on `device`."""
+        other = copy.copy(self)
+        other.flat = FlatTensors({rule.name: rule.shape for rule in self.rules}, self.members, device=device)
+        with torch.no_grad():
+            other.flat.values.copy_(self.flat.values)
+        other._bind()
+        return other
 
     @property
     def parameters(self) -> int:
@@ -113,22 +150,28 @@ class Transformer:
             raise invalid("watch", "a function of a name and a tensor", watch, "pass None")
         return self._hidden(tokens, watch)
 
-    def _hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
+    def _hidden(
+        self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None, cache: KeyValues | None = None
+    ) -> Float[Tensor, "K B*T n"]:
         K, B, T = tokens.shape
+        first = 0 if cache is None else cache.filled  # the place of the first of these tokens
         V, n = self.architecture.vocabulary, self.architecture.width
         w = self.flat.tensors
         # The K embeddings as one table [K * V, n], in which token u of member k is number k V + u.
         numbers = tokens + torch.arange(0, K * V, V, device=tokens.device)[:, None, None]  # [K, B, T]
         x = functional.embedding(numbers.view(K, B * T), w["embedding"].view(K * V, n))  # [K, B*T, n]
         if "positions" in w:
-            x = x + w["positions"][:, :T].repeat(1, B, 1)  # [K, T, n] -> [K, B*T, n]
+            x = x + w["positions"][:, first : first + T].repeat(1, B, 1)  # [K, T, n] -> [K, B*T, n]
         x = x * self.multipliers.embedding
         if watch:
             watch("embedding", x)
-        attending = {"length": T, "scale": self.multipliers.attention, "turns": self._turns}
+        turns = None if self._turns is None else self._turns[first:]
+        attending: dict[str, Any] = {"length": T, "scale": self.multipliers.attention, "turns": turns}
         for i in range(self.architecture.depth):
             layer = f"layers.{i}."
             watch_logits = functools.partial(watch, layer + "attention_logits") if watch else None
+            if cache is not None:
+                attending["past"] = functools.partial(cache._extended, i)
             normed = self._block(layer + "attention_norm", x)  # [K, B*T, n], as are all that follow
             out = self._block(layer + "attention", normed, **attending, watch=watch_logits)
             x = x + out
@@ -151,6 +194,40 @@ class Transformer:
         """Unnormalised log probabilities of the next token, at every position."""
         logits = torch.bmm(self.hidden(tokens), self.readout.mT)  # [K, B*T, V]
         return logits.view(*tokens.shape, -1)  # [K, B, T, V]
+
+    def key_values(self, sequences: int) -> KeyValues:
+        """Room for the keys and values of `sequences` sequences for each member, none of them read yet.
+
+        Two numbers for each layer, each position of the context, and each coordinate of the heads of keys and values.
+        """
+        sequences = check_integer("sequences", sequences, minimum=1)
+        return KeyValues(self.flat.values.new_zeros(self._held(sequences)))
+
+    def _held(self, sequences: int) -> tuple[int, ...]:
+        shape = self.architecture
+        return shape.depth, 2, self.members * sequences, shape.key_value_count, shape.context, shape.head_dimension
+
+    @torch.no_grad()
+    def next_logits(self, tokens: Int[Tensor, "K B"], cache: KeyValues) -> Float[Tensor, "K B V"]:
+        """`logits` after one token more of each sequence; the cache holds those before, and then this one too.
+
+        tokens: that one token. cache: of `key_values`, from the first token of the sequences on. No gradient is kept.
+        Raises InvalidArgument where the cache is that of another shape, or holds a whole context already.
+        """
+        check_instance("cache", cache, KeyValues, remedy="make it with key_values")
+        wanted = f"int64 of shape [{self.members}, sequences] in a tensor"
+        if not isinstance(tokens, Tensor) or tokens.ndim != 2:
+            raise invalid("tokens", wanted, tokens, "pass one token of each sequence")
+        self._check(tokens[..., None])
+        held = self._held(tokens.shape[1])
+        if getattr(cache.parts, "shape", None) != held:
+            raise invalid("cache", f"of shape {held}", getattr(cache.parts, "shape", None), "make it with key_values")
+        if cache.filled >= self.architecture.context:
+            wanted = f"of fewer than the {self.architecture.context} positions of the context"
+            raise invalid("cache", wanted, cache.filled, "begin new sequences")
+        hidden = self._hidden(tokens[..., None], cache=cache)  # [K, B, n]
+        cache.filled += 1
+        return torch.bmm(hidden, self.readout.mT)
 
     def losses(self, tokens: Int[Tensor, "K B T"], *, layers_in_bfloat16: bool = False) -> Float[Tensor, "K"]:
         """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence.

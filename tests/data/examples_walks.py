@@ -31,5 +31,6 @@ EXAMPLES = [
         },
     ),
     (walks.random_words, {"seed": 0, "count": 3}),
+    (walks.walk_words, {"seed": 0, "first": 2, "count": 3, "words": 4}),
     (walks.WalkStream(RING, 4, 2, 0).batch, {"step": 3}),
 ]

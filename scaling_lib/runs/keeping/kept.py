@@ -1,8 +1,9 @@
 """Final weights of finished runs, by identity, so that a new metric needs no training.
 
-A file holds the tensors of one model, in safetensors, with the SHA-256 of its contents. It is written beside its final
-place and renamed, so that a kill at any moment leaves the old file or the new one, and a file that is torn is refused
-when it is read. How many bytes the models of a grid take is known before any of them is trained.
+A file holds the tensors of one model, in safetensors, with its run's configuration and the SHA-256 of its contents. It
+is written beside its final place and renamed, so that a kill at any moment leaves the old file or the new one, and a
+file that is torn is refused when it is read. How many bytes the models of a grid take is known before any of them is
+trained.
 
 A small named subset ships with the package, in float16 (`recorded_models`); its manifest holds the SHA-256 of each
 file.
@@ -22,7 +23,7 @@ import numpy as np
 from scaling_lib.arguments import Count, Remedy, checked
 from scaling_lib.errors import InvalidArgument, StoreError, check_instance, invalid
 from scaling_lib.models.parametrization import tensor_rules
-from scaling_lib.runs.keeping.tables import recorded_folder
+from scaling_lib.runs.keeping.tables import load_recorded, manifest, recorded_folder
 from scaling_lib.runs.records import RunConfiguration
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class KeptModels:
             )
         rules = tensor_rules(configuration.architecture, configuration.parametrization)
         numbers = sum(math.prod(rule.shape) for rule in rules)
-        return numbers * (2 if self.half else 4) + _HEADER + _ENTRY * len(rules)
+        text = len(json.dumps(configuration.canonical_json()))
+        return numbers * (2 if self.half else 4) + _HEADER + text + _ENTRY * len(rules)
 
     @checked
     def check_room(self, configurations: _Configurations) -> int:
@@ -128,6 +130,7 @@ class KeptModels:
         arrays = {name: self._array(name, tensor) for name, tensor in tensors.items()}
         self._check_shapes(configuration, {name: array.shape for name, array in arrays.items()})
         about = {"format": _FORMAT, "identity": configuration.identity, "sha256": _checksum(arrays)}
+        about["configuration"] = configuration.canonical_json()
         data = save(arrays, about)
         path = self._path(configuration)
         others = self.bytes_taken - (path.stat().st_size if path.is_file() else 0)
@@ -159,6 +162,33 @@ class KeptModels:
         array = np.ascontiguousarray(array, np.float32)
         beyond = np.abs(array[np.isfinite(array)]).max(initial=0.0) > _LARGEST_HALF
         return array.astype(np.float16) if self.half and not beyond else array
+
+    @checked
+    def configuration(self, identity: str) -> RunConfiguration:
+        """Of a run whose weights are here, by its identity or the beginning of it.
+
+        It stands in the file; for files that were written before it did, it is looked up in the recorded tables.
+        Raises InvalidArgument where several identities begin so; StoreError where the weights are not here, their file
+        is torn, or nothing says what run they are of.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        fitting = [known for known in self.identities if known.startswith(identity)] or [identity]
+        if len(fitting) > 1:
+            wanted = f"the beginning of one identity in {self.folder}"
+            raise invalid("identity", wanted, identity, f"{len(fitting)} begin so, write more of it")
+        path = self.folder / f"{fitting[0]}.safetensors"
+        if not path.is_file():
+            raise _not_kept("identity ", identity, self.folder)
+        try:
+            with safe_open(path, framework="np") as file:
+                text = (file.metadata() or {}).get("configuration")
+        except (SafetensorError, OSError) as error:
+            raise _unusable(path, error) from error
+        configuration = RunConfiguration.from_json(text) if text else _recorded_configuration(fitting[0])
+        if configuration is None or configuration.identity != fitting[0]:
+            raise _unusable(path, "nothing says what run it is of")
+        return configuration
 
     @checked
     def load(self, configuration: _Configuration) -> "dict[str, Tensor]":
@@ -201,10 +231,7 @@ class KeptModels:
 
         identity = configuration.identity
         if not path.is_file():
-            raise StoreError(
-                f"the weights of run {identity[:12]} are not kept in {self.folder}: train the run again with that "
-                f"folder, or leave out what needs them."
-            )
+            raise _not_kept("run ", identity, self.folder)
         try:
             expected = _manifest(self.folder).get(identity)
             if expected is not None and hashlib.sha256(path.read_bytes()).hexdigest() != expected["sha256"]:
@@ -218,10 +245,7 @@ class KeptModels:
                 raise ValueError("its contents do not match their checksum")
             self._check_shapes(configuration, {name: array.shape for name, array in arrays.items()})
         except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
-            raise StoreError(
-                f"the kept model {path.name[:12]} in {self.folder} cannot be used ({' '.join(str(error).split())}): "
-                f"remove the file, and train the run again with that folder."
-            ) from error
+            raise _unusable(path, error) from error
         return arrays
 
     def _check_shapes(self, configuration: RunConfiguration, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -239,7 +263,30 @@ class KeptModels:
             )
 
 
+def _not_kept(what: str, identity: str, folder: Path) -> StoreError:
+    return StoreError(
+        f"the weights of {what}{identity[:12]} are not kept in {folder}: train the run again with that folder, or "
+        f"leave out what needs them."
+    )
+
+
+def _unusable(path: Path, reason: Any) -> StoreError:
+    return StoreError(
+        f"the kept model {path.name[:12]} in {path.parent} cannot be used ({' '.join(str(reason).split())}): remove "
+        f"the file, and train the run again with that folder."
+    )
+
+
 # ---------------------------------------------------------------------- what ships with the package
+
+
+def _recorded_configuration(identity: str) -> RunConfiguration | None:
+    for name, entry in manifest(recorded_folder()).items():
+        if "runs" in entry:
+            frame = load_recorded(name)
+            for text in frame.loc[frame["identity"] == identity, "configuration"]:
+                return RunConfiguration.from_json(text)
+    return None
 
 
 def recorded_models() -> KeptModels:

@@ -4,23 +4,38 @@ A recipe is a function of a seed and named parameters that makes a chain or anot
 The library's own have short names, `RECIPES`. One of your own is named by its import path, "package.module:function";
 it is called with the seed and the parameters by name, in every process that trains. What it made is told apart by the
 source's fingerprint, which is part of a run's identity.
+
+"teacher" makes the sequences that a kept model writes (`models.generators.Teacher`):
+
+    tokens_from("teacher", {"identity": IDENTITY, "kept": "recorded"})
+
+identity: of its run, in full. kept: the folder of its weights, or "recorded" for those that ship with the package. The
+parameters are part of a student's identity, so name a folder as every machine that trains has it. Further ones, as in
+`Teacher`: context, sequences. The first token follows the law of those that the teacher was trained on; the seed means
+nothing.
 """
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from scaling_lib.arguments import BY_HAND, Integer, Remedy, checked, imported
+from scaling_lib.arguments import BY_HAND, Count, Integer, Remedy, checked, imported
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.data.sources import Tokens, tokens_of
 from scaling_lib.errors import InvalidData, check_choice, invalid
+from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.records import Source
 
-__all__ = ["RECIPES", "chain_of", "open_source", "source_of", "tokens_from"]
+if TYPE_CHECKING:
+    from scaling_lib.models.generators import Teacher
+else:  # annotations are checked at run time without torch
+    Teacher = Any
+
+__all__ = ["RECIPES", "chain_of", "open_source", "open_teacher", "source_of", "tokens_from"]
 
 _Source = Annotated[Source, Remedy("take it from a RunConfiguration")]
 _Parameters = Annotated[Mapping[str, int | float | str | bool], Remedy("pass the recipe's arguments")]
@@ -45,6 +60,40 @@ def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: f
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
     {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
 )
+
+
+@checked
+def open_teacher(
+    kept: Annotated[KeptModels, Remedy("open a folder with KeptModels(folder)")],
+    identity: str,
+    context: Count | None = None,
+    sequences: Annotated[int, Integer(minimum=2)] = 2048,
+) -> Teacher:
+    """The kept model of a run as a source of tokens, its first token as in the data that it was trained on.
+
+    identity: of the run, or the beginning of it. context, sequences: as in `models.generators.Teacher`.
+    Raises StoreError where the weights are not there, torn or of another run; InvalidArgument where the run diverged,
+    where the context is longer than its own, or where its source does not say the law of its first tokens.
+    """
+    from scaling_lib.models.generators import Teacher
+
+    configuration = kept.configuration(identity)
+    tokens = open_source(configuration.source)
+    first = getattr(tokens, "first_law", None)
+    if first is None:
+        remedy = "give that source a first_law, or build the Teacher with one"
+        raise invalid("identity", "of a run whose source says the law of its first tokens", identity, remedy)
+    return Teacher(kept.model(configuration), context, first=first, sequences=sequences)
+
+
+def _teacher(
+    seed: int, identity: str, kept: str = "recorded", context: int | None = None, sequences: int = 2048
+) -> Teacher:
+    return open_teacher(recorded_models() if kept == "recorded" else KeptModels(kept), identity, context, sequences)
+
+
+# What is no chain.
+_SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _teacher})
 
 
 @checked
@@ -118,10 +167,10 @@ def _check_same(fingerprint: str, source: Source) -> None:
 
 @lru_cache(maxsize=8)
 def _made(ensemble: str, pairs: _Pairs, seed: int) -> Chain | Tokens:
-    recipe = RECIPES.get(ensemble)
+    recipe = RECIPES.get(ensemble) or _SOURCES.get(ensemble)
     if recipe is None:
         if ":" not in ensemble:
-            check_choice("ensemble", ensemble, (*RECIPES, "package.module:function"))
+            check_choice("ensemble", ensemble, (*RECIPES, *_SOURCES, "package.module:function"))
         recipe = imported("ensemble", ensemble)
     if not callable(recipe):
         raise invalid("ensemble", "a function of a seed and parameters", ensemble, "name a function")

@@ -26,6 +26,7 @@ EXAMPLES = [
     (KEPT.bytes_for, {"configurations": [RUN]}),
     (KEPT.check_room, {"configurations": [RUN]}),
     (KEPT.save, {"configuration": RUN, "tensors": TENSORS}),
+    (KEPT.configuration, {"identity": RUN.identity}),
     (KEPT.load, {"configuration": RUN}),
     (KEPT.model, {"configuration": RUN}),
     (record_models, {"kept": KEPT, "configurations": [RUN], "folder": FOLDER / "shipped"}),

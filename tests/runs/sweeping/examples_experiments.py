@@ -1,16 +1,23 @@
 """A valid call for each public name of runs.sweeping.experiments, runs.sweeping.recipes and runs.sweeping.sweeps."""
 
+from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import experiments, recipes, sweeps
+from scaling_lib.runs.training.ensembles import initial_model
 from tests import scratch
-from tests.runs.tiny import TINY
+from tests.runs.tiny import TINY, configuration
 
 RECIPE = {"nodes": 12, "edges": 30}
 CONFIGURATIONS = TINY.configurations("smoke")[:1]
 FOLDER = scratch.folder()
 STORE = Store(FOLDER / "runs.db")
 
+TAUGHT = configuration(2)
+KEPT = KeptModels(FOLDER / "kept")
+KEPT.save(TAUGHT, {name: tensor[0] for name, tensor in initial_model([TAUGHT]).flat.tensors.items()})
+
 EXAMPLES = [
+    (recipes.open_teacher, {"kept": KEPT, "identity": TAUGHT.identity, "context": 5, "sequences": 10}),
     (
         experiments.Experiment,
         {
