@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from scaling_lib.arguments import BY_HAND, Count, Integer, Remedy, checked, imported
+from scaling_lib.arguments import Count, Integer, Remedy, checked, imported
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.data.sources import Tokens, tokens_of
@@ -97,7 +97,7 @@ _SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _te
 
 
 @checked
-def source_of(ensemble: Annotated[str, BY_HAND], parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
+def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
     ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
@@ -118,7 +118,7 @@ def source_of(ensemble: Annotated[str, BY_HAND], parameters: _Parameters, seed: 
 
 @checked
 def tokens_from(
-    ensemble: Annotated[str, BY_HAND], parameters: _Parameters, seed: _Seed = 0, *, start: str = "stationary"
+    ensemble: str, parameters: _Parameters, seed: _Seed = 0, *, start: str = "stationary"
 ) -> tuple[Source, Tokens]:
     """The source and the tokens that a recipe makes: one of `RECIPES`, or one of your own by its import path.
 
