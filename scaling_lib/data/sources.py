@@ -158,8 +158,8 @@ class Walks:
 
     >>> from scaling_lib.data.chains import ring
     >>> laws = Walks(ring(5)).next_laws(np.array([[0, 1]]))
-    >>> laws.context, laws.token, laws.probability
-    (array([0, 0, 1, 1]), array([1, 4, 0, 2]), array([0.5, 0.5, 0.5, 0.5]))
+    >>> laws.context.tolist(), laws.token.tolist(), laws.probability.tolist()
+    ([0, 0, 1, 1], [1, 4, 0, 2], [0.5, 0.5, 0.5, 0.5])
     """
 
     chain: AnyChain
