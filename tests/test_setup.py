@@ -29,6 +29,7 @@ EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 
 LAZY = {"torch", "pooch", "platformdirs", "safetensors", "ray"}
 NEEDS_TORCH = {
+    "models/generators.py",
     "models/trainable.py",
     "models/transformer.py",
     "models/wrapped.py",

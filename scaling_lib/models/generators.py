@@ -33,7 +33,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -282,7 +282,9 @@ class Teacher:
         place = first - begin * self._size
         return np.concatenate(blocks)[place : place + count].astype(np.int64)
 
-    def _block(self, purpose: str, seed: int, number: int, device: torch.device) -> Int[np.ndarray, "sequence time"]:
+    def _block(
+        self, purpose: str, seed: int, number: int, device: torch.device
+    ) -> UInt[np.ndarray, "sequence time"]:  # of as few bytes as the vocabulary takes
         key = (purpose, seed, number, str(device))
         if key in self._blocks:
             self._blocks.move_to_end(key)

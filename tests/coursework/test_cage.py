@@ -99,7 +99,7 @@ def test_stubs_are_not_attempted(graded):
     [
         "import os\nos._exit(0)",
         "import ctypes\nctypes.string_at(0)",
-        "import os\nfor place in range(3, 20):\n    try: os.close(place)\n    except OSError: pass",
+        "import os\nfor place in range(3, 1024):\n    try: os.close(place)\n    except OSError: pass",
     ],
 )
 def test_ending_the_process_ends_only_that(graded, attack):
@@ -195,7 +195,7 @@ def test_a_file_that_is_too_large(graded):
     [
         "print('x' * 10**8)",
         "import os\nos.write(1, b'x' * 10**7)",
-        "import os\nfor place in range(3, 20):\n    try: os.write(place, b'x' * 10**7)\n    except OSError: pass",
+        "import os\nfor place in range(3, 1024):\n    try: os.write(place, b'x' * 10**7)\n    except OSError: pass",
     ],
 )
 def test_a_flood_of_output(graded, flood):
@@ -205,7 +205,7 @@ def test_a_flood_of_output(graded, flood):
 
 FORGED = """
 import json, os
-for place in range(3, 20):
+for place in range(3, 1024):
     for line in ({"nonce": "", "answer": 1.0}, {"answer": [1, 2]}, {"protections": ["all"], "names": [], "errors": []}):
         try: os.write(place, (json.dumps(line) + chr(10)).encode())
         except OSError: pass
@@ -226,7 +226,7 @@ def test_replies_that_were_not_asked_for(graded):
 def test_replies_that_are_no_data(graded, line):
     attack = f"import os\nline = {line!r} + chr(10)\ndef counting_excess(**inputs):\n"
     attack += (
-        "    for place in range(3, 20):\n        try: os.write(place, line.encode())\n        except OSError: pass"
+        "    for place in range(3, 1024):\n        try: os.write(place, line.encode())\n        except OSError: pass"
     )
     assert states(graded(RIGHT, attack, UNITS))[0] == NONE
 

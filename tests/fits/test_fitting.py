@@ -47,6 +47,7 @@ def test_a_law_without_any_residual_has_no_error():
     columns = design(PLANTED[0][0])
     found = fit(PLANTED[0][0], {**columns, "loss": PLANTED[0][0].loss(PLANTED[0][1], **columns)}, objective="log-lad")
     vars(found)["_influence"] = (np.zeros(found.n), np.ones(found.n))
+    vars(found)["_normal_noise"] = 0.0
     assert found._noise == 0
     assert found._profile_scale("E") == np.inf
     assert found.offset_identified

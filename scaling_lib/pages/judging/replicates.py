@@ -55,7 +55,10 @@ def curves_rejected(
     runs: Annotated[pd.DataFrame, BY_HAND], variable: Literal["N", "D"], by: Literal["width", "N", "D"]
 ) -> bool:
     """Whether the seeds reject E + A x^-exponent with parameters of its own at each value of `by`, all curves of more
-    than three points in one test. False where there is no scatter to test against. Raises InvalidArgument."""
+    than three points in one test. False where there is no scatter to test against, or no known floor. Raises
+    InvalidArgument."""
+    if runs["entropy_rate"].isna().any():
+        return False
     points = [point for point in points_of(runs) if point.seeds]
     floor = float(runs["entropy_rate"].iloc[0])
     replicates, fitted, parameters = [], [], 0

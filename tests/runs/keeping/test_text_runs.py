@@ -14,6 +14,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.uncertainty.lucky_seeds import scatter_of_seeds
 from scaling_lib.pages.judging import comparisons, quantities
+from scaling_lib.pages.judging.replicates import curves_rejected
 from scaling_lib.runs.keeping import summaries, tables
 from scaling_lib.runs.keeping.learning_curves import learning_curves
 from scaling_lib.runs.keeping.store import Store
@@ -149,11 +150,9 @@ def test_what_needs_a_floor_says_so_in_one_line(text, call):
     assert "\n" not in str(refused.value)
 
 
-def test_a_quantity_that_pins_the_floor_is_not_measured(text):
+def test_curves_without_a_floor_are_not_tested_against_one(text):
     runs = pd.concat([text.assign(width=width, N=width) for width in (16, 32, 64)])
-    offset = quantities.QUANTITIES["er-1k-small.offset-factor"]
-    assert offset({"er-1k-small": runs}.get) is None
-    assert offset({"er-1k-small": runs.assign(entropy_rate=E)}.get) is not None
+    assert not curves_rejected(runs, "D", "width")
 
 
 # ---------------------------------------------------------------------- the command line
