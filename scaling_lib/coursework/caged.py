@@ -97,7 +97,7 @@ def closed_to_nobody(path: str) -> str:
 
 def open_the_way(libc: ctypes.CDLL, needed: Sequence[str]) -> None:
     """In a mount namespace of our own: where another user cannot pass a folder on the way to what is needed, put an
-    empty one in its place that holds this alone. (Python often lies below /root.)"""
+    empty one in its place that holds this alone. (Python often lies in the home of root.)"""
     behind: dict[str, list[str]] = {}
     for path in needed:
         if os.path.exists(path) and (folder := closed_to_nobody(path)) and folder != path:
