@@ -13,7 +13,7 @@ A token is chosen by the inverse of the cumulative law at a uniform number made 
 word (`data.walks.walk_words`), of the sequence's number and the place. Sequences are computed in blocks of fixed size
 and place, so that sequence i of a seed is the same whatever is asked for besides it, on one machine and version. Logits
 on another machine may differ in their last digits: a token differs there where its uniform number falls between two
-sums that differ by as much, about once in 10^6 tokens.
+sums that differ by as much.
 
 The entropy rate, the mean conditional entropy over the T - 1 predictions of a sequence, has no closed form. It is
 estimated along the teacher's own samples, with its standard error over them. It is that of sequences of T tokens, not
