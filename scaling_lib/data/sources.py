@@ -15,7 +15,6 @@ A source of your own is any object with these members; it needs no base class.
 
 import hashlib
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +28,7 @@ from scaling_lib.arguments import BY_HAND, Choice, Count, Entries, Integer, chec
 from scaling_lib.data.markov import STARTS, AnyChain, Chain
 from scaling_lib.data.walks import WalkStream, random_words, sample_walks
 from scaling_lib.errors import InvalidArgument, InvalidData, check_array, check_integer, check_sequence, invalid
+from scaling_lib.files import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -355,8 +355,9 @@ def _mapped(path: Path, vocabulary: int | None = None, name: str = "training") -
             f"{tokens.shape}: make it with write_tokens."
         )
     if vocabulary is not None and len(tokens):
-        low = min(int(tokens[i : i + 2**24].min()) for i in range(0, len(tokens), 2**24))
-        high = max(int(tokens[i : i + 2**24].max()) for i in range(0, len(tokens), 2**24))
+        parts = (tokens[i : i + 2**24] for i in range(0, len(tokens), 2**24))
+        ends = [(int(part.min()), int(part.max())) for part in parts]  # part by part: a part is read from the disk once
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
         if low < 0 or high >= vocabulary:
             raise InvalidData(
                 f"vocabulary must be that of {name}, got {vocabulary} for {path.name} with a token "
@@ -379,15 +380,9 @@ def write_tokens(
     bits = max(1, math.ceil(math.log2(max(vocabulary, 2))))
     kind = np.uint16 if bits <= 16 else np.uint32
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with open(temporary, "wb") as file:
-            np.save(file, tokens.astype(kind), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        write_whole(target, lambda file: np.save(file, tokens.astype(kind), allow_pickle=False))
     except OSError as error:
-        temporary.unlink(missing_ok=True) if target.parent.is_dir() else None
         wanted = f"in a folder that can be written ({error.strerror})"
         raise invalid("path", wanted, str(path), "pass another") from None
     return target

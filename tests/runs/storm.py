@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 
 from scaling_lib.environment import single_thread
-from scaling_lib.runs.keeping import checkpoints as kept
 from scaling_lib.runs.keeping.checkpoints import Checkpoint
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping.sweeps import sweep
@@ -46,7 +45,7 @@ def arm(where: str, count: int) -> None:
                 die()
             replace(source, target)
 
-        kept.os.replace = dying_replace
+        os.replace = dying_replace
     elif where == "commit":
         add = Store.add
 

@@ -11,11 +11,9 @@ a SHA-256 of the contents tells a torn file, which is set aside, said, and train
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +23,7 @@ from torch import Tensor
 
 from scaling_lib.arguments import NonNegative, Remedy, checked
 from scaling_lib.errors import ScalingLabError, ScalingLabWarning, StoreError, check_instance
+from scaling_lib.files import write_whole
 from scaling_lib.runs.keeping.measurements import measurements_from_json, measurements_to_json
 from scaling_lib.runs.records import RunConfiguration, RunResult
 
@@ -145,17 +144,11 @@ class Checkpoint:
         }
         from safetensors.torch import save
 
-        temporary = self.path.with_suffix(".part")  # nobody else trains this group: the store has one writer
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
-                file.write(save(tensors, described))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
+            # Nobody else trains this group: the store has one writer.
+            write_whole(self.path, lambda file: file.write(save(tensors, described)))
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(
                 f"the checkpoint {self.path.name} could not be written ({error}): free space in {self.path.parent}, "
                 f"then run the same command again; what was finished is in the store."

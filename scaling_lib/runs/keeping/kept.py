@@ -12,9 +12,7 @@ file.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +20,7 @@ import numpy as np
 
 from scaling_lib.arguments import Count, Remedy, checked
 from scaling_lib.errors import InvalidArgument, StoreError, check_instance, invalid
+from scaling_lib.files import write_whole
 from scaling_lib.models.parametrization import tensor_rules
 from scaling_lib.runs.keeping.tables import load_recorded, manifest, recorded_folder
 from scaling_lib.runs.records import RunConfiguration
@@ -139,17 +138,10 @@ class KeptModels:
                 f"at_most_bytes must be at least {others + len(data):,} to keep this model too in {self.folder}, got "
                 f"{self.at_most_bytes:,}: raise it, pass half=True, or ask check_room before training."
             )
-        temporary = path.with_suffix(".part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            write_whole(path, lambda file: file.write(data))
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(
                 f"the weights of run {configuration.identity[:12]} could not be kept in {self.folder} ({error}): free "
                 f"space there, or keep them elsewhere."
@@ -311,9 +303,8 @@ def record_models(
     for configuration in configurations:
         path = shipped.save(configuration, kept.load(configuration))
         entries[configuration.identity] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    temporary = shipped.folder / "manifest.part"
-    temporary.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
-    os.replace(temporary, shipped.folder / "manifest.json")
+    text = json.dumps(entries, indent=2, sort_keys=True) + "\n"
+    write_whole(shipped.folder / "manifest.json", lambda file: file.write(text.encode()))
     return shipped.bytes_taken
 
 

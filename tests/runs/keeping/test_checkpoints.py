@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from scaling_lib.errors import InvalidArgument, ScalingLabWarning, StoreError
-from scaling_lib.runs.keeping import checkpoints as module
 from scaling_lib.runs.keeping.checkpoints import Checkpoints, Paused
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Measurement
@@ -122,7 +121,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError, match="free space") as caught:
         train_ensemble(CHAIN, PAIR, checkpoints=Checkpoints(tmp_path, every=0))
     assert "\n" not in str(caught.value)

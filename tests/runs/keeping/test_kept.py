@@ -16,7 +16,6 @@ import torch
 import scaling_lib
 from scaling_lib.errors import InvalidArgument, StoreError
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.keeping import kept as module
 from scaling_lib.runs.keeping.kept import SHIPPED_BYTES, KeptModels, record_models, recorded_models
 from scaling_lib.runs.training.ensembles import initial_model, train_model
 from scaling_lib.runs.training.metrics import measure
@@ -185,7 +184,7 @@ def test_a_full_disk_leaves_what_was_there(kept, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError, match=r"could not be kept .* free space there"):
         kept.save(PAIR[0], {name: 2 * tensor for name, tensor in before.items()})
     assert not list(kept.folder.glob("*.part"))
@@ -207,7 +206,7 @@ def test_a_kill_while_saving_leaves_what_was_there(kept):
                 file.truncate(os.path.getsize(source) // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        kept.os.replace = dying_replace
+        os.replace = dying_replace
         models.save(PAIR[0], {{name: 2 * tensor for name, tensor in tensors.items()}})
         """
     )
