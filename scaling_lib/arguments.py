@@ -28,7 +28,7 @@ import importlib
 import inspect
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -39,6 +39,7 @@ import numpy as np
 from scaling_lib import errors
 
 __all__ = [
+    "APART",
     "BY_HAND",
     "LATER",
     "Choice",
@@ -53,11 +54,14 @@ __all__ = [
     "Share",
     "checked",
     "imported",
+    "plain_fields",
 ]
 
 # The metadata of a field that a configuration was given after the first stored run. Its default means what was done
 # before the field existed; at that default it is left out of the run's canonical JSON, so that earlier identities stay.
 LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+# The metadata of a field that is kept beside what it belongs to, not in it, and so is never part of its text.
+APART: Mapping[str, bool] = MappingProxyType({"apart": True})
 
 Check = Callable[[str, Any], Any]  # (name of the argument, its value) -> the value in its type, or InvalidArgument
 T = TypeVar("T")
@@ -285,3 +289,24 @@ def _without_none(hint: Any) -> Any:
 
 def _is_array(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, jaxtyping.AbstractArray)
+
+
+def plain_fields(value: Any) -> Any:
+    """A dataclass as nested dicts, without fields marked APART, or marked LATER and at their default; else the value.
+
+    >>> from dataclasses import field
+    >>> @dataclass
+    ... class Shape:
+    ...     width: int
+    ...     norm: str = field(default="layernorm", metadata=LATER)
+    >>> plain_fields(Shape(8)), plain_fields(Shape(8, "rmsnorm"))
+    ({'width': 8}, {'width': 8, 'norm': 'rmsnorm'})
+    """
+    if not is_dataclass(value):
+        return value
+    return {
+        part.name: plain_fields(getattr(value, part.name))
+        for part in fields(value)
+        if not part.metadata.get("apart")
+        and not (part.metadata.get("later") and getattr(value, part.name) == part.default)
+    }

@@ -27,7 +27,7 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ from jaxtyping import Float, Int, UInt
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from scaling_lib.arguments import BY_HAND, Count, Entries, Integer, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Count, Entries, Integer, Remedy, checked, plain_fields
 from scaling_lib.data.sources import NextLaws
 from scaling_lib.data.walks import walk_words
 from scaling_lib.errors import check_array, check_instance, check_integer, check_sequence, invalid
@@ -176,12 +176,7 @@ class Teacher:
     def fingerprint(self) -> str:
         """SHA-256 over the architecture, the multipliers, the weights, the context and the law of the first token."""
         model = self._model()
-        shape = model.architecture
-        about = {  # a field that an architecture is given later is left out at its default: fingerprints stay
-            part.name: getattr(shape, part.name)
-            for part in fields(shape)
-            if not (part.metadata.get("later") and getattr(shape, part.name) == part.default)
-        }
+        about = plain_fields(model.architecture)  # a field that comes later is left out at its default
         about |= {"multipliers": astuple(model.multipliers), "sampled_context": self.context}
         digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
         digest.update((self.first_law * 2.0**32).astype("<u8").tobytes())

@@ -6,13 +6,25 @@ JSON is its *identity* and covers everything that changes the numbers. Its *reco
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
-from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, Integer, NonNegative, Positive, Real, Remedy, checked
+from scaling_lib.arguments import (
+    APART,
+    BY_HAND,
+    LATER,
+    Choice,
+    Count,
+    Integer,
+    NonNegative,
+    Positive,
+    Real,
+    Remedy,
+    checked,
+    plain_fields,
+)
 from scaling_lib.errors import InvalidArgument, check_integer, check_real, invalid
 from scaling_lib.models.accounting import AnyArchitecture, Architecture
 from scaling_lib.models.parametrization import AnyParametrization, Parametrization
@@ -35,9 +47,6 @@ __all__ = [
 # The version of the training semantics. Raise it whenever the same configuration gives other numbers than before
 # (tests/runs/training/test_training.py holds golden losses and fails when the numbers change and this does not).
 SEMANTICS_VERSION = 1
-
-# For what is kept beside a result, not in it: see RunResult.
-APART: Mapping[str, bool] = MappingProxyType({"apart": True})
 
 Part = TypeVar("Part")
 
@@ -192,7 +201,7 @@ class RunConfiguration:
         A field that is added to a configuration in a later version carries `metadata=LATER` and a default that means
         what was done before it existed; at that default it is left out, so that earlier identities stay.
         """
-        return _canonical(_plain(self))
+        return _canonical(plain_fields(self))
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfiguration":
@@ -290,7 +299,7 @@ class RunResult:
 
     def to_json(self) -> str:
         """Sorted keys, no spaces, shortest decimal of every float: one text for one result, without measurements."""
-        return _canonical(_plain(self))
+        return _canonical(plain_fields(self))
 
     @classmethod
     def from_json(cls, text: str) -> "RunResult":
@@ -354,7 +363,7 @@ class Provenance:
 
     def to_json(self) -> str:
         """One text for one provenance. What is "unknown" is left out, so that the text of earlier runs stays."""
-        return _canonical(_plain(self))
+        return _canonical(plain_fields(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
@@ -405,18 +414,6 @@ def _pairs(name: str, value: Any) -> tuple[tuple[str, Any], ...]:
 
 
 _PLAIN = (str, int, float, bool)
-
-
-def _plain(value: Any) -> Any:
-    """A dataclass as nested dicts, without fields marked APART, or marked LATER and at their default."""
-    if not is_dataclass(value):
-        return value
-    return {
-        part.name: _plain(getattr(value, part.name))
-        for part in fields(value)
-        if not part.metadata.get("apart")
-        and not (part.metadata.get("later") and getattr(value, part.name) == part.default)
-    }
 
 
 def _canonical(values: dict[str, Any]) -> str:
