@@ -107,12 +107,13 @@ def _paper_axes(
     cheap = rates[len(rates) // 2]
     return {
         "smoke": _axes((widths[0],), (tokens,), (cheap,), seeds=1),
-        "colab": _axes(widths[:2], _doubled(tokens, 4), rates[3:7], seeds=2),
-        "full": _axes(widths, _doubled(tokens, 7), rates, seeds=3),
+        "colab": _axes(widths[:2], doubled(tokens, 4), rates[3:7], seeds=2),
+        "full": _axes(widths, doubled(tokens, 7), rates, seeds=3),
     }
 
 
-def _doubled(first: int, count: int) -> tuple[int, ...]:
+def doubled(first: int, count: int) -> tuple[int, ...]:
+    """`count` values, each twice the one before."""
     return tuple(first * 2**i for i in range(count))
 
 
@@ -254,7 +255,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             _run(_ER_1K),
             {
                 "smoke": _axes((24, 48), (100_000,), (1.0, 2.0), seeds=1),
-                "colab": _axes((32, 64, 128), _doubled(100_000, 5), (0.1, 0.5, 1.0, 2.0, 4.0), seeds=3),
+                "colab": _axes((32, 64, 128), doubled(100_000, 5), (0.1, 0.5, 1.0, 2.0, 4.0), seeds=3),
                 "full": _axes(_SMALL, _spaced(100_000, 1.6, 5), (0.1, 0.5, 1.0, 2.0, 4.0), seeds=3),
             },
         ),
@@ -263,7 +264,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             _run(_ER_1K, "sp"),
             {
                 "smoke": _axes((24, 48), (160_000,), (2**-7, 2**-6), seeds=1),
-                "colab": _axes((32, 64, 128), _doubled(160_000, 4), tuple(2.0**p for p in range(-9, -4)), seeds=3),
+                "colab": _axes((32, 64, 128), doubled(160_000, 4), tuple(2.0**p for p in range(-9, -4)), seeds=3),
                 "full": _axes(_SMALL, (160_000, 410_000), tuple(2.0**p for p in range(-9, -4)), seeds=3),
             },
         ),

@@ -395,8 +395,7 @@ def train_one(
 
     checkpoints = None if folder is None else Stoppable(Path(folder), seconds=seconds)
     sources = {configuration.source: open_source(configuration.source) for configuration in ensemble}
-    # One for all, or one for each member, where every seed has a graph of its own.
-    data: Any = next(iter(sources.values())) if len(sources) == 1 else [sources[run.source] for run in ensemble]
+    data = [sources[run.source] for run in ensemble]  # one object for all of one source
     several = len({(run.schedule.tokens, run.schedule.decay) for run in ensemble}) > 1
     train = train_branches if several else train_ensemble
     try:

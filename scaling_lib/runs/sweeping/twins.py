@@ -14,7 +14,7 @@ from types import MappingProxyType
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
-from scaling_lib.runs.sweeping.catalogue import Axes, Entry
+from scaling_lib.runs.sweeping.catalogue import Axes, Entry, doubled
 
 __all__ = ["TWINS"]
 
@@ -46,10 +46,6 @@ def _seeds(count: int, first: int = 100) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
-def _steps(first: int, count: int) -> tuple[int, ...]:
-    return tuple(first * 2**i for i in range(count))
-
-
 def _axes(
     graphs: tuple[tuple[int, int, int], ...], steps: tuple[int, ...], rates: tuple[float, ...], seeds: int
 ) -> Axes:
@@ -71,7 +67,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
                 "smoke": {"seed": (900,), "schedule.steps": (400,), "optimizer.learning_rate": (0.5,)},
                 "full": {
                     "seed": (900, 901),
-                    "schedule.steps": _steps(400, 5),
+                    "schedule.steps": doubled(400, 5),
                     "optimizer.learning_rate": (0.0625, 0.125, 0.25, 0.5, 1.0),
                 },
             },
@@ -82,8 +78,8 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             _TEMPLATE,
             {
                 "smoke": _axes(_SIZES[:3], (200, 400), (0.5,), seeds=1),
-                "colab": _axes(_SIZES, _steps(400, 2), _RATES, seeds=2),
-                "full": _axes(_SIZES, _steps(400, 3), _RATES, seeds=6),
+                "colab": _axes(_SIZES, doubled(400, 2), _RATES, seeds=2),
+                "full": _axes(_SIZES, doubled(400, 3), _RATES, seeds=6),
             },
             _FOLLOWS,
         ),
@@ -92,8 +88,8 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             replace(_TEMPLATE, labels="exact"),
             {
                 "smoke": _axes(_SIZES[1:2], (200, 400), (0.5,), seeds=1),
-                "colab": _axes(_SIZES[1:2], _steps(400, 2), _RATES, seeds=2),
-                "full": _axes(_SIZES[1:2], _steps(400, 3), _RATES, seeds=6),
+                "colab": _axes(_SIZES[1:2], doubled(400, 2), _RATES, seeds=2),
+                "full": _axes(_SIZES[1:2], doubled(400, 3), _RATES, seeds=6),
             },
             _FOLLOWS,
         ),
@@ -102,8 +98,8 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             _TEMPLATE,
             {
                 "smoke": _axes(((100, 250, 5),), (400,), (0.5,), seeds=1),
-                "colab": _axes(((100, 250, 5), (100, 1000, 20)), _steps(400, 2), _RATES, seeds=2),
-                "full": _axes(((100, 250, 5), (100, 1000, 20)), _steps(400, 3), _RATES, seeds=6),
+                "colab": _axes(((100, 250, 5), (100, 1000, 20)), doubled(400, 2), _RATES, seeds=2),
+                "full": _axes(((100, 250, 5), (100, 1000, 20)), doubled(400, 3), _RATES, seeds=6),
             },
             _FOLLOWS,
         ),
@@ -117,10 +113,10 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             ),
             {
                 "smoke": {"seed": (100,), "schedule.steps": (400,), "optimizer.learning_rate": (0.25,)},
-                "colab": {"seed": (100,), "schedule.steps": _steps(400, 2), "optimizer.learning_rate": _CORNER_RATES},
+                "colab": {"seed": (100,), "schedule.steps": doubled(400, 2), "optimizer.learning_rate": _CORNER_RATES},
                 "full": {
                     "seed": _seeds(3),
-                    "schedule.steps": _steps(400, 4),
+                    "schedule.steps": doubled(400, 4),
                     "optimizer.learning_rate": _CORNER_RATES,
                 },
             },

@@ -24,9 +24,8 @@ from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.training.ensembles import (
     State,
     Stem,
-    _train,
+    _trained_group,
     default_members,
-    initial_model,
     sources_of,
 )
 from scaling_lib.runs.training.metrics import METRICS, check_metrics
@@ -86,23 +85,17 @@ def train_branches(
             group = [configurations[i] for i in chosen]
             longer = [configurations[by_end[end][first]] for end in ends[number + 1 :]]
             stem = Stem(left, last if longer else None, _also_scored(longer, last))
-            checkpoint = None if checkpoints is None else checkpoints.of(group)
-            of_group = None if checkpoint is None else checkpoint.results()
-            if of_group is None:
-                of_group = _train(
-                    [sources[i] for i in chosen],
-                    initial_model(group, device=place),
-                    group,
-                    metrics=metrics,
-                    keep=keep,
-                    checkpoint=checkpoint,
-                    pause=None if checkpoints is None else lambda: checkpoints.over,
-                    on_steps=on_steps,
-                    progress=progress,
-                    stem=stem,
-                )
-            elif on_steps is not None:
-                on_steps(length * len(group))
+            of_group = _trained_group(
+                [sources[i] for i in chosen],
+                group,
+                place,
+                metrics=metrics,
+                keep=keep,
+                checkpoints=checkpoints,
+                on_steps=on_steps,
+                progress=progress,
+                stem=stem,
+            )
             left = stem.left or left
             results |= dict(zip(chosen, of_group, strict=True))
     return [results[i] for i in range(len(configurations))]

@@ -37,7 +37,7 @@ from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.records import RunConfiguration, RunResult
 from scaling_lib.runs.training.metrics import METRICS, check_metrics, measure
 from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
-from scaling_lib.runs.training.scoring import LearningCurve, curve_steps, test_sets
+from scaling_lib.runs.training.scoring import LearningCurve, curve_steps, members_by_source, test_sets
 from scaling_lib.runs.training.stacking import groups_on_a_cpu, members_on_a_cpu
 from scaling_lib.runs.training.steps import TrainingStep, check_precision
 
@@ -121,30 +121,22 @@ def train_ensemble(
     results: list[RunResult] = []
     while len(results) < len(configurations):
         group = configurations[len(results) : len(results) + at_once]
-        checkpoint = None if checkpoints is None else checkpoints.of(group)
-        kept = None if checkpoint is None else checkpoint.results()
-        if kept is None:
-            try:
-                kept = _train(
-                    sources[len(results) : len(results) + at_once],
-                    _initial_model(group, place),
-                    group,
-                    metrics=metrics,
-                    keep=keep,
-                    checkpoint=checkpoint,
-                    pause=None if checkpoints is None else lambda: checkpoints.over,
-                    on_steps=on_steps,
-                    progress=progress,
-                )
-            except RuntimeError as error:
-                if at_once == 1 or not _out_of_memory(error):
-                    raise
-                at_once //= 2
-                warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 3)
-                continue
-        elif on_steps is not None:
-            on_steps(sum(configuration.optimizer_steps for configuration in group))
-        results += kept
+        try:
+            results += _trained_group(
+                sources[len(results) : len(results) + at_once],
+                group,
+                place,
+                metrics=metrics,
+                keep=keep,
+                checkpoints=checkpoints,
+                on_steps=on_steps,
+                progress=progress,
+            )
+        except RuntimeError as error:
+            if at_once == 1 or not _out_of_memory(error):
+                raise
+            at_once //= 2
+            warnings.warn(f"The device ran out of memory: {at_once} at once from here on.", ScalingLabWarning, 3)
     return results
 
 
@@ -279,6 +271,39 @@ class Stem:
     leave_at: int | None = None
     also_score: frozenset[int] = frozenset()
     left: State | None = None
+
+
+def _trained_group(
+    sources: Sequence[Tokens],
+    group: Sequence[RunConfiguration],
+    device: torch.device,
+    *,
+    metrics: Sequence[str],
+    keep: KeptModels | None,
+    checkpoints: Checkpoints | None,
+    on_steps: Callable[[int], None] | None,
+    progress: bool,
+    stem: Stem | None = None,
+) -> list[RunResult]:
+    """The results of runs that are trained together: those of their checkpoint where they were finished before."""
+    checkpoint = None if checkpoints is None else checkpoints.of(group)
+    finished = None if checkpoint is None else checkpoint.results()
+    if finished is not None:
+        if on_steps is not None:
+            on_steps(sum(configuration.optimizer_steps for configuration in group))
+        return finished
+    return _train(
+        sources,
+        _initial_model(group, device),
+        group,
+        metrics=metrics,
+        keep=keep,
+        checkpoint=checkpoint,
+        pause=None if checkpoints is None else lambda: checkpoints.over,
+        on_steps=on_steps,
+        progress=progress,
+        stem=stem,
+    )
 
 
 def _train(
@@ -425,12 +450,9 @@ def _batches(
     seeds = [derived_seed(configuration.seed, "training walks") for configuration in configurations]
     where = None if device.type == "cpu" else device
     context, batch = one.architecture.context, one.schedule.batch
-    groups: dict[int, list[int]] = {}  # members that share a source share a stream
-    for k, source in enumerate(sources):
-        groups.setdefault(id(source), []).append(k)
     streams = [
         (members, sources[members[0]].stream(context, batch, [seeds[k] for k in members], where))
-        for members in groups.values()
+        for members in members_by_source(sources)
     ]
     steps_per_epoch = one.optimizer_steps // one.schedule.epochs
 

@@ -20,6 +20,7 @@ into bias and variance.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated
@@ -33,12 +34,58 @@ from scaling_lib.data.sources import Walks
 from scaling_lib.errors import check_instance, check_sequence, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.records import Measurement
-from scaling_lib.runs.training.scoring import TestSet, logits_of
+from scaling_lib.runs.training.scoring import TestSet, divergence_parts, logits_of
 
 __all__ = ["METRICS", "Metric", "Scores", "check_metrics", "context", "leak", "measure", "within"]
 
 # Nodes up to which the mean law of each node is held: 2^11 squared doubles are 32 MiB a member.
 LARGEST = 2**11
+
+
+class _Passes:
+    """What the metrics need of the logits of a model on its test sets, set by set; one pass over the model for each of
+    the two, whichever of the sets asks first."""
+
+    def __init__(self, model: Trainable, tests: Sequence[TestSet]) -> None:
+        self.model, self.tests = model, tests
+
+    @cached_property
+    @torch.no_grad()
+    def divergences(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """kl and leak of each test set whose source knows its laws, [k, sequence, time]."""
+        values_of = {}
+        for test in self.tests:
+            shape = (len(test.members), *test.contexts.shape)
+            values_of[id(test)] = np.empty(shape), np.empty(shape)
+        for test, part, logits in logits_of(self.model, self.tests):
+            laws = test.source.next_laws(test.contexts[part])
+            if laws is None:
+                continue
+            logs = torch.log_softmax(logits, -1)  # [k, context, V]
+            parts = divergence_parts(logs, laws)
+            # Where the mass on the successors is close to one, what is not on them is summed by itself: one minus the
+            # mass would lose its digits.
+            mass = torch.zeros_like(parts.kl).index_add_(1, parts.context, parts.chosen.exp())  # [k, context]
+            others = logs.exp_()
+            others[:, parts.context, parts.token] = 0.0
+            outside = others.double().sum(-1)  # [k, context]
+            leak = torch.where(mass < 0.5, -mass.log(), -torch.log1p(-outside))
+            for values, of_part in zip(values_of[id(test)], (parts.kl, leak), strict=True):
+                values[:, part] = of_part.view(len(logits), -1, values.shape[-1]).cpu().numpy()
+        return [values_of[id(test)] for test in self.tests]
+
+    @cached_property
+    @torch.no_grad()
+    def node_laws(self) -> list[np.ndarray]:
+        """Of each test set, the mean of ln q over the contexts at each node, [k, V, V]; NaN where none is there."""
+        V = self.tests[0].source.vocabulary
+        sums = {id(test): torch.zeros(len(test.members), V, V, dtype=torch.float64) for test in self.tests}
+        for test, part, logits in logits_of(self.model, self.tests):
+            nodes = torch.as_tensor(test.contexts[part].ravel())  # [context]
+            sums[id(test)].index_add_(1, nodes, torch.log_softmax(logits, -1).double().cpu())
+        visits = [np.bincount(test.contexts.ravel(), minlength=V)[:, None] for test in self.tests]  # [V, 1]
+        with np.errstate(invalid="ignore"):
+            return [sums[id(test)].numpy() / seen for test, seen in zip(self.tests, visits, strict=True)]
 
 
 class Scores:
@@ -53,6 +100,23 @@ class Scores:
         self.test = check_instance("test", test, TestSet, remedy="take it from test_sets")
         if max(test.members) >= model.members:
             raise invalid("test", f"of members below {model.members}", test.members, "take it from test_sets")
+        # A pass over the model wants tokens for each member.
+        everybody = replace(test, members=tuple(range(model.members)))
+        self._passes, self._number, self._members = _Passes(model, [everybody]), 0, list(test.members)
+
+    @classmethod
+    def of_all(cls, model: Trainable, tests: Sequence[TestSet]) -> "list[Scores]":
+        """The scores of each of the test sets of a model, which share their passes over it.
+
+        tests: of `test_sets`, which hold every member once. Raises InvalidArgument.
+        """
+        tests = check_sequence("tests", tests, TestSet, remedy="take them from test_sets")
+        passes = _Passes(check_trainable("model", model), tests)
+        scores = [cls(model, test) for test in tests]
+        for number, of_test in enumerate(scores):
+            of_test._passes, of_test._number = passes, number
+            of_test._members = list(range(len(of_test.test.members)))
+        return scores
 
     @property
     def laws_known(self) -> bool:
@@ -64,51 +128,27 @@ class Scores:
         """The last token of each context: of a walk, the node it is at."""
         return self.test.contexts
 
-    @cached_property
+    @property
     def kl(self) -> Float[np.ndarray, "k sequence time"]:
         """KL(P || q) after each context."""
-        return self._split[0]
+        return self._divergence(0)
 
-    @cached_property
+    @property
     def leak(self) -> Float[np.ndarray, "k sequence time"]:
         """-ln of the model's mass on the successors that P has, after each context."""
-        return self._split[1]
+        return self._divergence(1)
+
+    def _divergence(self, which: int) -> np.ndarray:
+        if not self.laws_known:
+            raise invalid("test", "of a source that knows its laws", self.test.source, "ask laws_known first")
+        return self._passes.divergences[self._number][which][self._members]
 
     @property
     def within(self) -> Float[np.ndarray, "k sequence time"]:
         """KL(P || q renormalised on the successors), after each context."""
         return self.kl - self.leak
 
-    @cached_property
-    @torch.no_grad()
-    def _split(self) -> tuple[np.ndarray, np.ndarray]:
-        """kl and leak."""
-        if not self.laws_known:
-            raise invalid("test", "of a source that knows its laws", self.test.source, "ask laws_known first")
-        shape = (len(self.test.members), *self.test.contexts.shape)
-        kl, leak = np.empty(shape), np.empty(shape)
-        for part, logits in self._parts():
-            laws = self.test.source.next_laws(self.test.contexts[part])
-            assert laws is not None
-            context = torch.tensor(laws.context, device=logits.device)  # [A]: the entries of all laws
-            token = torch.tensor(laws.token, dtype=torch.int64, device=logits.device)  # [A]
-            law = torch.tensor(laws.probability, device=logits.device)  # [A]
-            logs = torch.log_softmax(logits, -1)  # [k, context, V]
-            chosen = logs[:, context, token].double()  # [k, A]
-            sums = torch.zeros(logits.shape[:2], dtype=torch.float64, device=logits.device)  # [k, context]
-            sums.index_add_(1, context, law * (law.log() - chosen))
-            kl[:, part] = sums.view(len(logits), -1, shape[-1]).cpu().numpy()
-            # Where m is close to one, what is not on the successors is summed by itself: 1 - m would lose its digits.
-            mass = torch.zeros_like(sums).index_add_(1, context, chosen.exp())  # [k, context]
-            others = logs.exp_()
-            others[:, context, token] = 0.0
-            outside = others.double().sum(-1)  # [k, context]
-            outflow = torch.where(mass < 0.5, -mass.log(), -torch.log1p(-outside))
-            leak[:, part] = outflow.view(len(logits), -1, shape[-1]).cpu().numpy()
-        return kl, leak
-
-    @cached_property
-    @torch.no_grad()
+    @property
     def node_laws(self) -> Float[np.ndarray, "k V V"]:
         """Of each node u, the mean over the contexts at u of ln q: [member, u, v]; NaN where no context is at u.
 
@@ -117,25 +157,7 @@ class Scores:
         V = self.test.source.vocabulary
         if V > LARGEST:
             raise invalid("test", f"of a vocabulary of at most {LARGEST}", V, "take a smaller graph")
-        sums = torch.zeros(len(self.test.members), V, V, dtype=torch.float64)
-        for part, logits in self._parts():
-            nodes = torch.as_tensor(self.test.contexts[part].ravel())  # [context]
-            sums.index_add_(1, nodes, torch.log_softmax(logits, -1).double().cpu())
-        visits = np.bincount(self.test.contexts.ravel(), minlength=V)[:, None]  # [V, 1]
-        with np.errstate(invalid="ignore"):
-            return sums.numpy() / visits
-
-    def _parts(self):
-        for test, part, logits in logits_of(self.model, [self._alone]):
-            yield part, logits[list(self.test.members)] if test is not self.test else logits
-
-    @cached_property
-    def _alone(self) -> TestSet:
-        """The test set as one of all members: a pass over the model wants tokens for each of them."""
-        everybody = tuple(range(self.model.members))
-        if everybody == self.test.members:
-            return self.test
-        return TestSet(self.test.source, self.test.contexts, everybody, self.test.targets)
+        return self._passes.node_laws[self._number][self._members]
 
 
 Metric = Callable[[Scores], Float[np.ndarray, "k"] | None]
@@ -206,15 +228,15 @@ def measure(
     """
     functions = check_metrics(metrics)
     measurements: list[list[Measurement]] = [[] for _ in range(model.members)]
-    for test in tests:
-        scores = Scores(model, test)
+    for scores in Scores.of_all(model, tests):
+        members = scores.test.members
         for name, function in functions.items():
             values = function(scores)
             if values is None:
                 continue
-            if np.shape(values) != (len(test.members),):
-                wanted = f"functions that give {len(test.members)} numbers, one for each member"
+            if np.shape(values) != (len(members),):
+                wanted = f"functions that give {len(members)} numbers, one for each member"
                 raise invalid("metrics", wanted, f"{name}: {np.shape(values)}", "return an array of that length")
-            for k, value in zip(test.members, values, strict=True):
+            for k, value in zip(members, values, strict=True):
                 measurements[k].append(Measurement(name, step, float(value) if np.isfinite(value) else None))
     return [tuple(values) for values in measurements]

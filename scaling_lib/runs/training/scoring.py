@@ -16,7 +16,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from scaling_lib.arguments import BY_HAND, Count, Integer, Remedy, checked
 from scaling_lib.data.markov import Chain
-from scaling_lib.data.sources import Tokens, tokens_of
+from scaling_lib.data.sources import NextLaws, Tokens, tokens_of
 from scaling_lib.errors import check_array, check_instance, check_integer, check_mapping, check_sequence, invalid
 from scaling_lib.models.trainable import Trainable, check_trainable
 from scaling_lib.runs.training.steps import matrix_products
@@ -79,11 +79,8 @@ def test_sets(
     Raises InvalidArgument.
     """
     check_sequence("sources", sources, object, remedy="pass one for each member")
-    members: dict[int, list[int]] = {}
-    for k, source in enumerate(sources):
-        members.setdefault(id(source), []).append(k)
     sets = []
-    for numbers in members.values():
+    for numbers in members_by_source(sources):
         source = tokens_of(sources[numbers[0]])
         sequences = np.asarray(source.test(count, context, seed))
         sets.append(TestSet(source, sequences[:, :-1], tuple(numbers), sequences[:, 1:]))
@@ -91,6 +88,14 @@ def test_sets(
 
 
 test_sets.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
+
+
+def members_by_source(sources: Sequence[Tokens]) -> list[list[int]]:
+    """The numbers of the members that share one source object, group by group, in the order of their first."""
+    groups: dict[int, list[int]] = {}
+    for k, source in enumerate(sources):
+        groups.setdefault(id(source), []).append(k)
+    return list(groups.values())
 
 
 def _checked(name: str, tokens: Any, vocabulary: int) -> Int[np.ndarray, "sequence time"]:
@@ -157,6 +162,29 @@ def _logits(
             yield test, part, logits if len(test.members) == K else logits[list(test.members)]
 
 
+class DivergenceParts(NamedTuple):
+    """KL(P || q) after each context, and what it was summed from: the A entries of the laws P.
+
+    kl: [K, context]. context, token: [A], of each entry. chosen: [K, A], ln q of each entry. The sums are float64.
+    """
+
+    kl: Float[Tensor, "K context"]
+    context: Int[Tensor, "A"]
+    token: Int[Tensor, "A"]
+    chosen: Float[Tensor, "K A"]
+
+
+def divergence_parts(logs: Float[Tensor, "K context V"], laws: NextLaws) -> DivergenceParts:
+    """KL of `laws` and the models whose log probabilities are `logs`, after each of the same contexts."""
+    context = torch.tensor(laws.context, device=logs.device)  # [A]
+    token = torch.tensor(laws.token, dtype=torch.int64, device=logs.device)  # [A]
+    law = torch.tensor(laws.probability, device=logs.device)  # [A]
+    chosen = logs[:, context, token].double()  # [K, A]
+    kl = torch.zeros(logs.shape[:2], dtype=torch.float64, device=logs.device)  # [K, context]
+    kl.index_add_(1, context, law * (law.log() - chosen))  # the sum over the entries of each context
+    return DivergenceParts(kl, context, token, chosen)
+
+
 @torch.no_grad()
 def _scores(model: Trainable, tests: Sequence[TestSet]) -> Float[np.ndarray, "K sequence time"]:
     """The divergence from the law after each context where it is known, else the cross-entropy with the next token."""
@@ -171,13 +199,8 @@ def _scores(model: Trainable, tests: Sequence[TestSet]) -> Float[np.ndarray, "K 
                 raise invalid("tests", "with targets where no law is known", None, "take them from test_sets")
             targets = torch.tensor(test.targets[part].ravel(), device=device).expand(len(logits), -1)  # [K, W*T]
             score = -logs.gather(-1, targets[..., None])[..., 0].double()  # [K, W*T]
-        else:  # a law has A entries in all
-            positions = torch.tensor(laws.context, device=device)  # [A]
-            tokens = torch.tensor(laws.token, dtype=torch.int64, device=device)  # [A]
-            law = torch.tensor(laws.probability, device=device)  # [A]
-            chosen = logs[:, positions, tokens].double()  # [K, A]
-            score = torch.zeros(len(logits), contexts.size, dtype=torch.float64, device=device)  # [K, W*T]
-            score.index_add_(1, positions, law * (law.log() - chosen))  # the sum over the entries of each context
+        else:
+            score = divergence_parts(logs, laws).kl
         scores[list(test.members), part] = score.view(-1, *contexts.shape).cpu().numpy()
     return scores
 

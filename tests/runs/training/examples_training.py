@@ -94,6 +94,7 @@ EXAMPLES = [
     (scoring.logits_of, {"model": MODEL, "tests": [TEST]}),
     (CURVE.keep, {"steps": (0,)}),
     (metrics.Scores, {"model": MODEL, "test": TEST}),
+    (metrics.Scores.of_all, {"model": MODEL, "tests": [TEST]}),
     (metrics.leak, {"scores": SCORES}),
     (metrics.within, {"scores": SCORES}),
     (metrics.context, {"scores": SCORES}),
