@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from coursework.lines import slope
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
 __all__ = ["EXERCISES"]
@@ -285,48 +286,44 @@ def _draw_check(generator: np.random.Generator) -> dict[str, list[float]]:
     return {"widths": widths.tolist(), "sizes": sizes.tolist()}
 
 
-def _slope(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.polyfit(x, y, 1)[0])
-
-
 COORDINATES = Exercise(
     key="power-of-a-coordinate-check",
     function="power_of_width",
     title="Reading a coordinate check",
     objective="read a power of the width off a coordinate check",
     draw=_draw_check,
-    answer=lambda widths, sizes: _slope(np.log(widths), np.log(sizes)),
+    answer=lambda widths, sizes: slope(np.log(widths), np.log(sizes)),
     minutes=5,
     mistakes=(
         Mistake(
             "width-not-logarithm",
             "A power is a slope on which axes?",
             "That is the slope of ln(size) against the width: take the logarithm of the width as well.",
-            lambda widths, sizes: _slope(np.array(widths), np.log(sizes)),
+            lambda widths, sizes: slope(np.array(widths), np.log(sizes)),
         ),
         Mistake(
             "linear",
             "On which axes is a power a straight line?",
             "That is a slope on linear axes; a power is a slope on logarithmic ones.",
-            lambda widths, sizes: _slope(np.array(widths), np.array(sizes)),
+            lambda widths, sizes: slope(np.array(widths), np.array(sizes)),
         ),
         Mistake(
             "decimal-width",
             "Did you take the same logarithm of both?",
             "You took log10 of the widths and ln of the sizes.",
-            lambda widths, sizes: _slope(np.log10(widths), np.log(sizes)),
+            lambda widths, sizes: slope(np.log10(widths), np.log(sizes)),
         ),
         Mistake(
             "decimal-size",
             "Did you take one and the same logarithm of widths and sizes?",
             "You took ln of the widths and log10 of the sizes.",
-            lambda widths, sizes: _slope(np.log(widths), np.log10(sizes)),
+            lambda widths, sizes: slope(np.log(widths), np.log10(sizes)),
         ),
         Mistake(
             "swapped",
             "Which of the two depends on the other?",
             "The axes are swapped: this is the slope of ln(width) against ln(size).",
-            lambda widths, sizes: _slope(np.log(sizes), np.log(widths)),
+            lambda widths, sizes: slope(np.log(sizes), np.log(widths)),
         ),
         Mistake(
             "ends",

@@ -4,15 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from coursework.lines import slope
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
 __all__ = ["EXERCISES"]
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
-
-
-def _slope(x: Any, y: Any) -> float:
-    return float(np.polyfit(x, y, 1)[0])
 
 
 UNITS = Exercise(
@@ -159,44 +156,44 @@ EXPONENT = Exercise(
     title="The exponent above a known floor",
     objective="fit an exponent where the irreducible loss is known",
     draw=_draw_curve,
-    answer=lambda D, loss, E: -_slope(np.log(D), np.log(np.array(loss) - E)),
+    answer=lambda D, loss, E: -slope(np.log(D), np.log(np.array(loss) - E)),
     tolerance=1e-4,
     mistakes=(
         Mistake(
             "floor-kept",
             "Towards what does the loss fall?",
             "You fitted the loss itself. Subtract the floor first, or the exponent comes out far too small.",
-            lambda D, loss, E: -_slope(np.log(D), np.log(loss)),
+            lambda D, loss, E: -slope(np.log(D), np.log(loss)),
         ),
         Mistake(
             "sign",
             "The loss falls as D^-beta: which sign has beta?",
             "The sign: the loss falls as D^-beta, and beta is positive.",
-            lambda D, loss, E: _slope(np.log(D), np.log(np.array(loss) - E)),
+            lambda D, loss, E: slope(np.log(D), np.log(np.array(loss) - E)),
         ),
         Mistake(
             "swapped",
             "Which of the two depends on the other?",
             "The axes are swapped: that is nearly one over the exponent.",
-            lambda D, loss, E: -_slope(np.log(np.array(loss) - E), np.log(D)),
+            lambda D, loss, E: -slope(np.log(np.array(loss) - E), np.log(D)),
         ),
         Mistake(
             "tokens-not-logarithm",
             "On which axes is a power law a straight line?",
             "That is the slope against D, not against ln D: the rate of an exponential.",
-            lambda D, loss, E: -_slope(D, np.log(np.array(loss) - E)),
+            lambda D, loss, E: -slope(D, np.log(np.array(loss) - E)),
         ),
         Mistake(
             "decimal-tokens",
             "Did you take the same logarithm on both axes?",
             "You took ln on one axis and log10 on the other, of D.",
-            lambda D, loss, E: -_slope(np.log10(D), np.log(np.array(loss) - E)),
+            lambda D, loss, E: -slope(np.log10(D), np.log(np.array(loss) - E)),
         ),
         Mistake(
             "decimal-loss",
             "Did you take one and the same logarithm of loss and tokens?",
             "You took log10 on one axis, of the loss, and ln on the other.",
-            lambda D, loss, E: -_slope(np.log(D), np.log10(np.array(loss) - E)),
+            lambda D, loss, E: -slope(np.log(D), np.log10(np.array(loss) - E)),
         ),
         Mistake(
             "ends",
@@ -208,7 +205,7 @@ EXPONENT = Exercise(
             "lowest-loss-as-floor",
             "Is the lowest loss that was measured the lowest that there is?",
             "You took the lowest loss for the floor; the known one was given.",
-            lambda D, loss, E: -_slope(np.log(D[:-1]), np.log(np.array(loss[:-1]) - min(loss))),
+            lambda D, loss, E: -slope(np.log(D[:-1]), np.log(np.array(loss[:-1]) - min(loss))),
         ),
     ),
 )

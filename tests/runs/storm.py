@@ -15,6 +15,7 @@ from scaling_lib.environment import single_thread
 from scaling_lib.runs.keeping.checkpoints import Checkpoint
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping.sweeps import sweep
+from tests.runs import dying
 from tests.runs.tiny import TINY
 
 STORM = replace(TINY, name="storm", axes={"smoke": TINY.axes["smoke"] | {"schedule.tokens": (2000, 4000)}})
@@ -53,20 +54,8 @@ def arm(where: str, count: int) -> None:
             if not reached():
                 return add(self, records)
 
-            class Dying:
+            class Dying(dying.Connection):
                 """The connection, which dies when the rows are written and the transaction is still open."""
-
-                def __init__(self, real):
-                    self.real = real
-
-                def __enter__(self):
-                    return self.real.__enter__()
-
-                def __exit__(self, *details):
-                    return self.real.__exit__(*details)
-
-                def __getattr__(self, name):
-                    return getattr(self.real, name)
 
                 def executemany(self, *arguments):
                     self.real.executemany(*arguments)

@@ -58,3 +58,8 @@ def configuration(
         evaluation=replace(Evaluation(), walks=walks, curve_points=curve_points),
         **others,
     )
+
+
+def bits(store):
+    """What each run of a store gave, by identity, without how long it took."""
+    return {record.identity: replace(record.result, wall_seconds=0.0) for record in store.records()}

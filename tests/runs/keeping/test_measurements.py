@@ -22,7 +22,7 @@ from scaling_lib.runs.keeping.measurements import (
 from scaling_lib.runs.keeping.repeats import Repeat, reconcile, relative_difference
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.records import Measurement
-from tests.runs import planted
+from tests.runs import dying, planted
 
 LEAK, WITHIN = Measurement("leak", 100, 0.25), Measurement("within", 100, 0.5)
 ODD = Measurement("package.module:own", 50, None)
@@ -154,20 +154,8 @@ def test_a_kill_between_a_run_and_its_measurements_loses_both(tmp_path):
         assert store.verify() == []
 
 
-class Dying:
+class Dying(dying.Connection):
     """A connection that dies at the first row of measurements."""
-
-    def __init__(self, real):
-        self.real = real
-
-    def __enter__(self):
-        return self.real.__enter__()
-
-    def __exit__(self, *details):
-        return self.real.__exit__(*details)
-
-    def __getattr__(self, name):
-        return getattr(self.real, name)
 
     def executemany(self, statement, values):
         if "INSERT INTO measurements" in statement:

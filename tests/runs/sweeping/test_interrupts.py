@@ -15,17 +15,13 @@ from scaling_lib.cli import app, runs
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import sweeps
 from scaling_lib.runs.sweeping.sweeps import sweep
-from tests.runs.tiny import TINY
+from tests.runs.tiny import TINY, bits
 
 # Two groups of 60 and 120 steps.
 RUNS = replace(
     TINY,
     axes={"smoke": {"schedule.steps": (60, 120), "optimizer.learning_rate": (0.1, 0.5), "seed": (0, 1)}},
 ).configurations("smoke")
-
-
-def bits(store):
-    return {record.identity: replace(record.result, wall_seconds=0.0) for record in store.records()}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +92,7 @@ import sys
 from dataclasses import replace
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping.sweeps import sweep
-from tests.runs.tiny import TINY
+from tests.runs.tiny import TINY, bits
 
 if __name__ == "__main__":
     axes = {"smoke": {"schedule.steps": (10**6, 10**6 + 1), "seed": (0,)}}

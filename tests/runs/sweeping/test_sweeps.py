@@ -13,7 +13,7 @@ from scaling_lib.runs.sweeping import sweeps
 from scaling_lib.runs.sweeping.experiments import chain_of
 from scaling_lib.runs.sweeping.sweeps import ensembles_of, shard_of, sweep
 from scaling_lib.runs.training.stacking import groups_on_a_cpu
-from tests.runs.tiny import TINY
+from tests.runs.tiny import TINY, bits
 
 RUNS = TINY.configurations("smoke")
 
@@ -28,11 +28,6 @@ STACKED = replace(
         }
     },
 ).configurations("smoke")
-
-
-def bits(store):
-    """What a run gave, without how long it took."""
-    return {record.identity: replace(record.result, wall_seconds=0.0) for record in store.records()}
 
 
 @pytest.fixture(scope="module")
