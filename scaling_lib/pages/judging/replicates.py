@@ -57,9 +57,9 @@ def curves_rejected(
     """Whether the seeds reject E + A x^-exponent with parameters of its own at each value of `by`, all curves of more
     than three points in one test. False where there is no scatter to test against, or no known floor. Raises
     InvalidArgument."""
-    points = [point for point in points_of(runs) if point.seeds]
-    if runs["entropy_rate"].isna().any():
+    if check_runs("runs", runs, _NEEDED)["entropy_rate"].isna().any():
         return False
+    points = [point for point in points_of(runs) if point.seeds]
     floor = float(runs["entropy_rate"].iloc[0])
     replicates, fitted, parameters = [], [], 0
     for value in sorted({point.at[by] for point in points}):
