@@ -6,7 +6,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from scaling_lib.pages.drawing.figures import csv_link
+from scaling_lib.pages.drawing.figures import csv_link, table_html
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.plots import plot_claims
 from scaling_lib.pages.drawing.prose import texts
@@ -16,7 +16,7 @@ from scaling_lib.pages.judging.forecasts import registered, scored
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
 from scaling_lib.pages.judging.measured import Measured
 from tools.pages.book import Block, Book
-from tools.pages.markup import anchor, figure, raw, table
+from tools.pages.markup import anchor, figure, raw
 
 MEANINGS = {
     "reproduced": "our whole interval lies inside the band of agreement",
@@ -58,7 +58,8 @@ def totals_table(book: Book) -> str:
         "fail, and a verdict by twin speaks of a graph that stands for another, so it is never counted with those on "
         "the paper's own sizes."
     )
-    return "\n".join(lines) + f"\n\n{table(shown)}\n\n{said}"
+    counts = raw(f'<div class="totals">{table_html(shown)}</div>')
+    return "\n".join(lines) + f"\n\n{counts}\n\n{said}"
 
 
 def two_chances(book: Book) -> str:
