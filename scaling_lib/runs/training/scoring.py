@@ -90,7 +90,7 @@ def test_sets(
 test_sets.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for a test
 
 
-def members_by_source(sources: Sequence[Tokens]) -> list[list[int]]:
+def members_by_source(sources: Sequence[object]) -> list[list[int]]:
     """The numbers of the members that share one source object, group by group, in the order of their first."""
     groups: dict[int, list[int]] = {}
     for k, source in enumerate(sources):
