@@ -7,7 +7,7 @@ A table is one of the experiments of `runs.sweeping.twins`. Every rule
                       row is undetermined, and without any table it is not run
     stops             when the grid is complete; nothing is added after a look at the outcome
     is undetermined   where the chosen learning rate is the smallest or largest that was tried (a size may be left out
-                      for this, see `size_slope`), where the slope within a branch of the seeds and that of their mean
+                      for this, see `_size_slope`), where the slope within a branch of the seeds and that of their mean
                       differ by more than .05, where the scatter of the seeds rejects a fitted line, where the power is
                       below .8, and where the row would be *reproduced* by an interval longer than 1.2 margins
 
@@ -34,6 +34,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.seeds import SeedMean, Slope, branched_slope, lack_of_fit, seed_means, slope
 from scaling_lib.fits.seeds.scatter import LackOfFit
+from scaling_lib.fits.seeds.slopes import smooth_variances
 from scaling_lib.fits.uncertainty.likelihoods import RIVALS, compare_likelihoods
 from scaling_lib.fits.undetermined import Undetermined, first_undetermined
 from scaling_lib.pages.judging.ledger import ledger
@@ -41,15 +42,19 @@ from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undeci
 from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json
 from scaling_lib.runs.keeping.tables import check_runs
 
-__all__ = ["CORNER_STEPS", "RATE", "SEEDS", "TWIN_QUANTITIES", "corner_forecast", "log_factors", "pilot_rates"]
+__all__ = ["CORNER_STEPS", "RATE", "SEEDS", "TWIN_QUANTITIES", "corner_forecast", "pilot_rates"]
 
 # The learning rate of the first estimand.
 RATE = 0.5
 # Seeds that a rule asks for at every point, by experiment; those from PILOT on are never judged.
-SEEDS = MappingProxyType({"twins-size": 6, "twins-beta": 12, "twins-labels": 6, "twins-degree": 6, "twins-corner": 3})
+SEEDS = MappingProxyType(
+    {"twins-size": 6, "twins-beta": 12, "twins-beta-short": 24, "twins-labels": 6}
+    | {"twins-degree": 6, "twins-corner": 3}
+)
 PILOT = 900
 # Steps S of the studies of 6 seeds, of the study of beta, and of the corner.
 SHORT = (400, 800, 1600)
+MORE_SEEDS = (400, 800)
 WHOLE = (400, 800, 1600, 3200, 6400)
 CORNER_STEPS = (400, 800, 1600, 3200)
 SIZES = (50, 100, 200, 400)
@@ -88,13 +93,19 @@ def _study(tables: Tables, name: str) -> pd.DataFrame | None:
 
 
 def _points(
-    runs: pd.DataFrame, study: str, steps: Sequence[int], rate: float | None, *, column: str = "excess_loss"
+    runs: pd.DataFrame,
+    study: str,
+    steps: Sequence[int],
+    rate: float | None,
+    *,
+    column: str = "excess_loss",
+    asked: int = 0,
 ) -> list[SeedMean]:
     """The points at these S, at a fixed rate or (None) at the selected one, with `column` as the loss."""
     used = runs[runs["optimizer_steps"].isin(steps)]
     if rate is not None:
         used = used[np.isclose(used["learning_rate"], rate)]
-    asked = SEEDS[study]
+    asked = asked or SEEDS[study]
     counts = used.groupby([*_POINT, "learning_rate"])["seed"].nunique()
     if set(used["optimizer_steps"]) != set(steps) or counts.min() < asked:
         raise _Forbids(f"there are fewer runs than the rule asks for, {asked} seeds at every point")
@@ -176,11 +187,16 @@ def _logs(points: list[SeedMean]) -> np.ndarray:
 
 
 def _one_branch(points: list[SeedMean]) -> None:
-    """Forbids a level that is a mean over two branches."""
-    for point in points:
-        split = point.branches
-        if not isinstance(split, Undetermined) and split.two:
-            raise _Forbids(f"at {point.place} the seeds fall into two branches, so a level is a mean over both")
+    """Forbids a level that is a mean over two branches: of several S they are looked for in all points together."""
+    if len({point.at["D"] for point in points}) > 1:
+        together = branched_slope(points, "D", rejection=None).within
+        if isinstance(together, Undetermined):
+            raise _Forbids(together.reason)
+        two = together is not None
+    else:
+        two = any(split.two for split in (point.branches for point in points) if not isinstance(split, Undetermined))
+    if two:
+        raise _Forbids("the seeds fall into two branches, so that a level would be a mean over both")
 
 
 def _factor(point: SeedMean) -> float:
@@ -191,7 +207,7 @@ def _factor(point: SeedMean) -> float:
 # ---------------------------------------------------------------------- the rules
 
 
-def size_slope(runs: pd.DataFrame, *, rate: float | None, steps: Sequence[int] = SHORT) -> tuple:
+def _size_slope(runs: pd.DataFrame, *, rate: float | None, steps: Sequence[int] = SHORT) -> tuple:
     """d ln(excess) / d ln(n) at equal degree, visits a step and steps, a constant for each S.
 
     Points with the selected rate at an end are left out, as long as three sizes stay at every S. Without n = 50, where
@@ -213,19 +229,19 @@ def size_slope(runs: pd.DataFrame, *, rate: float | None, steps: Sequence[int] =
     return _of_slope(line)
 
 
-def mean_exponent(
+def _mean_exponent(
     runs: pd.DataFrame, *, rate: float | None, first: int, last: int, column: str = "excess_loss"
 ) -> tuple:
     """The mean exponent of `column` between two S."""
     return _of_slope(_agreed(_points(runs, "twins-beta", (first, last), rate, column=column), "D"), -1.0)
 
 
-def known_floor(runs: pd.DataFrame, *, rate: float | None) -> tuple:
+def _known_floor(runs: pd.DataFrame, *, rate: float | None) -> tuple:
     """The exponent of the excess over all S, as a straight line that the seeds must not reject."""
     return _of_slope(_agreed(_points(runs, "twins-beta", WHOLE, rate), "D"), -1.0)
 
 
-def straightness(runs: pd.DataFrame, *, rate: float | None) -> tuple:
+def _straightness(runs: pd.DataFrame, *, rate: float | None) -> tuple:
     """The mean exponent of the last two doublings of S less that of the first two: 0 for a power law."""
     logs = _logs(_points(runs, "twins-beta", (400, 1600, 6400), rate))
     contrast = (logs[0] - 2 * logs[1] + logs[2]) / np.log(4)
@@ -234,33 +250,50 @@ def straightness(runs: pd.DataFrame, *, rate: float | None) -> tuple:
     return _student(-contrast)
 
 
-def paper_procedure(runs: pd.DataFrame, *, steps: Sequence[int]) -> tuple:
+def _paper_procedure(runs: pd.DataFrame, short: pd.DataFrame, *, rate: float | None, steps: Sequence[int]) -> tuple:
     """beta of E + B D^-beta, all three free, by the paper's Huber objective through the means over seeds.
 
-    At the selected rate; its interval comes from leaving out one seed (and its graph) at a time."""
-    points = _points(runs, "twins-beta", steps, None)
-    logs = _logs(points)
+    The short runs have more seeds, because there the seeds scatter. The interval is that of the delta method: with g_i
+    the derivative of beta by the mean of point i, from fits with that mean moved by its error both ways, the error is
+    sum_i g_i^2 s_i^2 / n_i on the degrees of freedom of Satterthwaite.
+    """
+    both = pd.concat([runs, short])
+    few = [step for step in steps if step in MORE_SEEDS]
+    points = _points(both, "twins-beta-short", few, rate, asked=SEEDS["twins-beta"] + SEEDS["twins-beta-short"])
+    points += _points(runs, "twins-beta", [step for step in steps if step not in few], rate)
+    _forbid(first_undetermined(point.log_excess for point in points))
     _agreed(points, "D", rejection=None)
-    floor = float(runs.drop_duplicates("seed")["entropy_rate"].mean())
+    floor = float(both.drop_duplicates("seed")["entropy_rate"].mean())
     tokens = np.array([point.at["D"] for point in points])
+    means = np.array([point.logs.mean() for point in points])
+    errors = np.array([point.logs.std(ddof=1) / point.seeds**0.5 for point in points])
 
-    def fitted(part: np.ndarray) -> Any:
-        table = {"D": tokens, "loss": floor + np.exp(part.mean(axis=1))}
-        return fit(PowerLaw(variable="D"), table, objective="huber")
+    def fitted(logs: np.ndarray) -> Any:
+        return fit(PowerLaw(variable="D"), {"D": tokens, "loss": floor + np.exp(logs)}, objective="huber")
 
-    whole = fitted(logs)
-    if len(points) > 3:
-        predicted = whole.law.loss(whole.params, D=tokens) - floor
-        if (predicted <= 0).any():
-            raise _Forbids("the fitted law falls below the entropy rate")
-        tested = lack_of_fit(list(logs), np.log(predicted), 3)
-        if isinstance(tested, LackOfFit) and tested.rejected(0.05):
-            raise _Forbids("the points leave the paper's law by more than the scatter of the seeds explains")
-    seeds = logs.shape[1]
-    left_out = np.array([fitted(np.delete(logs, seed, axis=1)).params["beta"] for seed in range(seeds)])
-    error = float(np.sqrt((seeds - 1) / seeds * ((left_out - left_out.mean()) ** 2).sum()))
-    value, half = float(whole.params["beta"]), float(stats.t.ppf(0.975, seeds - 1)) * error
-    return value, value - half, value + half, seeds - 1
+    whole = fitted(means)
+    if len(points) > 3 and _law_rejected(points, tokens, floor):
+        raise _Forbids("the points leave the paper's law by more than the scatter of the seeds explains")
+    moved = [[fitted(means + sign * errors * one).params["beta"] for sign in (1, -1)] for one in np.eye(len(points))]
+    shares = ((np.array(moved)[:, 0] - np.array(moved)[:, 1]) / 2) ** 2
+    freedom = float(shares.sum() ** 2 / (shares**2 / [point.seeds - 1 for point in points]).sum())
+    value, half = float(whole.params["beta"]), float(stats.t.ppf(0.975, freedom) * np.sqrt(shares.sum()))
+    return value, value - half, value + half, freedom
+
+
+def _law_rejected(points: list[SeedMean], tokens: np.ndarray, floor: float) -> bool:
+    """Whether the seeds reject E + B D^-beta, fitted to the mean losses with the inverses of their variances."""
+    counts = np.array([point.seeds for point in points])
+    losses = [floor + np.exp(point.logs) for point in points]
+    excess = np.array([loss.mean() for loss in losses]) - floor
+    scatter = np.array([point.logs.var(ddof=1) for point in points])
+    log_size = np.log(tokens) - np.log(tokens).mean()
+    precision = 1 / (excess**2 * smooth_variances(log_size, scatter, counts - 1))
+    votes = counts * precision
+    table = {"D": tokens, "loss": floor + excess}
+    law = fit(PowerLaw(variable="D"), table, objective="log-ols", weights=votes / votes.mean())
+    tested = lack_of_fit(losses, law.law.loss(law.params, D=tokens), 3, weights=precision)
+    return isinstance(tested, LackOfFit) and tested.rejected(0.05)
 
 
 def _pairs(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -277,39 +310,39 @@ def _pairs(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple[np.ndarray, np.nd
     return soft - hard, np.log(SHORT)
 
 
-def labels_level(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
+def _labels_level(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
     """Mean over S of ln(excess with exact targets / excess with tokens)."""
     return _student(_pairs(sizes, labels)[0].mean(axis=0))
 
 
-def labels_exponent(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
+def _labels_exponent(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
     """The exponent with exact targets less that with tokens: minus the slope of the paired difference in ln S."""
     ratio, size = _pairs(sizes, labels)
     centred = size - size.mean()
     return _student(-(centred @ ratio) / (centred @ centred))
 
 
-def log_factors(runs: pd.DataFrame, study: str, steps: Sequence[int]) -> np.ndarray:
+def _log_factors(runs: pd.DataFrame, study: str, steps: Sequence[int]) -> np.ndarray:
     """(S, seeds): ln F at the fixed rate, of a table of one graph size. Raises what forbids a verdict."""
     points = _points(runs, study, steps, RATE)
     _one_branch(points)
     return _logs(points) - np.array([[_factor(point)] for point in points])
 
 
-def degree_level(sizes: pd.DataFrame, degrees: pd.DataFrame, *, edges: int) -> tuple:
+def _degree_level(sizes: pd.DataFrame, degrees: pd.DataFrame, *, edges: int) -> tuple:
     """ln F of another degree less that of degree 10, both at n = 100, each seed's mean over S."""
-    other = log_factors(degrees[degrees["edges"] == edges], "twins-degree", SHORT).mean(axis=0)
-    ten = log_factors(sizes[sizes["nodes"] == 100], "twins-size", SHORT).mean(axis=0)
+    other = _log_factors(degrees[degrees["edges"] == edges], "twins-degree", SHORT).mean(axis=0)
+    ten = _log_factors(sizes[sizes["nodes"] == 100], "twins-size", SHORT).mean(axis=0)
     return _welch(other, ten)
 
 
-def corner_level(twin: pd.DataFrame, corner: pd.DataFrame, *, steps: Sequence[int]) -> tuple:
+def _corner_level(twin: pd.DataFrame, corner: pd.DataFrame, *, steps: Sequence[int]) -> tuple:
     """ln F of the paper's graph less that of its twin, each seed's mean over these S."""
-    ours = log_factors(corner, "twins-corner", steps).mean(axis=0)
-    return _welch(ours, log_factors(twin, "twins-beta", steps).mean(axis=0))
+    ours = _log_factors(corner, "twins-corner", steps).mean(axis=0)
+    return _welch(ours, _log_factors(twin, "twins-beta", steps).mean(axis=0))
 
 
-def context_share(runs: pd.DataFrame, *, steps: int) -> tuple:
+def _context_share(runs: pd.DataFrame, *, steps: int) -> tuple:
     """The part of the excess that depends on the context beyond the last node, as a share of it."""
     used = runs[(runs["optimizer_steps"] == steps) & np.isclose(runs["learning_rate"], RATE)]
     if used["seed"].nunique() < SEEDS["twins-beta"]:
@@ -322,7 +355,7 @@ def context_share(runs: pd.DataFrame, *, steps: int) -> tuple:
     return _student(np.array(parts, float) / used["excess_loss"].to_numpy())
 
 
-def rivals(runs: pd.DataFrame) -> tuple:
+def _rivals(runs: pd.DataFrame) -> tuple:
     """1 where the comparison of `uncertainty.likelihoods` singles the power law out, 0 where it singles out another.
 
     The last two S are held out."""
@@ -374,7 +407,7 @@ def corner_forecast(tables: Tables) -> pd.DataFrame | None:
     for steps in CORNER_STEPS:
         tokens = steps * 100 * 50
         try:
-            value, low, high, _ = _student(log_factors(twin, "twins-beta", (steps,))[0])
+            value, low, high, _ = _student(_log_factors(twin, "twins-beta", (steps,))[0])
         except _Forbids as reason:
             lines.append({"steps": steps, "tokens": tokens, "reason": str(reason)})
             continue
@@ -389,31 +422,35 @@ def corner_forecast(tables: Tables) -> pd.DataFrame | None:
 # ---------------------------------------------------------------------- by name
 
 _BETA, _SIZE, _LABELS = ("twins-beta",), ("twins-size",), ("twins-size", "twins-labels")
+_PAPER = ("twins-beta", "twins-beta-short")
 _DEGREE, _CORNER = ("twins-size", "twins-degree"), ("twins-beta", "twins-corner")
 
 _RULES: Mapping[str, tuple[Sequence[str], Callable[..., tuple]]] = {
-    "size-fixed": (_SIZE, partial(size_slope, rate=RATE)),
-    "size-selected": (_SIZE, partial(size_slope, rate=None)),
-    "size-longest-fixed": (_SIZE, partial(size_slope, rate=RATE, steps=SHORT[-1:])),
-    "size-longest-selected": (_SIZE, partial(size_slope, rate=None, steps=SHORT[-1:])),
-    "beta-paper": (_BETA, partial(paper_procedure, steps=WHOLE)),
-    "beta-paper-early": (_BETA, partial(paper_procedure, steps=WHOLE[:-1])),
-    "beta-paper-late": (_BETA, partial(paper_procedure, steps=WHOLE[1:])),
-    "beta-line-fixed": (_BETA, partial(known_floor, rate=RATE)),
-    "beta-line-selected": (_BETA, partial(known_floor, rate=None)),
-    "beta-mean-fixed": (_BETA, partial(mean_exponent, rate=RATE, first=800, last=6400)),
-    "beta-mean-selected": (_BETA, partial(mean_exponent, rate=None, first=800, last=6400)),
-    "beta-straight-fixed": (_BETA, partial(straightness, rate=RATE)),
-    "leak": (_BETA, partial(mean_exponent, rate=RATE, first=800, last=6400, column="leak")),
-    "within": (_BETA, partial(mean_exponent, rate=RATE, first=800, last=6400, column="within")),
-    "context": (_BETA, partial(context_share, steps=6400)),
-    "rivals": (_BETA, rivals),
-    "labels-level": (_LABELS, labels_level),
-    "labels-exponent": (_LABELS, labels_exponent),
-    "degree-5": (_DEGREE, partial(degree_level, edges=250)),
-    "degree-20": (_DEGREE, partial(degree_level, edges=1000)),
-    "corner": (_CORNER, partial(corner_level, steps=CORNER_STEPS)),
-} | {f"corner-{steps}": (_CORNER, partial(corner_level, steps=(steps,))) for steps in CORNER_STEPS}
+    "size-fixed": (_SIZE, partial(_size_slope, rate=RATE)),
+    "size-selected": (_SIZE, partial(_size_slope, rate=None)),
+    "size-longest-fixed": (_SIZE, partial(_size_slope, rate=RATE, steps=SHORT[-1:])),
+    "size-longest-selected": (_SIZE, partial(_size_slope, rate=None, steps=SHORT[-1:])),
+    "beta-paper-fixed": (_PAPER, partial(_paper_procedure, rate=RATE, steps=WHOLE)),
+    "beta-paper-fixed-early": (_PAPER, partial(_paper_procedure, rate=RATE, steps=WHOLE[:-1])),
+    "beta-paper-fixed-late": (_PAPER, partial(_paper_procedure, rate=RATE, steps=WHOLE[1:])),
+    "beta-paper-selected": (_PAPER, partial(_paper_procedure, rate=None, steps=WHOLE)),
+    "beta-paper-selected-early": (_PAPER, partial(_paper_procedure, rate=None, steps=WHOLE[:-1])),
+    "beta-paper-selected-late": (_PAPER, partial(_paper_procedure, rate=None, steps=WHOLE[1:])),
+    "beta-line-fixed": (_BETA, partial(_known_floor, rate=RATE)),
+    "beta-line-selected": (_BETA, partial(_known_floor, rate=None)),
+    "beta-mean-fixed": (_BETA, partial(_mean_exponent, rate=RATE, first=800, last=6400)),
+    "beta-mean-selected": (_BETA, partial(_mean_exponent, rate=None, first=800, last=6400)),
+    "beta-straight-fixed": (_BETA, partial(_straightness, rate=RATE)),
+    "leak": (_BETA, partial(_mean_exponent, rate=RATE, first=800, last=6400, column="leak")),
+    "within": (_BETA, partial(_mean_exponent, rate=RATE, first=800, last=6400, column="within")),
+    "context": (_BETA, partial(_context_share, steps=6400)),
+    "rivals": (_BETA, _rivals),
+    "labels-level": (_LABELS, _labels_level),
+    "labels-exponent": (_LABELS, _labels_exponent),
+    "degree-5": (_DEGREE, partial(_degree_level, edges=250)),
+    "degree-20": (_DEGREE, partial(_degree_level, edges=1000)),
+    "corner": (_CORNER, partial(_corner_level, steps=CORNER_STEPS)),
+} | {f"corner-{steps}": (_CORNER, partial(_corner_level, steps=(steps,))) for steps in CORNER_STEPS}
 
 TWIN_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {

@@ -57,9 +57,11 @@ def _bracketed(steps: tuple[int, ...]) -> tuple[tuple[int, float], ...]:
     return tuple((count, factor * _BEST[count]) for count in steps for factor in (0.5, 1.0, 2.0))
 
 
-def _axes(graphs: tuple[tuple[int, int, int], ...], pairs: tuple[tuple[int, float], ...], seeds: int) -> Axes:
+def _axes(
+    graphs: tuple[tuple[int, int, int], ...], pairs: tuple[tuple[int, float], ...], seeds: int, first: int = 100
+) -> Axes:
     """The seeds outermost, so that early results already compare all graphs and all S. pairs: of S and rate."""
-    return {"seed": _seeds(seeds), _GRAPH: graphs, _STEPS_AND_RATE: pairs}
+    return {"seed": _seeds(seeds, first), _GRAPH: graphs, _STEPS_AND_RATE: pairs}
 
 
 TWINS: Mapping[str, Entry] = MappingProxyType(
@@ -94,6 +96,15 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
                 "smoke": _axes(_SIZES[1:2], ((200, 0.5), (400, 0.5)), seeds=1),
                 "colab": _axes(_SIZES[1:2], _bracketed(_steps(400, 4)), seeds=2),
                 "full": _axes(_SIZES[1:2], _bracketed(_steps(400, 5)), seeds=12),
+            },
+            _FOLLOWS,
+        ),
+        "twins-beta-short": (
+            "More seeds of the short runs of twins-beta, where seeds scatter most.",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[1:2], ((400, 0.5),), seeds=1, first=112),
+                "full": _axes(_SIZES[1:2], _bracketed(_steps(400, 2)), seeds=24, first=112),
             },
             _FOLLOWS,
         ),
