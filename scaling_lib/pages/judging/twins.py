@@ -33,6 +33,7 @@ from scaling_lib.errors import invalid
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.seeds import SeedMean, Slope, branched_slope, lack_of_fit, seed_means, slope
+from scaling_lib.fits.seeds.mixtures import FEWEST_SEEDS
 from scaling_lib.fits.seeds.scatter import LackOfFit
 from scaling_lib.fits.seeds.slopes import smooth_variances
 from scaling_lib.fits.uncertainty.likelihoods import RIVALS, compare_likelihoods
@@ -48,7 +49,7 @@ __all__ = ["CORNER_STEPS", "RATE", "SEEDS", "TWIN_QUANTITIES", "corner_forecast"
 RATE = 0.5
 # Seeds that a rule asks for at every point, by experiment; those from PILOT on are never judged.
 SEEDS = MappingProxyType(
-    {"twins-size": 6, "twins-beta": 12, "twins-beta-short": 24, "twins-labels": 6}
+    {"twins-size": 6, "twins-beta": 12, "twins-beta-short": 24, "twins-labels": 12}
     | {"twins-degree": 6, "twins-corner": 3}
 )
 PILOT = 900
@@ -187,7 +188,12 @@ def _logs(points: list[SeedMean]) -> np.ndarray:
 
 
 def _one_branch(points: list[SeedMean]) -> None:
-    """Forbids a level that is a mean over two branches: of several S they are looked for in all points together."""
+    """Forbids a level that is a mean over two branches: of several S they are looked for in all points together.
+
+    Points of fewer than six seeds cannot show two branches, and forbid nothing.
+    """
+    if min(point.seeds for point in points) < FEWEST_SEEDS:
+        return
     if len({point.at["D"] for point in points}) > 1:
         together = branched_slope(points, "D", rejection=None).within
         if isinstance(together, Undetermined):
@@ -250,6 +256,14 @@ def _straightness(runs: pd.DataFrame, *, rate: float | None) -> tuple:
     return _student(-contrast)
 
 
+def _more_points(runs: pd.DataFrame, short: pd.DataFrame, steps: Sequence[int], rate: float | None) -> list[SeedMean]:
+    """The points of twins-beta at these S, with the seeds of twins-beta-short besides where it has some."""
+    few = [step for step in steps if step in MORE_SEEDS]
+    asked = SEEDS["twins-beta"] + SEEDS["twins-beta-short"]
+    points = _points(pd.concat([runs, short]), "twins-beta", few, rate, asked=asked)
+    return points + _points(runs, "twins-beta", [step for step in steps if step not in few], rate)
+
+
 def _paper_procedure(runs: pd.DataFrame, short: pd.DataFrame, *, rate: float | None, steps: Sequence[int]) -> tuple:
     """beta of E + B D^-beta, all three free, by the paper's Huber objective through the means over seeds.
 
@@ -257,13 +271,10 @@ def _paper_procedure(runs: pd.DataFrame, short: pd.DataFrame, *, rate: float | N
     the derivative of beta by the mean of point i, from fits with that mean moved by its error both ways, the error is
     sum_i g_i^2 s_i^2 / n_i on the degrees of freedom of Satterthwaite.
     """
-    both = pd.concat([runs, short])
-    few = [step for step in steps if step in MORE_SEEDS]
-    points = _points(both, "twins-beta-short", few, rate, asked=SEEDS["twins-beta"] + SEEDS["twins-beta-short"])
-    points += _points(runs, "twins-beta", [step for step in steps if step not in few], rate)
+    points = _more_points(runs, short, steps, rate)
     _forbid(first_undetermined(point.log_excess for point in points))
     _agreed(points, "D", rejection=None)
-    floor = float(both.drop_duplicates("seed")["entropy_rate"].mean())
+    floor = float(pd.concat([runs, short]).drop_duplicates("seed")["entropy_rate"].mean())
     tokens = np.array([point.at["D"] for point in points])
     means = np.array([point.logs.mean() for point in points])
     errors = np.array([point.logs.std(ddof=1) / point.seeds**0.5 for point in points])
@@ -296,28 +307,27 @@ def _law_rejected(points: list[SeedMean], tokens: np.ndarray, floor: float) -> b
     return isinstance(tested, LackOfFit) and tested.rejected(0.05)
 
 
-def _pairs(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """ln(excess) with the exact law as the target less that with tokens, (S, seeds), and ln S.
 
     Paired by the seed, which fixes graph, weights and walks."""
-    hundred = sizes[sizes["nodes"] == 100]
-    pair = [_points(part, study, SHORT, RATE) for part, study in ((labels, "twins-labels"), (hundred, "twins-size"))]
+    pair = [_points(part, study, SHORT, RATE) for part, study in ((labels, "twins-labels"), (tokens, "twins-beta"))]
     for points in pair:
         _one_branch(points)
     soft, hard = map(_logs, pair)
-    if soft.shape != hard.shape or set(labels["seed"]) != set(hundred["seed"]):
+    if soft.shape != hard.shape or set(labels["seed"]) != set(tokens["seed"]):
         raise _Forbids("the two arms do not have the same seeds")
     return soft - hard, np.log(SHORT)
 
 
-def _labels_level(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
+def _labels_level(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple:
     """Mean over S of ln(excess with exact targets / excess with tokens)."""
-    return _student(_pairs(sizes, labels)[0].mean(axis=0))
+    return _student(_pairs(tokens, labels)[0].mean(axis=0))
 
 
-def _labels_exponent(sizes: pd.DataFrame, labels: pd.DataFrame) -> tuple:
+def _labels_exponent(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple:
     """The exponent with exact targets less that with tokens: minus the slope of the paired difference in ln S."""
-    ratio, size = _pairs(sizes, labels)
+    ratio, size = _pairs(tokens, labels)
     centred = size - size.mean()
     return _student(-(centred @ ratio) / (centred @ centred))
 
@@ -355,11 +365,11 @@ def _context_share(runs: pd.DataFrame, *, steps: int) -> tuple:
     return _student(np.array(parts, float) / used["excess_loss"].to_numpy())
 
 
-def _rivals(runs: pd.DataFrame) -> tuple:
+def _rivals(runs: pd.DataFrame, short: pd.DataFrame) -> tuple:
     """1 where the comparison of `uncertainty.likelihoods` singles the power law out, 0 where it singles out another.
 
     The last two S are held out."""
-    points = _points(runs, "twins-beta", WHOLE, RATE)
+    points = _more_points(runs, short, WHOLE, RATE)
     _one_branch(points)
     laws = {name: RIVALS[name] for name in ("power", "shifted power", "stretched exponential")}
     laws["counting times a constant"] = PowerLaw(offset=0.0).pin(beta=1.0)
@@ -421,7 +431,7 @@ def corner_forecast(tables: Tables) -> pd.DataFrame | None:
 
 # ---------------------------------------------------------------------- by name
 
-_BETA, _SIZE, _LABELS = ("twins-beta",), ("twins-size",), ("twins-size", "twins-labels")
+_BETA, _SIZE, _LABELS = ("twins-beta",), ("twins-size",), ("twins-beta", "twins-labels")
 _PAPER = ("twins-beta", "twins-beta-short")
 _DEGREE, _CORNER = ("twins-size", "twins-degree"), ("twins-beta", "twins-corner")
 
@@ -444,7 +454,7 @@ _RULES: Mapping[str, tuple[Sequence[str], Callable[..., tuple]]] = {
     "leak": (_BETA, partial(_mean_exponent, rate=RATE, first=800, last=6400, column="leak")),
     "within": (_BETA, partial(_mean_exponent, rate=RATE, first=800, last=6400, column="within")),
     "context": (_BETA, partial(_context_share, steps=6400)),
-    "rivals": (_BETA, _rivals),
+    "rivals": (_PAPER, _rivals),
     "labels-level": (_LABELS, _labels_level),
     "labels-exponent": (_LABELS, _labels_exponent),
     "degree-5": (_DEGREE, partial(_degree_level, edges=250)),

@@ -114,7 +114,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             {
                 "smoke": _axes(_SIZES[1:2], ((200, 0.5), (400, 0.5)), seeds=1),
                 "colab": _axes(_SIZES[1:2], _bracketed(_steps(400, 2)), seeds=2),
-                "full": _axes(_SIZES[1:2], _bracketed(_steps(400, 3)), seeds=6),
+                "full": _axes(_SIZES[1:2], _bracketed(_steps(400, 3)), seeds=12),
             },
             _FOLLOWS,
         ),
