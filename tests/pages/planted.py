@@ -95,6 +95,7 @@ def twin_runs(
     best: float | None = None,
     scatter: float = 1.0,
     good: float = 1.0,
+    context: float = 0.02,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Runs on the full grid of a study of twins, F = 14 exp(level) (S / 400)^(1 - beta) (n / 100)^slope.
@@ -103,7 +104,7 @@ def twin_runs(
     each S by default; at the others ln F is larger by .3. scatter: of a seed's ln F, as a share of .07 (400 / S)^(1/2),
     the pilot's at the fixed rate, and at least of .02. good: the share of seeds in the lower branch at S = 400, rising
     to all of them at the largest S; in the upper one the loss is twice as high. The leak is .8 of the excess, the part
-    within .2, the context part .02.
+    within .2, the context part `context` of it.
     """
     axes = experiment(study).axes["full"]
     graphs = [values for name, values in axes.items() if "source.parameters.nodes" in name]
@@ -118,7 +119,9 @@ def twin_runs(
     steps, tokens = runs["steps"], 50 * runs["batch"] * runs["steps"]
     middle = runs.groupby("steps")["rate"].transform("median") if best is None else best
     noise = np.maximum(0.07 * (400 / steps) ** 0.5, 0.02)
-    share = good + (1 - good) * np.log(steps / 400) / np.log(steps.max() / 400)
+    along = np.log(runs["nodes"] if study == "twins-size" else steps)
+    reach = (along - along.min()) / max(along.max() - along.min(), 1e-9)
+    share = good + (1 - good) * reach
     upper = generator.random(len(runs)) > share
     logs = np.log(14) + level + (1 - beta) * np.log(steps / 400) + slope * np.log(runs["nodes"] / 100)
     logs += bend * np.log(steps / 1600) ** 2 + 0.3 * (runs["rate"] != middle) + np.log(2) * upper
@@ -140,7 +143,7 @@ def twin_runs(
             "leak": 0.8 * excess,
             "within": 0.2 * excess,
             "measurements": [
-                f'[{{"metric":"context","step":{s},"value":{0.02 * x}}}]' for s, x in zip(steps, excess, strict=True)
+                f'[{{"metric":"context","step":{s},"value":{context * x}}}]' for s, x in zip(steps, excess, strict=True)
             ],
             "configuration": [json.dumps({"source": {"parameters": source}}) for source in sources],
         }

@@ -30,7 +30,7 @@ from scaling_lib.pages.judging.forecasts import registered, skill
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
-from scaling_lib.pages.judging.twins import TWIN_QUANTITIES
+from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
 
 __all__ = ["QUANTITIES", "excess_surface", "measured", "paper_compute", "power_in_tokens"]

@@ -38,7 +38,7 @@ _FOLLOWS = {"source.seed": "seed"}
 # Degree 10 and r = 1/2, as the paper's ER 1K/5K at its batch of 100 walks of 50.
 _GRAPH = ("source.parameters.nodes", "source.parameters.edges", "schedule.batch")
 _SIZES = ((50, 250, 5), (100, 500, 10), (200, 1000, 20), (400, 2000, 40))
-# Of every S half, once and twice the rate that was best on the pilot (`pages.judging.twins.pilot_rates`).
+# Of every S half, once and twice the rate that was best on the pilot (`pages.judging.twins.registered.pilot_rates`).
 _STEPS_AND_RATE = ("schedule.steps", "optimizer.learning_rate")
 _BEST = {400: 1.0, 800: 1.0, 1600: 0.5, 3200: 0.25, 6400: 0.25}
 _CORNER_RATES = (0.1, 0.25, 0.5)
