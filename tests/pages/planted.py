@@ -1,5 +1,6 @@
 """A claim and tables of runs with a planted exponent, for tests that need no training."""
 
+import json
 from dataclasses import replace
 from itertools import product
 
@@ -7,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from scaling_lib.pages.judging.ledger import Claim, rules_hash
-from scaling_lib.runs.keeping.tables import frame_of
+from scaling_lib.pages.judging.twins.registered import pilot_rates
+from scaling_lib.runs.keeping.tables import frame_of, load_recorded
 from scaling_lib.runs.sweeping.experiments import experiment
 from tests.runs import planted
 
@@ -81,4 +83,68 @@ def surface_runs(
         loss=floor + excess,
         entropy_rate=floor,
         rules=rules_hash(),
+    )
+
+
+def twin_runs(
+    study: str,
+    *,
+    beta: float = 0.684,
+    slope: float = 0.0,
+    level: float = 0.0,
+    bend: float = 0.0,
+    best: float | None = None,
+    scatter: float = 1.0,
+    good: float = 1.0,
+    context: float = 0.02,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Runs on the full grid of a study of twins, F = 14 exp(level) (S / 400)^(1 - beta) (n / 100)^slope.
+
+    bend: added to ln F, times the square of ln(S / 1600). best: the learning rate with this loss, the middle one of
+    each S by default; at the others ln F is larger by .3. scatter: of a seed's ln F, as a share of .07 (400 / S)^(1/2),
+    the pilot's at the fixed rate, and at least of .02. good: the share of seeds in the lower branch at S = 400, rising
+    to all of them at the largest S; in the upper one the loss is twice as high. The leak is .8 of the excess, the part
+    within .2, the context part `context` of it.
+    """
+    axes = experiment(study).axes["full"]
+    graphs = [values for name, values in axes.items() if "source.parameters.nodes" in name]
+    pairs = [values for name, values in axes.items() if name == ("schedule.steps", "optimizer.learning_rate")]
+    settings = list(product(axes["seed"], graphs[0], pairs[0]))
+    columns = ("nodes", "edges", "batch", "steps", "rate")
+    seeds = pd.Series([member for member, _, _ in settings])
+    runs = pd.DataFrame([(*shape, *pair) for _, shape, pair in settings], columns=list(columns))
+    generator = np.random.default_rng(seed)
+    steps, tokens = runs["steps"], 50 * runs["batch"] * runs["steps"]
+    bracketed = pilot_rates(load_recorded("twins-pilot"))
+    middle = steps.map({count: rates[1] for count, rates in bracketed.items()}) if best is None else best
+    noise = np.maximum(0.07 * (400 / steps) ** 0.5, 0.02)
+    along = np.log(runs["nodes"] if study.startswith("twins-size") else steps)
+    reach = (along - along.min()) / max(along.max() - along.min(), 1e-9)
+    share = good + (1 - good) * reach
+    upper = generator.random(len(runs)) > share
+    logs = np.log(14) + level + (1 - beta) * np.log(steps / 400) + slope * np.log(runs["nodes"] / 100)
+    logs += bend * np.log(steps / 1600) ** 2 + 0.3 * (runs["rate"] != middle) + np.log(2) * upper
+    logs += scatter * noise * generator.standard_normal(len(runs))
+    excess = np.exp(logs) * (2 * runs["edges"] - runs["nodes"]) / (2 * tokens)
+    sources = runs[["nodes", "edges"]].to_dict("records")
+    return pd.DataFrame(
+        {
+            "identity": [f"{study}-{place}" for place in range(len(runs))],
+            "status": "ok",
+            "rules": rules_hash(),
+            "seed": seeds,
+            "learning_rate": runs["rate"],
+            "optimizer_steps": steps,
+            "D": tokens,
+            "excess_loss": excess,
+            "loss": 2.3 + excess,
+            "entropy_rate": 2.3,
+            "leak": 0.8 * excess,
+            "within": 0.2 * excess,
+            "measurements": [
+                f'[{{"metric":"context","step":{s},"value":{context * x}}}]' for s, x in zip(steps, excess, strict=True)
+            ],
+            "configuration": [json.dumps({"source": {"parameters": source}}) for source in sources],
+        }
     )

@@ -81,6 +81,7 @@ SOURCES = (
     "besiroglu",
     "pearce-and-song",
     "paper-small-walks",
+    "twins",
     "forecasts",
 )
 

@@ -9,6 +9,7 @@ which is never judged. `pages.judging.sources` holds the rules, written before t
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from types import MappingProxyType
 
 from scaling_lib.models.accounting import Architecture
@@ -24,38 +25,55 @@ _SOURCE = Source(
     seed=100,
     fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
 )
-_CORNER = Source(
-    "erdos_renyi",
-    (("nodes", 1000), ("edges", 5000)),
-    seed=100,
-    fingerprint="f5dc6843caf7b9a64971606c77533716a757fc707dd620ce56b41ab5f6ca9988",
-)
 _TEMPLATE = RunConfiguration(
     _SOURCE, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
+)
+_CORNER = replace(
+    _TEMPLATE,
+    source=Source(
+        "erdos_renyi",
+        (("nodes", 1000), ("edges", 5000)),
+        seed=100,
+        fingerprint="f5dc6843caf7b9a64971606c77533716a757fc707dd620ce56b41ab5f6ca9988",
+    ),
+    architecture=Architecture(1000, 128),
+    schedule=Schedule(5000, batch=100),
 )
 _FOLLOWS = {"source.seed": "seed"}
 
 # Degree 10 and r = 1/2, as the paper's ER 1K/5K at its batch of 100 walks of 50.
 _GRAPH = ("source.parameters.nodes", "source.parameters.edges", "schedule.batch")
 _SIZES = ((50, 250, 5), (100, 500, 10), (200, 1000, 20), (400, 2000, 40))
-_RATES = (0.25, 0.5, 1.0)
-_CORNER_RATES = (0.1, 0.25, 0.5)
+_DEGREES = ((100, 250, 5), (100, 1000, 20))
+_PAPER = ((1000, 5000, 100),)
+# Of every S half, once and twice the rate that was best on the pilot (`pages.judging.twins.registered.pilot_rates`).
+# One of the three is the fixed rate of the first estimand; it is an experiment of its own, which can be judged before
+# the other two are trained.
+_STEPS_AND_RATE = ("schedule.steps", "optimizer.learning_rate")
+_BEST = {400: 1.0, 800: 1.0, 1600: 0.5, 3200: 0.25, 6400: 0.25}
+_FIXED = 0.5
 
 
 def _seeds(count: int, first: int = 100) -> tuple[int, ...]:
     return tuple(range(first, first + count))
 
 
+def _fixed(steps: tuple[int, ...]) -> tuple[tuple[int, float], ...]:
+    """Each S with the fixed rate."""
+    return tuple((count, _FIXED) for count in steps)
+
+
+def _others(steps: tuple[int, ...]) -> tuple[tuple[int, float], ...]:
+    """Each S with the two other rates of its three."""
+    rates = ((count, factor * _BEST[count]) for count in steps for factor in (0.5, 1.0, 2.0))
+    return tuple((count, rate) for count, rate in rates if rate != _FIXED)
+
+
 def _axes(
-    graphs: tuple[tuple[int, int, int], ...], steps: tuple[int, ...], rates: tuple[float, ...], seeds: int
+    graphs: tuple[tuple[int, int, int], ...], pairs: tuple[tuple[int, float], ...], seeds: int, first: int = 100
 ) -> Axes:
-    """The seeds outermost, so that early results already compare all graphs and all S."""
-    return {
-        "seed": _seeds(seeds),
-        _GRAPH: graphs,
-        "schedule.steps": steps,
-        "optimizer.learning_rate": rates,
-    }
+    """The seeds outermost, so that early results already compare all graphs and all S. pairs: of S and rate."""
+    return {"seed": _seeds(seeds, first), _GRAPH: graphs, _STEPS_AND_RATE: pairs}
 
 
 TWINS: Mapping[str, Entry] = MappingProxyType(
@@ -77,9 +95,50 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             "At equal degree, visits and steps, does the excess loss depend on the number of nodes?",
             _TEMPLATE,
             {
-                "smoke": _axes(_SIZES[:3], (200, 400), (0.5,), seeds=1),
-                "colab": _axes(_SIZES, doubled(400, 2), _RATES, seeds=2),
-                "full": _axes(_SIZES, doubled(400, 3), _RATES, seeds=6),
+                "smoke": _axes(_SIZES[:3], _fixed((200, 400)), seeds=1),
+                "colab": _axes(_SIZES, _fixed(doubled(400, 2)), seeds=2),
+                "full": _axes(_SIZES, _fixed(doubled(400, 3)), seeds=6),
+            },
+            _FOLLOWS,
+        ),
+        "twins-size-rates": (
+            "The other learning rates of twins-size: at the best rate, does the excess loss depend on the nodes?",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[:2], _others((400,)), seeds=1),
+                "colab": _axes(_SIZES, _others(doubled(400, 2)), seeds=2),
+                "full": _axes(_SIZES, _others(doubled(400, 3)), seeds=6),
+            },
+            _FOLLOWS,
+        ),
+        "twins-beta": (
+            "On the twin of the paper's smallest graph, over the steps of Figure 5, what is the exponent in D?",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[1:2], _fixed((200, 400)), seeds=1),
+                "colab": _axes(_SIZES[1:2], _fixed(doubled(400, 4)), seeds=2),
+                "full": _axes(_SIZES[1:2], _fixed(doubled(400, 5)), seeds=12),
+            },
+            _FOLLOWS,
+        ),
+        "twins-beta-rates": (
+            "The other learning rates of twins-beta: at the best rate, what is the exponent in D?",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[1:2], _others((400,)), seeds=1),
+                "colab": _axes(_SIZES[1:2], _others(doubled(400, 3)), seeds=2),
+                "full": _axes(_SIZES[1:2], _others(doubled(400, 5)), seeds=12),
+            },
+            _FOLLOWS,
+        ),
+        "twins-beta-short": (
+            "More seeds of the short runs of twins-beta, where seeds scatter most.",
+            _TEMPLATE,
+            {
+                "smoke": _axes(_SIZES[1:2], _fixed((400,)), seeds=1, first=112),
+                "full": _axes(
+                    _SIZES[1:2], _fixed(doubled(400, 2)) + _others(doubled(400, 2)), seeds=24, first=112
+                ),
             },
             _FOLLOWS,
         ),
@@ -87,9 +146,9 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             "With the exact law as the target of every token, what is left of the exponent in D?",
             replace(_TEMPLATE, labels="exact"),
             {
-                "smoke": _axes(_SIZES[1:2], (200, 400), (0.5,), seeds=1),
-                "colab": _axes(_SIZES[1:2], doubled(400, 2), _RATES, seeds=2),
-                "full": _axes(_SIZES[1:2], doubled(400, 3), _RATES, seeds=6),
+                "smoke": _axes(_SIZES[1:2], _fixed((200, 400)), seeds=1),
+                "colab": _axes(_SIZES[1:2], _fixed(doubled(400, 2)), seeds=2),
+                "full": _axes(_SIZES[1:2], _fixed(doubled(400, 4)), seeds=12),
             },
             _FOLLOWS,
         ),
@@ -97,28 +156,29 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             "At equal visits and steps, does the excess loss over that of counting depend on the degree?",
             _TEMPLATE,
             {
-                "smoke": _axes(((100, 250, 5),), (400,), (0.5,), seeds=1),
-                "colab": _axes(((100, 250, 5), (100, 1000, 20)), doubled(400, 2), _RATES, seeds=2),
-                "full": _axes(((100, 250, 5), (100, 1000, 20)), doubled(400, 3), _RATES, seeds=6),
+                "smoke": _axes(_DEGREES[:1], _fixed((400,)), seeds=1),
+                "colab": _axes(_DEGREES, _fixed(doubled(400, 2)), seeds=2),
+                "full": _axes(_DEGREES, _fixed(doubled(400, 3)), seeds=6),
             },
             _FOLLOWS,
         ),
         "twins-corner": (
             "The cheap corner of Figure 5 on the paper's own graph and batch: does it have its twin's excess loss?",
-            replace(
-                _TEMPLATE,
-                source=_CORNER,
-                architecture=Architecture(1000, 128),
-                schedule=Schedule(5000, batch=100),
-            ),
+            _CORNER,
             {
-                "smoke": {"seed": (100,), "schedule.steps": (400,), "optimizer.learning_rate": (0.25,)},
-                "colab": {"seed": (100,), "schedule.steps": doubled(400, 2), "optimizer.learning_rate": _CORNER_RATES},
-                "full": {
-                    "seed": _seeds(3),
-                    "schedule.steps": doubled(400, 4),
-                    "optimizer.learning_rate": _CORNER_RATES,
-                },
+                "smoke": _axes(_PAPER, _fixed((400,)), seeds=1),
+                "colab": _axes(_PAPER, _fixed(doubled(400, 2)), seeds=1),
+                "full": _axes(_PAPER, _fixed(doubled(400, 4)), seeds=3),
+            },
+            _FOLLOWS,
+        ),
+        "twins-corner-rates": (
+            "The cheap corner of Figure 5 at smaller learning rates, the largest of the paper's own grid among them.",
+            _CORNER,
+            {
+                "smoke": _axes(_PAPER, ((400, 0.25),), seeds=1),
+                "colab": _axes(_PAPER, tuple(product(doubled(400, 2), (0.1, 0.25))), seeds=1),
+                "full": _axes(_PAPER, tuple(product(doubled(400, 4), (0.1, 0.25))), seeds=3),
             },
             _FOLLOWS,
         ),
