@@ -188,10 +188,10 @@ def _labels_exponent(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple:
     return student(-(centred @ ratio) / (centred @ centred))
 
 
-def _degree_level(sizes: pd.DataFrame, degrees: pd.DataFrame, *, edges: int) -> tuple:
+def _degree_level(twin: pd.DataFrame, degrees: pd.DataFrame, *, edges: int) -> tuple:
     """ln F of another degree less that of degree 10, both at n = 100, each seed's mean over S."""
     other = log_factors(degrees[degrees["edges"] == edges], "twins-degree", SHORT).mean(axis=0)
-    ten = log_factors(sizes[sizes["nodes"] == 100], "twins-size", SHORT).mean(axis=0)
+    ten = log_factors(twin, "twins-beta", SHORT).mean(axis=0)
     return welch(other, ten)
 
 
@@ -238,7 +238,7 @@ _PAPER = ("twins-beta", "twins-beta-short")
 # With all three learning rates, for the selected one.
 _BETA_RATES, _SIZE_RATES = (("twins-beta", "twins-beta-rates"),), (("twins-size", "twins-size-rates"),)
 _PAPER_RATES = (*_BETA_RATES, "twins-beta-short")
-_DEGREE, _CORNER = ("twins-size", "twins-degree"), ("twins-beta", "twins-corner")
+_DEGREE, _CORNER = ("twins-beta", "twins-degree"), ("twins-beta", "twins-corner")
 
 _RULES: Mapping[str, tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]]] = {
     "size-fixed": (_SIZE, partial(_size_slope, rate=RATE)),

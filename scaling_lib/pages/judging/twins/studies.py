@@ -25,7 +25,7 @@ RATES = 3
 # Seeds that a rule asks for at every point, by experiment; those from PILOT on are never judged.
 SEEDS = MappingProxyType(
     {"twins-size": 6, "twins-size-rates": 6, "twins-beta": 12, "twins-beta-rates": 12, "twins-beta-short": 24}
-    | {"twins-labels": 12, "twins-degree": 6, "twins-corner": 3}
+    | {"twins-labels": 12, "twins-degree": 12, "twins-corner": 3}
 )
 PILOT = 900
 # Steps S of the studies of 6 seeds, of the study of beta, of that of exact labels, and of the corner.
