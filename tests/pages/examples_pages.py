@@ -8,7 +8,7 @@ import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
-from scaling_lib.pages.judging.twins import registered
+from scaling_lib.pages.judging.twins import points, registered
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs, twin_runs
@@ -41,6 +41,7 @@ EXAMPLES = [
     (replicates.points_of, {"runs": SURFACE}),
     (replicates.surface_lack_of_fit, {"runs": SURFACE}),
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
+    (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
     (registered.corner_forecast, {"tables": {"twins-beta": twin_runs("twins-beta")}.get}),
     (ledger.freeze, {"today": "2026-11-27"}),

@@ -145,6 +145,10 @@ def twin_runs(
             "measurements": [
                 f'[{{"metric":"context","step":{s},"value":{context * x}}}]' for s, x in zip(steps, excess, strict=True)
             ],
-            "configuration": [json.dumps({"source": {"parameters": source}}) for source in sources],
+            "width": 64,
+            "configuration": [
+                json.dumps({"source": {"parameters": source}, "schedule": {"batch": int(batch)}})
+                for source, batch in zip(sources, runs["batch"], strict=True)
+            ],
         }
     )

@@ -158,7 +158,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             {
                 "smoke": _axes(_DEGREES[:1], _fixed((400,)), seeds=1),
                 "colab": _axes(_DEGREES, _fixed(doubled(400, 2)), seeds=2),
-                "full": _axes(_DEGREES, _fixed(doubled(400, 3)), seeds=12) | {"seed": _CONNECTED},
+                "full": {**_axes(_DEGREES, _fixed(doubled(400, 3)), seeds=12), "seed": _CONNECTED},
             },
             _FOLLOWS,
         ),

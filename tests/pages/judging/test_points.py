@@ -1,0 +1,45 @@
+"""The points of twins: planted means, factors and coordinates come back."""
+
+import numpy as np
+import pytest
+
+from scaling_lib.errors import InvalidArgument
+from scaling_lib.pages.judging.twins.points import twin_points
+from scaling_lib.pages.judging.twins.studies import RATE
+from tests.pages.planted import surface_runs, twin_runs
+
+RUNS = twin_runs("twins-size", beta=0.684, best=RATE, scatter=0.0)
+
+
+def test_the_planted_factor_and_coordinates_come_back():
+    points = twin_points(RUNS)
+    assert len(points) == 12
+    assert (points["degree"] == 10).all()
+    assert points["visits"].to_numpy() == pytest.approx(0.5)
+    assert points["factor"].to_numpy() == pytest.approx(14 * (points["steps"] / 400) ** (1 - 0.684))
+    assert points["observations"].to_numpy() == pytest.approx(points["D"] / (2 * points["edges"] - points["nodes"]))
+    assert (points["seeds"] == 6).all()
+
+
+def test_the_interval_holds_the_mean_of_the_logarithms():
+    noisy = twin_runs("twins-size", best=RATE)
+    points = twin_points(noisy)
+    one = noisy[(noisy["D"] == points["D"][0]) & (noisy["optimizer_steps"] == points["steps"][0])]
+    assert points["loss"][0] == pytest.approx(np.exp(np.log(one["excess_loss"]).mean()))
+    assert (points["low"] < points["loss"]).all()
+    assert (points["loss"] < points["high"]).all()
+
+
+def test_a_point_with_a_diverged_run_is_left_out_and_other_columns_are_averaged_alike():
+    first = RUNS["identity"] == RUNS["identity"].iloc[0]
+    assert len(twin_points(RUNS.assign(status=np.where(first, "diverged", "ok")))) == 11
+    assert twin_points(RUNS, column="leak")["loss"].to_numpy() == pytest.approx(0.8 * twin_points(RUNS)["loss"])
+
+
+def test_what_has_no_points_is_named():
+    with pytest.raises(InvalidArgument, match=r"rate must be a learning rate of these runs, got 3\.0"):
+        twin_points(RUNS, rate=3.0)
+    with pytest.raises(InvalidArgument, match="column must be a column of runs"):
+        twin_points(RUNS, column="price")
+    with pytest.raises(InvalidArgument, match="configuration"):
+        twin_points(surface_runs("er-1k-wide"))
