@@ -43,6 +43,7 @@ EXAMPLES = [
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
+    (registered.exponent_forecasts, {"tables": {}.get}),
     (registered.corner_forecast, {"tables": {"twins-beta": twin_runs("twins-beta")}.get}),
     (ledger.freeze, {"today": "2026-11-27"}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),

@@ -12,7 +12,7 @@ import pytest
 from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
-from scaling_lib.pages.judging.twins.registered import corner_forecast, pilot_rates
+from scaling_lib.pages.judging.twins.registered import corner_forecast, exponent_forecasts, pilot_rates
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.pages.judging.twins.studies import CORNER_STEPS, PILOT, RATE, SEEDS
 from scaling_lib.runs.keeping.tables import load_recorded
@@ -196,3 +196,15 @@ def test_the_corner_is_forecast_from_the_twin():
     assert (np.log(forecast["high"] / forecast["low"]) > 0.4).all()
     branched = corner_forecast(planted("twins.corner", 0, **both(good=0.5)).get)
     assert branched["reason"].str.contains("branches").any()
+
+
+def test_every_exponent_of_the_paper_on_graphs_has_a_forecast_or_a_reason():
+    table = exponent_forecasts(planted("twins.beta_selected", 0).get)
+    assert len(table) == 6 * 2 * 2
+    assert (table["forecast"].isna() == (table["reason"] != "")).all()
+    (line,) = table[table["reason"] == ""].to_dict("records")
+    assert (line["claim"], line["rates"]) == ("er-1k-k0.beta", "bracketed")
+    assert line["low"] < 0.684 < line["high"]
+    nothing = exponent_forecasts({}.get)
+    assert nothing["forecast"].isna().all()
+    assert (nothing["reason"] != "").all()
