@@ -8,7 +8,7 @@ import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
-from scaling_lib.pages.judging.twins import registered
+from scaling_lib.pages.judging.twins import neighbours, registered
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs, twin_runs
@@ -42,6 +42,7 @@ EXAMPLES = [
     (replicates.surface_lack_of_fit, {"runs": SURFACE}),
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
+    (neighbours.pilot_gamma, {"pilot": load_recorded("twins-collapse-pilot")}),
     (registered.corner_forecast, {"tables": {"twins-beta": twin_runs("twins-beta")}.get}),
     (ledger.freeze, {"today": "2026-11-27"}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),
