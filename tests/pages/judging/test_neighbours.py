@@ -34,10 +34,10 @@ CLAIMS = {claim.id: claim for claim in ledger.ledger() if claim.quantity in NEIG
 TRUTHS = {
     "twins.collapse": ({}, {"spread": 0.1}),
     "twins.supercollapse": ({"level": 0.065, "shape": 0.05}, {"level": 0.03, "shape": 0.05, "spread": 0.08}),
-    "twins.collapse_opposite": ({"spread": 0.1}, {}),
-    # With finals that differ by a factor of 17, and with curves that fall over and over: what it takes to see them.
-    "twins.collapse_floor": ({"ends": -2.6}, {}),
-    "twins.collapse_gamma": ({"steep": 5.15}, {}),
+    "twins.collapse_opposite": ({"spread": 0.15}, {}),
+    # With finals that differ by a factor of 34, and with curves that fall over and over: what it takes to see them.
+    "twins.collapse_floor": ({"ends": -3.2}, {}),
+    "twins.collapse_gamma": ({"steep": 7.7}, {}),
     "twins.third": ({}, {"exponent": 0.5333}),
     "twins.third_straight": ({}, {"bend": 0.4}),
     "twins.third_overlay": ({}, {"by_rate": 0.4}),
