@@ -8,7 +8,7 @@ import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
-from scaling_lib.pages.judging.twins import points, registered
+from scaling_lib.pages.judging.twins import neighbours, points, registered
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, power_law_runs, surface_runs, twin_runs
@@ -42,8 +42,11 @@ EXAMPLES = [
     (replicates.surface_lack_of_fit, {"runs": SURFACE}),
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
+    (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
+    (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
     (registered.exponent_forecasts, {"tables": {}.get}),
+    (neighbours.pilot_gamma, {"pilot": load_recorded("twins-collapse-pilot")}),
     (registered.corner_forecast, {"tables": {"twins-beta": twin_runs("twins-beta")}.get}),
     (ledger.freeze, {"today": "2026-11-27"}),
     (claims.Row, {"claim": CLAIM, "measured": MEASURED, "verdict": "differs", "exploratory": False}),

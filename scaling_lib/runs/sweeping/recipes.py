@@ -57,8 +57,17 @@ def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: f
     return chains.biased(_erdos_renyi(seed, nodes, edges), kappa=kappa, kmax=kmax, generator=weights)
 
 
+def _regular(seed: int, nodes: int, degree: int) -> Chain:
+    return chains.regular(nodes, degree, generator=np.random.default_rng(seed))
+
+
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
-    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
+    {
+        "erdos_renyi": _erdos_renyi,
+        "barabasi_albert": _barabasi_albert,
+        "biased_erdos_renyi": _biased_erdos_renyi,
+        "regular": _regular,
+    }
 )
 
 
@@ -100,8 +109,9 @@ _SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _te
 def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
-    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
-    edges, kappa, kmax: directed continuous weights on [1, kmax]). seed: of the graph.
+    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "biased_erdos_renyi" (nodes, edges,
+    kappa, kmax: directed continuous weights on [1, kmax]) or "regular" (nodes, degree; connected). seed: of the
+    graph.
 
     >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
     >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint

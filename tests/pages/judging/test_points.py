@@ -1,11 +1,15 @@
 """The points of twins: planted means, factors and coordinates come back."""
 
+import json
+
 import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.pages.judging.twins.points import twin_points
+from scaling_lib.pages.judging.twins.points import divided_curves, leaks_in_tau, twin_points
 from scaling_lib.pages.judging.twins.studies import RATE
+from scaling_lib.runs.keeping.tables import load_recorded
+from scaling_lib.runs.sweeping.neighbours import LOST
 from tests.pages.planted import surface_runs, twin_runs
 
 RUNS = twin_runs("twins-size", beta=0.684, best=RATE, scatter=0.0)
@@ -43,3 +47,29 @@ def test_what_has_no_points_is_named():
         twin_points(RUNS, column="price")
     with pytest.raises(InvalidArgument, match="configuration"):
         twin_points(surface_runs("er-1k-wide"))
+
+
+def test_every_curve_ends_at_one_and_widths_keep_apart():
+    pilot = load_recorded("twins-collapse-pilot")
+    longest = pilot[pilot["optimizer_steps"] == pilot["optimizer_steps"].max()]
+    curves = divided_curves(longest)
+    assert set(curves["width"]) == set(longest["width"])
+    for _, curve in curves.groupby("width"):
+        assert curve["x"].is_monotonic_increasing
+        assert tuple(curve.iloc[-1][["x", "mean", "low", "high"]]) == (1, 1, 1, 1)
+    run = longest[longest["width"] == 32].iloc[:1]
+    alone = divided_curves(run)["mean"].to_numpy()
+    losses = np.array(json.loads(run["result"].iloc[0])["curve_excess_loss"])
+    assert alone == pytest.approx((losses / losses[-1])[-len(alone) :])
+    with pytest.raises(InvalidArgument, match="runs must be one finished run or more"):
+        divided_curves(run.assign(status="diverged"))
+
+
+def test_the_leak_stands_at_its_tau():
+    pilot = load_recorded("twins-third-pilot")
+    table = leaks_in_tau(pilot)
+    assert table["tau"].to_numpy() == pytest.approx(table["learning_rate"] * (table["steps"] - LOST))
+    longest = pilot.loc[[pilot["optimizer_steps"].idxmax()]]
+    assert leaks_in_tau(longest)["leak"].tolist() == pytest.approx(longest["leak"].tolist())
+    with pytest.raises(InvalidArgument, match="runs must be finished runs whose leak was measured"):
+        leaks_in_tau(pilot.assign(leak=np.nan))

@@ -13,8 +13,9 @@ from scaling_lib.fits.seeds import seed_means
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import check_runs
+from scaling_lib.runs.sweeping.neighbours import LOST
 
-__all__ = ["twin_points"]
+__all__ = ["divided_curves", "leaks_in_tau", "twin_points"]
 
 _COORDINATES = ("nodes", "edges", "batch", "width", "optimizer_steps", "D")
 
@@ -72,3 +73,47 @@ def twin_points(
         observations=points["D"] / free,
         factor=points["loss"] / (free / (2 * points["D"])),
     )
+
+
+@checked
+def divided_curves(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
+    """Learning curves of each width, every run's excess loss divided by its own last value: width, x (share of the
+    steps that are done), mean (exp of the mean over seeds of ln), low and high (one standard deviation of ln).
+
+    runs: with learning curves of the same number of points. A run that diverged is left out. Raises InvalidArgument.
+    """
+    check_runs("runs", runs, ("width", "status", "result"))
+    parts = []
+    for run in runs[runs["status"] == "ok"].itertuples():
+        result = json.loads(str(run.result))
+        steps = np.array(result["curve_steps"], float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(np.array(result["curve_excess_loss"], float))
+        done = (steps > 0) & np.isfinite(logs)
+        place = np.arange(len(steps))[done]
+        share = steps[done] / steps[-1]
+        parts.append(pd.DataFrame({"width": run.width, "place": place, "x": share, "log": (logs - logs[-1])[done]}))
+    if not parts:
+        raise invalid("runs", "one finished run or more", len(runs), "pass trained runs")
+    points = pd.concat(parts).groupby(["width", "place"]).agg(x=("x", "mean"), log=("log", "mean"), sd=("log", "std"))
+    logs, deviation = points["log"], points["sd"]
+    table = pd.DataFrame({"x": points["x"], "mean": np.exp(logs)})
+    table = table.assign(low=np.exp(logs - deviation), high=np.exp(logs + deviation))
+    return table.reset_index().drop(columns="place")
+
+
+@checked
+def leaks_in_tau(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
+    """The leak against tau, the sum of the learning rates of all steps, at each number of steps: steps, learning_rate,
+    tau, seeds, leak (nats, exp of the mean over seeds of ln), for runs at one constant learning rate after warm-up.
+
+    Raises InvalidArgument.
+    """
+    check_runs("runs", runs, ("optimizer_steps", "learning_rate", "seed", "status", "leak"))
+    trained = runs[(runs["status"] == "ok") & (runs["leak"] > 0)]
+    if trained.empty:
+        raise invalid("runs", "finished runs whose leak was measured", len(runs), "pass such runs")
+    by = trained.assign(log=np.log(trained["leak"])).groupby(["learning_rate", "optimizer_steps"])
+    points = by.agg(seeds=("seed", "nunique"), leak=("log", "mean")).reset_index()
+    points = points.rename(columns={"optimizer_steps": "steps"})
+    return points.assign(tau=points["learning_rate"] * (points["steps"] - LOST), leak=np.exp(points["leak"]))

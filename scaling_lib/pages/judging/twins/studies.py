@@ -65,7 +65,8 @@ def study_of(tables: Tables, name: str) -> pd.DataFrame | None:
     if runs.empty:
         return None
     graphs = [dict(json.loads(text)["source"]["parameters"]) for text in runs["configuration"]]
-    return runs.assign(nodes=[graph["nodes"] for graph in graphs], edges=[graph["edges"] for graph in graphs])
+    # A regular graph is described by its degree, and its rules ask for no edges.
+    return runs.assign(nodes=[graph["nodes"] for graph in graphs], edges=[graph.get("edges") for graph in graphs])
 
 
 def _together(tables: Tables, studies: tuple[str, ...]) -> pd.DataFrame | None:
