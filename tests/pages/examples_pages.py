@@ -42,6 +42,7 @@ EXAMPLES = [
     (replicates.surface_lack_of_fit, {"runs": SURFACE}),
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
+    (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
     (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),

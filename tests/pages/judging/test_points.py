@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.pages.judging.twins.points import divided_curves, leaks_in_tau, twin_points
+from scaling_lib.pages.judging.twins.points import divided_curves, leaks_in_tau, slopes_in_nodes, twin_points
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.neighbours import LOST
@@ -47,6 +47,16 @@ def test_what_has_no_points_is_named():
         twin_points(RUNS, column="price")
     with pytest.raises(InvalidArgument, match="configuration"):
         twin_points(surface_runs("er-1k-wide"))
+
+
+def test_a_planted_slope_comes_back_at_every_number_of_steps():
+    table = slopes_in_nodes(twin_runs("twins-size", slope=0.2, best=RATE))
+    assert table["steps"].tolist() == [400, 800, 1600]
+    assert (table["reason"] == "").all()
+    assert table["slope"].to_numpy() == pytest.approx(0.2, abs=0.05)
+    assert (table["low"] < table["slope"]).all()
+    one_size = RUNS[RUNS["D"] == RUNS["D"].min()]
+    assert slopes_in_nodes(one_size)["slope"].isna().all()
 
 
 def test_every_curve_ends_at_one_and_widths_keep_apart():

@@ -1,7 +1,7 @@
 """The points of walks on graphs in the numbers that do not depend on a graph's size: what the figures of twins draw."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,13 @@ from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Positive, checked
 from scaling_lib.errors import invalid
-from scaling_lib.fits.seeds import seed_means
+from scaling_lib.fits.seeds import seed_means, slope
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.neighbours import LOST
 
-__all__ = ["divided_curves", "leaks_in_tau", "twin_points"]
+__all__ = ["divided_curves", "leaks_in_tau", "slopes_in_nodes", "twin_points"]
 
 _COORDINATES = ("nodes", "edges", "batch", "width", "optimizer_steps", "D")
 
@@ -36,24 +36,8 @@ def twin_points(
 
     Raises InvalidArgument.
     """
-    check_runs("runs", runs, ("configuration", "learning_rate", "seed", "status", "width", "optimizer_steps", "D"))
-    if column not in runs:
-        raise invalid("column", "a column of runs", column, "pass 'excess_loss'")
-    configurations = [json.loads(text) for text in runs["configuration"]]
-    graphs = [dict(each["source"]["parameters"]) for each in configurations]
-    if not all({"nodes", "edges"} <= set(graph) for graph in graphs):
-        raise invalid("runs", "runs on graphs with known nodes and edges", graphs[0], "pass Erdos-Renyi graphs")
-    placed = runs.assign(
-        nodes=[graph["nodes"] for graph in graphs],
-        edges=[graph["edges"] for graph in graphs],
-        batch=[each["schedule"]["batch"] for each in configurations],
-        excess_loss=runs[column],
-    )
-    placed = placed[np.isclose(placed["learning_rate"], rate)]
-    if placed.empty:
-        raise invalid("rate", "a learning rate of these runs", rate, f"they have {sorted(set(runs['learning_rate']))}")
     lines = []
-    for point in seed_means(placed, _COORDINATES, rate=rate):
+    for point in seed_means(_placed(runs, rate, column), _COORDINATES, rate=rate):
         if point.doubt is not None:
             continue
         error = point.standard_error
@@ -73,6 +57,44 @@ def twin_points(
         observations=points["D"] / free,
         factor=points["loss"] / (free / (2 * points["D"])),
     )
+
+
+@checked
+def slopes_in_nodes(runs: Annotated[pd.DataFrame, BY_HAND], *, rate: Positive = RATE) -> pd.DataFrame:
+    """d ln(excess loss) / d ln(n) at each number of steps by itself, at a fixed learning rate: steps, slope, low, high
+    (95 %), reason ("", or why a slope is undetermined; then there are no numbers).
+
+    runs: as in `twin_points`, of graphs of three sizes or more. Raises InvalidArgument.
+    """
+    lines: list[dict[str, Any]] = []
+    for steps, part in _placed(runs, rate).groupby("optimizer_steps"):
+        line = slope(seed_means(part, ("nodes", "D"), rate=rate), "nodes")
+        if isinstance(line, Undetermined):
+            lines.append({"steps": steps, "reason": line.reason})
+        else:
+            lines.append({"steps": steps, "slope": line.estimate, "low": line.low, "high": line.high, "reason": ""})
+    return pd.DataFrame(lines, columns=["steps", "slope", "low", "high", "reason"])
+
+
+def _placed(runs: pd.DataFrame, rate: float, column: str = "excess_loss") -> pd.DataFrame:
+    """The runs at this rate with nodes, edges and batch of their configurations, and `column` as the loss."""
+    check_runs("runs", runs, ("configuration", "learning_rate", "seed", "status", "width", "optimizer_steps", "D"))
+    if column not in runs:
+        raise invalid("column", "a column of runs", column, "pass 'excess_loss'")
+    configurations = [json.loads(text) for text in runs["configuration"]]
+    graphs = [dict(configuration["source"]["parameters"]) for configuration in configurations]
+    if not all({"nodes", "edges"} <= set(graph) for graph in graphs):
+        raise invalid("runs", "runs on graphs with known nodes and edges", graphs[0], "pass Erdos-Renyi graphs")
+    placed = runs.assign(
+        nodes=[graph["nodes"] for graph in graphs],
+        edges=[graph["edges"] for graph in graphs],
+        batch=[configuration["schedule"]["batch"] for configuration in configurations],
+        excess_loss=runs[column],
+    )
+    placed = placed[np.isclose(placed["learning_rate"], rate)]
+    if placed.empty:
+        raise invalid("rate", "a learning rate of these runs", rate, f"they have {sorted(set(runs['learning_rate']))}")
+    return placed
 
 
 @checked
