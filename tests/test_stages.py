@@ -1,6 +1,9 @@
 """`make test` runs its stages two at a time, in order, and a failure stops only what depends on it."""
 
-from tools.chapters import AT_ONCE
+import re
+
+from tools import test
+from tools.chapters import AT_ONCE, sources
 from tools.test import Stage, run_all, stages
 
 # Writes when it begins and ends: what ran beside what is read from these lines.
@@ -58,6 +61,26 @@ def test_a_stage_says_how_long_it_took_on_a_processor(tmp_path):
     results = run_all([spinning, sleeping])
     assert results["sleeping"].seconds > 0.5
     assert results["sleeping"].busy < results["spinning"].busy
+
+
+def test_a_stage_takes_the_files_that_hold_its_pattern_and_fails_without_any(tmp_path, monkeypatch):
+    monkeypatch.setattr(test, "BUILD", tmp_path)
+    (tmp_path / "a.txt").write_text("trains")
+    (tmp_path / "b.txt").write_text("reads")
+    only_a = "import sys; from pathlib import Path; sys.exit([Path(file).stem for file in sys.argv[1:]] != ['a'])"
+    command = ["python", "-c", only_a]
+    named, empty = (Stage(name, "planted", 1, command, files="*.txt", holding=name) for name in ("trains", "sleeps"))
+    results = run_all([named, empty])
+    assert (results["trains"].state, results["sleeps"].state) == ("ok", "FAILED")
+    assert "sleeps" in results["sleeps"].closing
+
+
+def test_the_quick_pass_executes_again_every_chapter_that_trains():
+    (quick,), (longer,) = ([stage for stage in stages(whole) if stage.name == "nbval"] for whole in (False, True))
+    texts = {source.stem: source.read_text(encoding="utf-8") for source in sources()}
+    again = {name for name, text in texts.items() if re.search(quick.holding, text)}
+    assert {name for name, text in texts.items() if re.search(r"\b(own|train|sweep)\(", text)} <= again < texts.keys()
+    assert longer.holding == ""
 
 
 def test_every_need_is_a_stage_and_the_longer_pass_leaves_none_out():
