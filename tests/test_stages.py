@@ -3,8 +3,8 @@
 import re
 
 from tools import test
-from tools.chapters import AT_ONCE, sources
-from tools.test import Stage, run_all, stages
+from tools.chapters import AT_ONCE, SOURCES
+from tools.test import EXECUTED_TWICE, Stage, run_all, stages
 
 # Writes when it begins and ends: what ran beside what is read from these lines.
 LOGGED = """
@@ -63,24 +63,24 @@ def test_a_stage_says_how_long_it_took_on_a_processor(tmp_path):
     assert results["sleeping"].busy < results["spinning"].busy
 
 
-def test_a_stage_takes_the_files_that_hold_its_pattern_and_fails_without_any(tmp_path, monkeypatch):
+def test_a_stage_takes_the_files_of_its_patterns_and_fails_without_any(tmp_path, monkeypatch):
     monkeypatch.setattr(test, "BUILD", tmp_path)
-    (tmp_path / "a.txt").write_text("trains")
-    (tmp_path / "b.txt").write_text("reads")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").touch()
     only_a = "import sys; from pathlib import Path; sys.exit([Path(file).stem for file in sys.argv[1:]] != ['a'])"
     command = ["python", "-c", only_a]
-    named, empty = (Stage(name, "planted", 1, command, files="*.txt", holding=name) for name in ("trains", "sleeps"))
-    results = run_all([named, empty])
-    assert (results["trains"].state, results["sleeps"].state) == ("ok", "FAILED")
-    assert "sleeps" in results["sleeps"].closing
+    present = Stage("present", "planted", 1, command, files=("a.*",))
+    lacking = Stage("lacking", "planted", 1, command, files=("a.*", "c.*"))
+    results = run_all([present, lacking])
+    assert (results["present"].state, results["lacking"].state) == ("ok", "FAILED")
+    assert results["lacking"].closing == "there is no c.*"
 
 
-def test_the_quick_pass_executes_again_every_chapter_that_trains():
-    (quick,), (longer,) = ([stage for stage in stages(whole) if stage.name == "nbval"] for whole in (False, True))
-    texts = {source.stem: source.read_text(encoding="utf-8") for source in sources()}
-    again = {name for name, text in texts.items() if re.search(quick.holding, text)}
-    assert {name for name, text in texts.items() if re.search(r"\b(own|train|sweep)\(", text)} <= again < texts.keys()
-    assert longer.holding == ""
+def test_what_is_executed_twice_trains():
+    for name in EXECUTED_TWICE:
+        assert re.search(r"\blab\.(own|train)\(", (SOURCES / f"{name}.py").read_text(encoding="utf-8")), name
+    (longer,) = [stage for stage in stages(True) if stage.name == "nbval"]
+    assert longer.files == ("smoke/_build/run-*/*.ipynb",)
 
 
 def test_every_need_is_a_stage_and_the_longer_pass_leaves_none_out():
