@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scaling_lib.runs.sweeping.axes import axes_of
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
 from scaling_lib.runs.sweeping.recipes import open_source
 from scaling_lib.runs.training.ensembles import train_ensemble
@@ -35,8 +36,12 @@ NAMES = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
-    small = {field: values[:1] for field, values in asked.axes["full"].items()}
-    small["optimizer.learning_rate"] = asked.values("full", "optimizer.learning_rate")[:2]
+    small = {}
+    for axis, values in asked.axes["full"].items():  # fields that go hand in hand, each by itself
+        first = values[:1] if isinstance(axis, str) else values[0]
+        small |= {field: (value,) for field, value in zip(axes_of(axis), first, strict=True)}
+    rates = asked.values("full", "optimizer.learning_rate")
+    small["optimizer.learning_rate"] = (*rates, 2 * rates[0])[:2]
     pair = replace(asked, axes={"full": small}).configurations("full")
     per_step = pair[0].tokens_per_step
     tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
