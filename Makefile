@@ -24,7 +24,7 @@ unexport MPLBACKEND
 help:
 	@echo "make book                 execute every chapter on the recorded runs (no torch) and render the book"
 	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
-	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
+	@echo "make test                 lint, types, tests, smoke execution, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scaling_lib.errors import ScalingLabError
+from scaling_lib.errors import InvalidArgument, ScalingLabError
 from tests.public_names import EXEMPT, modules, public_callables, public_methods, public_modules
 
 BAD = {
@@ -33,6 +33,7 @@ BAD = {
     "object": object(),
 }
 
+
 def examples():
     for path in sorted(Path(__file__).parent.rglob("examples_*.py")):
         name = ".".join(path.relative_to(Path(__file__).parent.parent).with_suffix("").parts)
@@ -41,11 +42,14 @@ def examples():
             yield pytest.param(call, arguments, id=f"{module}.{call.__qualname__}")
 
 
+EXAMPLES = list(examples())
+
+
 @pytest.mark.parametrize("name", list(modules()))
 def test_every_public_callable_has_an_example(name):
     module = importlib.import_module(name)
     assert hasattr(module, "__all__"), f"{name} has no __all__"
-    shown = {param.values[0] for param in examples()}
+    shown = {param.values[0] for param in EXAMPLES}
     lacking = [thing.__qualname__ for thing in public_callables(module) if thing not in shown]
     assert not lacking, f"{name}: no example for {', '.join(lacking)}"
 
@@ -53,11 +57,11 @@ def test_every_public_callable_has_an_example(name):
 @pytest.mark.parametrize("name", list(modules()))
 def test_every_public_method_has_an_example_inherited_ones_too(name):
     module = importlib.import_module(name)
-    bound = [param.values[0] for param in examples() if inspect.ismethod(param.values[0])]
+    bound = [param.values[0] for param in EXAMPLES if inspect.ismethod(param.values[0])]
     owners = [call.__self__ for call in bound]
     kinds = [owner if inspect.isclass(owner) else type(owner) for owner in owners]
     shown = set(zip(kinds, [call.__name__ for call in bound], strict=True))
-    static = {param.values[0] for param in examples()}
+    static = {param.values[0] for param in EXAMPLES}
     lacking = [
         f"{kind.__name__}.{method}"
         for kind, method in public_methods(module)
@@ -80,7 +84,7 @@ def test_what_a_package_offers_again_has_a_home_that_is_looked_at():
     assert lost == []
 
 
-@pytest.mark.parametrize(("call", "arguments"), list(examples()))
+@pytest.mark.parametrize(("call", "arguments"), EXAMPLES)
 def test_the_example_works(call, arguments):
     call(**fresh(arguments))
 
@@ -93,23 +97,48 @@ def fresh(arguments):
     }
 
 
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize(("call", "arguments"), list(examples()))
-def test_bad_value_works_or_is_refused_by_name(call, arguments, bad, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("call", "arguments"), EXAMPLES)
+def test_bad_values_work_or_are_refused_by_name(call, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # "text" is a fine name for a file
-    for argument in arguments:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                result = call(**(fresh(arguments) | {argument: BAD[bad]}))
-            except ScalingLabError as error:
-                message = str(error)
-                assert re.search(rf"\b{argument}\b", message), f"{argument}={bad}: {message}"
-                assert "\n" not in message, f"{argument}={bad}: {message}"
-                continue
-            except Exception as error:  # pragma: no cover - the failure this test is for
-                pytest.fail(f"{call.__qualname__}({argument}={bad}) raised {type(error).__name__}: {error}")
-        assert not _has_nan(result), f"{call.__qualname__}({argument}={bad}) returned NaN: {result!r}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        complaints = [complaint(call, arguments, argument, bad) for bad in BAD for argument in arguments]
+    assert [said for said in complaints if said] == []
+
+
+def complaint(call, arguments, argument, bad):
+    """What is wrong with a call whose `argument` is BAD[bad]; "" where it works, or is refused by that name."""
+    try:
+        result = call(**(fresh(arguments) | {argument: BAD[bad]}))
+    except ScalingLabError as error:
+        message = str(error)
+        named = re.search(rf"\b{argument}\b", message) and "\n" not in message
+        return "" if named else f"{argument}={bad}: {message}"
+    except Exception as error:
+        return f"{call.__qualname__}({argument}={bad}) raised {type(error).__name__}: {error}"
+    return f"{call.__qualname__}({argument}={bad}) returned NaN: {result!r}" if _has_nan(result) else ""
+
+
+def planted(number, ratio=1.0):
+    """What `complaint` is tried on: each kind of bad value ends in another way."""
+    if number is None:
+        raise InvalidArgument("number must be a number, got None")
+    if isinstance(number, str):
+        raise InvalidArgument("something is wrong")
+    if isinstance(number, np.ndarray):
+        raise InvalidArgument("number must be one number,\ngot an array")
+    return number / ratio
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [("None", ""), ("-1", ""), ("text", "number=text"), ("array with nan", "number="), ("nan", "returned NaN")],
+)
+def test_a_bad_value_that_is_not_refused_as_it_should_is_found(bad, says):
+    said = complaint(planted, {"number": 1.0}, "number", bad)
+    assert says in said
+    assert bool(said) == bool(says)
+    assert "ZeroDivisionError" in complaint(planted, {"number": 1.0, "ratio": 1.0}, "ratio", "0")
 
 
 def _has_nan(value, depth=0):

@@ -10,6 +10,8 @@ import pytest
 from scaling_lib import environment
 from scaling_lib.errors import InvalidArgument, MissingDependency
 from scaling_lib.runs.keeping.tables import COLUMNS
+from scaling_lib.runs.sweeping.calibration import Calibration
+from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import Session, begin
 
 
@@ -54,6 +56,22 @@ def test_recorded_profile_trains_nothing(tmp_path):
     assert list(ours.own("er-100")) == list(COLUMNS)
     assert ours.expected_minutes("er-100") == 0
     assert not (tmp_path / "home").exists()
+
+
+def test_the_minutes_of_several_experiments_come_from_one_measurement(tmp_path, monkeypatch):
+    measured = []
+
+    def calibrate(device, configurations):
+        measured.append(list(configurations))
+        return Calibration(per_token=1e-6, per_parameter=0.0, device=device)
+
+    monkeypatch.setattr("scaling_lib.session.calibrate", calibrate)
+    ours, names = Session("smoke", "cpu", tmp_path), ("er-100", "er-200-dense")
+    together = ours.expected_minutes(*names)
+    grids = [experiment(name).configurations("smoke") for name in names]
+    assert measured == [[run for grid in grids for run in grid]]
+    assert together == pytest.approx(sum(map(ours.expected_minutes, names)))
+    assert together == pytest.approx(sum(run.schedule.tokens for grid in grids for run in grid) * 1e-6 / 60)
 
 
 def test_without_torch_training_says_what_to_install(tmp_path):

@@ -1,7 +1,10 @@
 """`make test` runs its stages two at a time, in order, and a failure stops only what depends on it."""
 
-from tools.chapters import AT_ONCE
-from tools.test import Stage, run_all, stages
+import re
+
+from tools import test
+from tools.chapters import AT_ONCE, SOURCES
+from tools.test import EXECUTED_TWICE, Stage, run_all, stages
 
 # Writes when it begins and ends: what ran beside what is read from these lines.
 LOGGED = """
@@ -58,6 +61,26 @@ def test_a_stage_says_how_long_it_took_on_a_processor(tmp_path):
     results = run_all([spinning, sleeping])
     assert results["sleeping"].seconds > 0.5
     assert results["sleeping"].busy < results["spinning"].busy
+
+
+def test_a_stage_takes_the_files_of_its_patterns_and_fails_without_any(tmp_path, monkeypatch):
+    monkeypatch.setattr(test, "BUILD", tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").touch()
+    only_a = "import sys; from pathlib import Path; sys.exit([Path(file).stem for file in sys.argv[1:]] != ['a'])"
+    command = ["python", "-c", only_a]
+    present = Stage("present", "planted", 1, command, files=("a.*",))
+    lacking = Stage("lacking", "planted", 1, command, files=("a.*", "c.*"))
+    results = run_all([present, lacking])
+    assert (results["present"].state, results["lacking"].state) == ("ok", "FAILED")
+    assert results["lacking"].closing == "there is no c.*"
+
+
+def test_what_is_executed_twice_trains():
+    for name in EXECUTED_TWICE:
+        assert re.search(r"\blab\.(own|train)\(", (SOURCES / f"{name}.py").read_text(encoding="utf-8")), name
+    (longer,) = [stage for stage in stages(True) if stage.name == "nbval"]
+    assert longer.files == ("smoke/_build/run-*/*.ipynb",)
 
 
 def test_every_need_is_a_stage_and_the_longer_pass_leaves_none_out():

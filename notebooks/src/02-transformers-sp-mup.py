@@ -142,7 +142,7 @@ do we.""")
 
 # %% tags=["nbval-ignore-output"]
 if lab.trains:
-    minutes = sum(lab.expected_minutes(name) for name in NAMES)
+    minutes = lab.expected_minutes(*NAMES)
     say(
         f"On this machine the training of this chapter takes about "
         f"**{number(minutes, decimals=1)} minutes** on one core."

@@ -2,8 +2,12 @@
 
 SCALING_SITES names the folders `html`, separated like PATH; `make test` sets it, and then a missing book is a failure.
 Without it the book of the last `make book` is taken, and the tests are skipped where there is none.
+
+Most pages are the same in every book, byte for byte, and name their style sheets by content. What a test `of_one_page`
+says of such a page in the first book holds in the others, where it is not asked again.
 """
 
+import filecmp
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -67,6 +71,30 @@ class Site:
         cells = self.executed(CHAPTERS[0]).cells
         (injected,) = [cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", [])]
         return injected.source.partition('profile = "')[2].partition('"')[0]
+
+
+def of_one_page(test):
+    """Marks a test that looks at the page it is given, and at nothing else of its book."""
+    test.of_one_page = True
+    return test
+
+
+def seen_before(item) -> bool:
+    """Whether a test would look at a page that is the same in an earlier book."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    if not {"site", "page"} <= given.keys() or not hasattr(item.function, "of_one_page"):
+        return False
+    file, *earlier = (
+        folder / f"{given['page']}.html" for folder in [given["site"], *FOLDERS[: FOLDERS.index(given["site"])]]
+    )
+    return file.exists() and any(other.exists() and filecmp.cmp(file, other, shallow=False) for other in earlier)
+
+
+def pytest_collection_modifyitems(config, items):
+    again = [item for item in items if seen_before(item)]
+    if again:
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
 
 
 @pytest.fixture(scope="session", params=FOLDERS, ids=lambda folder: folder.parent.parent.name)

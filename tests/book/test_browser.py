@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.book.conftest import CHAPTERS, PAGES
+from tests.book.conftest import CHAPTERS, PAGES, of_one_page
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
 
@@ -88,6 +88,7 @@ STICKING_OUT = """
 """
 
 
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(("size", "scheme"), VIEWS)
 def test_page_is_whole(visit, page, size, scheme):
@@ -119,28 +120,30 @@ def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
     assert visited.complaints == []
 
 
-def test_claims_are_all_there_and_the_filter_only_hides(visit, browser, url):
+@of_one_page
+@pytest.mark.parametrize("page", ["book/claims"])
+def test_claims_are_all_there_and_the_filter_only_hides(visit, browser, url, page):
     context = browser.new_context(java_script_enabled=False)
     bare = context.new_page()
-    bare.goto(f"{url}/book/claims.html")
+    bare.goto(f"{url}/{page}.html")
     rows = bare.locator("table.claims tr[data-verdict]").count()
     assert bare.locator(".claims-filter").count() == 0
     context.close()
 
     visited = visit(PHONE)
-    page = visited.open("book/claims")
-    shown = page.locator("table.claims tr[data-verdict]:visible")
+    opened = visited.open(page)
+    shown = opened.locator("table.claims tr[data-verdict]:visible")
     assert shown.count() == rows > 0
-    page.get_by_label("Words").fill("COUNTING exponent")
+    opened.get_by_label("Words").fill("COUNTING exponent")
     texts = [text.lower() for text in shown.all_text_contents()]
     assert 0 < len(texts) < rows
     assert all("counting" in text and "exponent" in text for text in texts)
-    assert page.locator(".claims-filter output").text_content() == f"{len(texts)} of {rows} claims"
-    page.get_by_label("Words").fill("")
-    page.get_by_label("Verdict").select_option("not run")
+    assert opened.locator(".claims-filter output").text_content() == f"{len(texts)} of {rows} claims"
+    opened.get_by_label("Words").fill("")
+    opened.get_by_label("Verdict").select_option("not run")
     assert {row.get_attribute("data-verdict") for row in shown.all()} == {"not run"}
-    page.evaluate("location.hash = 'claim-counting-beta'")
-    page.locator("#claim-counting-beta").wait_for(state="visible")
+    opened.evaluate("location.hash = 'claim-counting-beta'")
+    opened.locator("#claim-counting-beta").wait_for(state="visible")
     assert shown.count() == rows
     assert visited.complaints == []
 

@@ -1,6 +1,5 @@
 """The rendered pages, as HTML."""
 
-import copy
 import inspect
 import os
 import re
@@ -8,13 +7,15 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup, NavigableString, Tag
 
-from tests.book.conftest import CHAPTERS, PAGES, anchors
+from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, seen_before
 from tests.comparing import notebook_differences
 from tests.public_names import public_methods, public_modules
 from tools import address
@@ -26,15 +27,53 @@ RAW = re.compile(r"\{(glue|cite|ref|numref|eq|term|doc|py|prf)[^}\s]*\}|\$\$|:::
 LOCAL = ("", "data")
 
 
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 def test_page_has_one_title_and_no_raw_markup(site, page):
-    article = copy.copy(site.article(page))
+    article = site.article(page)
     assert len(article.find_all("h1")) == 1
-    for quoted in article.select("pre, code, .math, dl.py"):
-        quoted.decompose()
-    assert RAW.search(article.get_text()) is None
+    assert RAW.search("".join(prose(article))) is None
 
 
+def test_only_a_page_that_differs_is_looked_at_again(tmp_path, monkeypatch):
+    first, second = folders = [tmp_path / name for name in ("first", "second")]
+    for folder, text in zip(folders, ("one", "another"), strict=True):
+        folder.mkdir()
+        (folder / "same.html").write_text("same")
+        (folder / "other.html").write_text(text)
+    monkeypatch.setattr("tests.book.conftest.FOLDERS", folders)
+
+    def seen(site, page, function=test_every_figure_has_a_caption):
+        given = SimpleNamespace(params={"site": site, "page": page})
+        return seen_before(SimpleNamespace(callspec=given, function=function))
+
+    assert seen(second, "same")
+    assert not any(seen(site, page) for site, page in ((first, "same"), (second, "other"), (second, "missing")))
+    assert not seen(second, "same", test_every_link_inside_the_book_arrives)
+    assert not seen_before(SimpleNamespace(function=test_every_figure_has_a_caption))
+
+
+def prose(tag):
+    """The words of a page in their order, without what is quoted as code, as a formula or from a docstring."""
+    for child in tag.children:
+        if type(child) is NavigableString:
+            yield str(child)
+        elif isinstance(child, Tag) and not is_quoted(child):
+            yield from prose(child)
+
+
+def is_quoted(tag):
+    classes = tag.get("class", [])
+    return tag.name in ("pre", "code") or "math" in classes or (tag.name == "dl" and "py" in classes)
+
+
+def test_raw_markup_is_found_outside_of_what_is_quoted():
+    quoted = "<pre>$$</pre><p>a <code>{doc}</code><span class='math x'>$$</span></p><dl class='py class'>:::</dl>"
+    seen = {text: "".join(prose(BeautifulSoup(text, "html.parser"))) for text in (quoted, f"{quoted}<p>{{do<b>c}}</b>")}
+    assert [bool(RAW.search(words)) for words in seen.values()] == [False, True]
+
+
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 def test_every_image_says_what_it_shows(site, page):
     for image in site.soup(page).find_all("img"):
@@ -49,6 +88,7 @@ def caption_text(figure) -> str:
     return caption.get_text(" ", strip=True) if caption else ""
 
 
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 def test_every_figure_has_a_caption(site, page):
     for figure in site.article(page).find_all("figure"):

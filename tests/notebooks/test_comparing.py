@@ -2,6 +2,7 @@
 
 import copy
 import random
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -77,15 +78,16 @@ def test_a_planted_error_in_a_committed_notebook_is_caught(source):
     committed = nbformat.read(chapters.NOTEBOOKS / source.with_suffix(".ipynb").name, as_version=4)
     assert notebook_differences(committed, committed) == []
     generator, planted = random.Random(0), 0
-    for place, cell in enumerate(committed.cells):
+    for cell in committed.cells:
         if cell.cell_type != "code" or "nbval-ignore-output" in cell.metadata.get("tags", []):
             continue
         for position, output in enumerate(cell.outputs):
             for kind, text in output.get("data", {}).items():
                 wrong = None if kind.startswith("image/") else changed(text, generator)
                 if wrong is not None:
-                    other = copy.deepcopy(committed)
-                    other.cells[place].outputs[position]["data"][kind] = wrong
-                    assert notebook_differences(committed, other), f"{cell.id}: {text!r} against {wrong!r}"
+                    other = copy.deepcopy(cell)
+                    other.outputs[position]["data"][kind] = wrong
+                    pair = (SimpleNamespace(cells=[each]) for each in (cell, other))
+                    assert notebook_differences(*pair), f"{cell.id}: {text!r} against {wrong!r}"
                     planted += 1
     assert planted > 3

@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
 
 from scaling_lib.environment import single_thread
 from scaling_lib.runs.keeping.checkpoints import Checkpoint
@@ -67,11 +69,18 @@ def arm(where: str, count: int) -> None:
         Store.add = dying_add
 
 
-if __name__ == "__main__":
-    single_thread()  # with more, sums come out otherwise
-    path, folder, where, count = sys.argv[1:]
+def attempt(path: Path, folder: Path, where: str, count: int) -> None:
+    """One attempt at the sweep, with a checkpoint at every step."""
     begin = Checkpoint.__init__
-    Checkpoint.__init__ = lambda self, at, identities, every=0.0: begin(self, at, identities, 0.0)  # at every step
-    with Store(path) as store:
-        arm(where, int(count))
+
+    def at_every_step(self, at, identities, every=0.0):
+        begin(self, at, identities, 0.0)
+
+    single_thread()  # with more, sums come out otherwise
+    with patch.object(Checkpoint, "__init__", at_every_step), Store(path) as store:
+        arm(where, count)
         sweep(RUNS, store, checkpoints=folder, progress=False)
+
+
+if __name__ == "__main__":
+    attempt(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

@@ -24,7 +24,7 @@ What a page names and nobody knows stops the build with one sentence that names 
 
 import traceback
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,6 +145,7 @@ def _words(row: Row, choices: str) -> str:
     return words[row.verdict]
 
 
+@cache  # pages ask for several fields of an experiment, and each may mean to list all of its runs
 def _setting(identifier: str) -> SimpleNamespace:
     """What a page may say of an experiment's full grid."""
     if identifier not in EXPERIMENTS:

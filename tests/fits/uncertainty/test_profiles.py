@@ -57,9 +57,11 @@ def judge(number, objective):
             assert short <= CLOSE, (number, objective, parameter, short)
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_no_end_of_a_subset_lies_inside_the_threshold(number):
-    judge(number, "log-huber" if number == 1 else "log-ols")
+@pytest.mark.parametrize(
+    ("number", "objective"), [(0, "log-ols"), (1, "log-huber"), pytest.param(2, "log-ols", marks=pytest.mark.slow)]
+)
+def test_no_end_of_a_subset_lies_inside_the_threshold(number, objective):
+    judge(number, objective)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from scaling_lib.runs.sweeping.sweeps import sweep
 from scaling_lib.runs.training import ensembles as training
 from scaling_lib.runs.training.ensembles import train_ensemble
 from tests.runs import planted
-from tests.runs.storm import RUNS
+from tests.runs.storm import RUNS, attempt
 from tests.runs.tiny import CHAIN, configuration
 
 PAIR = [configuration(20, seed=0, curve_points=4), configuration(20, seed=1, curve_points=4)]
@@ -231,7 +231,7 @@ def run_storm(folder: Path, where: str, count: int) -> int:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    assert run_storm(folder, "never", 0) == 0
+    attempt(folder / "runs.db", folder / "kept", "never", 0)
     with Store(folder / "runs.db") as store:
         return {record.identity: numbers(record.result) for record in store.records()}
 
@@ -251,7 +251,7 @@ def test_a_storm_of_kills_loses_nothing(tmp_path, uninterrupted, kills):
     inside = [code for code, (where, _) in zip(codes, kills, strict=True) if where != "time"]
     assert inside == [-signal.SIGKILL] * len(inside), codes  # in the middle of a commit, or of a checkpoint
     assert set(codes) <= {0, -signal.SIGKILL}, codes
-    assert run_storm(tmp_path, "never", 0) == 0
+    attempt(tmp_path / "runs.db", tmp_path / "kept", "never", 0)
     with Store(tmp_path / "runs.db") as store:
         assert store.verify() == []
         assert {record.identity: numbers(record.result) for record in store.records()} == uninterrupted

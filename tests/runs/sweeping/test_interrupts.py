@@ -31,8 +31,9 @@ def whole(tmp_path_factory):
         return bits(store)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("workers", "kept"), [(1, True), (1, False), (2, True), pytest.param(2, False, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_sweep_goes_on_with_the_same_bits(tmp_path, whole, monkeypatch, workers, kept):
     calls = []
 
