@@ -96,7 +96,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "Pilot, never judged: with which power of the width do the steps have to grow?",
             _COLLAPSE,
             {
-                "smoke": {"seed": (900,), _WIDTH_AND_STEPS: ((32, 100), (64, 100))},
+                "smoke": {"seed": (900,), _WIDTH_AND_STEPS: ((32, 200), (64, 200))},
                 "full": {"seed": (900, 901), _WIDTH_AND_STEPS: tuple(product((32, 48, 64, 96), (200, 800)))},
             },
             _FOLLOWS,
@@ -124,7 +124,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "Pilot, never judged: at which learning rates, over which tau, does the leak fall?",
             _THIRD,
             {
-                "smoke": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (50, 100))},
+                "smoke": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (200, 400))},
                 "full": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _PILOT_ARMS},
             },
             _FOLLOWS,
@@ -133,7 +133,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "With exact labels at a constant learning rate, does the leak fall as tau^(-1/3), whatever the rate?",
             _THIRD,
             {
-                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (50, 100))},
+                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (200, 400))},
                 "full": {"seed": _SEEDS, _SOURCE_RATE_AND_STEPS: _THIRD_ARMS},
             },
             _FOLLOWS,
@@ -142,7 +142,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "Half the learning rate of twins-third: is the leak a function of tau?",
             _THIRD,
             {
-                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.0625,), (100, 200))},
+                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.0625,), (400,))},
                 "full": {"seed": _SEEDS, _SOURCE_RATE_AND_STEPS: _HALF_ARMS},
             },
             _FOLLOWS,
@@ -151,7 +151,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "The peaked case of twins-third: does the leak fall as tau^(-1/3) where every node has two neighbours?",
             _THIRD,
             {
-                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_DEGREE_2, (0.125,), (50, 100))},
+                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_DEGREE_2, (0.125,), (200, 400))},
                 "full": {"seed": _SEEDS, _SOURCE_RATE_AND_STEPS: _arms(_DEGREE_2, (0.125,), doubled(200, 5))},
             },
             _FOLLOWS,

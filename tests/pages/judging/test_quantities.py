@@ -14,6 +14,7 @@ from scaling_lib.pages.judging import exact_quantities as _known
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
+from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from tests.pages.planted import power_law_runs, surface_runs
 
@@ -282,7 +283,10 @@ def test_runs_outside_the_papers_compute_take_no_part():
     assert set(measured.runs) <= set(inside["identity"])
 
 
-@pytest.mark.parametrize("name", [n for n in QUANTITIES if n not in {*_known.KNOWN, *TWIN_QUANTITIES}])
+OF_STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES}
+
+
+@pytest.mark.parametrize("name", [name for name in QUANTITIES if name not in OF_STUDIES])
 def test_too_few_runs_are_no_runs(name):
     one = surface_runs("er-1k-small").iloc[:1]
     assert QUANTITIES[name](lambda table: None if table == "chinchilla-results" else one) is None

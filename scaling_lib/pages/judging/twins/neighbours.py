@@ -255,7 +255,7 @@ def _overlay(whole: pd.DataFrame, halved: pd.DataFrame) -> tuple:
 
 _COLLAPSE, _OPPOSITE = ("twins-collapse",), ("twins-collapse-opposite",)
 _THIRD, _PEAKED = ("twins-third",), ("twins-third-degree-2",)
-_RULES: Mapping[str, tuple[Sequence[str], Callable[..., tuple]]] = {
+_RULES: Mapping[str, tuple[tuple[str, ...], Callable[..., tuple[float, float, float, float | None]]]] = {
     "collapse": (_COLLAPSE, partial(_spread, study="twins-collapse", gamma=GAMMA, branched=True)),
     "supercollapse": (_COLLAPSE, _supercollapse),
     "collapse-opposite": (_OPPOSITE, partial(_spread, study="twins-collapse-opposite", gamma=-GAMMA, branched=False)),
