@@ -59,7 +59,6 @@ RULERS = MappingProxyType(
         "tokens a node": Ruler("tokens a node, D/n", _EXCESS, lambda points: points["D"] / points["nodes"], _loss),
         "observations": Ruler("observations a free parameter, x", _EXCESS, _observations, _loss),
         "steps": Ruler("optimiser steps S", _EXCESS, _steps, _loss),
-        "observations, F": Ruler("observations a free parameter, x", _FACTOR, _observations, _factor),
         "steps, F": Ruler("optimiser steps S", _FACTOR, _steps, _factor),
     }
 )
