@@ -1,6 +1,6 @@
 """Every grid of the book goes through the one code path that a GPU would take, at a thousandth of its D, on a CPU.
 
-Stacked (K = 2), as on a GPU: two learning rates of the smallest shape and the least D, rounded up to two steps.
+Stacked (K = 2), as on a GPU: two learning rates of the first shape and D of the grid, rounded up to two steps.
 """
 
 from dataclasses import replace
@@ -21,12 +21,19 @@ NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in HUGE else name fo
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
-    small = {field: values[:1] for field, values in asked.axes["full"].items()}
-    small["optimizer.learning_rate"] = asked.values("full", "optimizer.learning_rate")[:2]
-    pair = replace(asked, axes={"full": small}).configurations("full")
-    per_step = pair[0].tokens_per_step
-    tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
-    pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
+    (first,) = replace(
+        asked, axes={"full": {key: values[:1] for key, values in asked.axes["full"].items()}}
+    ).configurations("full")
+    tokens = first.tokens_per_step * max(2, round(first.schedule.tokens / 1000 / first.tokens_per_step))
+    rates = first.optimizer.learning_rate, first.optimizer.learning_rate / 2
+    pair = [
+        replace(
+            first,
+            optimizer=replace(first.optimizer, learning_rate=rate),
+            schedule=replace(first.schedule, tokens=tokens),
+        )
+        for rate in rates
+    ]
     results = train_ensemble(open_source(pair[0].source), pair, members_at_once=2)
     assert {result.ensemble_size for result in results} == {2}
     for result in results:
