@@ -40,6 +40,8 @@ def table_status(book: Book) -> str:
         if recorded is None:
             continue
         facts = _facts(recorded) if "identity" in recorded else {"rows": number(len(recorded))}
+        if missing := entry.get("missing"):
+            facts |= {"not trained": f"{number(missing)} runs of its grid, for want of time"}
         facts |= {"made by": f"<code>{escape(str(entry['made_by']))}</code>"}
         lines = "".join(f"<dt>{escape(key)}</dt><dd>{value}</dd>" for key, value in facts.items())
         parts.append(f'<section><h3 id="table-{name}">{name}</h3><dl class="facts">{lines}</dl></section>')
