@@ -4,6 +4,8 @@
 PROFILE ?= recorded
 PYTHON ?= python3
 EXTRAS ?= book
+MINUTES ?= 9
+OUT ?= gpu-result
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -17,7 +19,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
+.PHONY: help book test test-all gpu notebooks student ledger practice assignment grade otter address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -26,6 +28,7 @@ help:
 	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
+	@echo "make gpu MINUTES=9 OUT=gpu-result   on a CUDA device: its tests, its speed, and as much of gpu-er-1k as that allows"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
@@ -48,6 +51,9 @@ test: $(INSTALLED)$(EVERYTHING)
 
 test-all: $(INSTALLED)$(EVERYTHING)
 	@$(RUN) -m tools.test --all
+
+gpu: $(INSTALLED)book,train,test
+	@$(RUN) -m tools.gpu --minutes "$(MINUTES)" --out "$(OUT)"
 
 notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks

@@ -116,9 +116,9 @@ def gpu_speed(book: Book) -> str:
     speeds = book.tables("gpu-speed")
     if speeds is None:
         return (
-            "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `python -m benchmarks.gpu "
-            "--record` makes the table that will stand here: tokens per second of an ensemble, beside the eager loop "
-            "that one would write and the bound that the bandwidth of the device's memory sets."
+            "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `make gpu` trains what "
+            "the book still wants of it, and makes the table that will stand here: tokens per second of an ensemble, "
+            "beside the eager loop that one would write and the bound that the bandwidth of the device's memory sets."
         )
     millions = speeds["tokens_per_second"] / 1e6
     shown = pd.DataFrame(
