@@ -4,6 +4,8 @@
 PROFILE ?= recorded
 PYTHON ?= python3
 EXTRAS ?= book
+MINUTES ?= 9
+OUT ?= gpu-result
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -17,7 +19,7 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
+.PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment grade otter address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -26,6 +28,8 @@ help:
 	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
 	@echo "make test                 lint, types, tests, smoke execution, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
+	@echo "make gpu MINUTES=9 OUT=gpu-result   on a CUDA device: its tests, its speed, and as much of gpu-er-1k as that allows"
+	@echo "make retrain ONLY=er-100   train recorded tables again (all: hours), and say which verdicts change"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
@@ -48,6 +52,12 @@ test: $(INSTALLED)$(EVERYTHING)
 
 test-all: $(INSTALLED)$(EVERYTHING)
 	@$(RUN) -m tools.test --all
+
+gpu: $(INSTALLED)book,train,test
+	@$(RUN) -m tools.gpu --minutes "$(MINUTES)" --out "$(OUT)"
+
+retrain: $(INSTALLED)book,train
+	@$(RUN) -m tools.retrain $(foreach table,$(ONLY),--only "$(table)") $(if $(SLICE),--slice "$(SLICE)")
 
 notebooks: $(INSTALLED)book
 	@$(RUN) -m tools.notebooks

@@ -1,6 +1,7 @@
 """Tokens per second of ensembles on one device, beside the eager loop that a user would write, one model at a time.
 
-    python -m benchmarks.gpu [--device cuda] [--json] [--rounds 5] [--shapes V1000_d64 ...] [--record]
+    python -m benchmarks.gpu [--device cuda] [--json] [--rounds 5] [--shapes V1000_d64 ...] [--time-budget 120]
+                             [--record] [--into FOLDER]
 
 Ours is what a sweep runs: K stacked models, walks drawn on the device, steps replayed as a CUDA graph. The other is
 `PlainDecoder` (benchmarks/training.py) with `torch.optim.AdamW`, its batches ready beforehand, nothing read back from
@@ -11,8 +12,10 @@ The *memory bound* is the speed of copying on this device, measured here, over t
 move at the least: 312 n for two layers and 12 V for the readout with activations of two bytes, twice that in float32
 (forward and backward, elementwise operations fused). `share` is ours over that bound.
 
---record writes scaling_lib/recorded/gpu-speed.parquet, which the book's status page shows; refused on a CPU, where the
-script otherwise runs as a check of itself (`ratio` says nothing there: two are stacked, whatever a step is worth).
+--record writes scaling_lib/recorded/gpu-speed.parquet, which the book's status page shows (--into: in that folder
+instead); refused on a CPU, where the script otherwise runs as a check of itself (`ratio` says nothing there: two are
+stacked, whatever a step is worth). After --time-budget seconds no further shape is begun, what was measured is
+recorded, and the script says what is missing and ends with 3.
 """
 
 import argparse
@@ -164,8 +167,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of each contestant in a round")
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--precisions", nargs="+", choices=list(PRECISIONS), default=list(PRECISIONS))
+    parser.add_argument("--time-budget", type=float, default=float("inf"), help="seconds")
     parser.add_argument("--record", action="store_true", help="keep the table for the book")
+    parser.add_argument("--into", type=Path, default=FOLDER, help="where --record keeps it")
     options = parser.parse_args()
+    begun = time.monotonic()
     try:
         device = check_device(options.device)
         if options.record and device.type == "cpu":
@@ -174,13 +180,16 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     torch.set_num_threads(1)
     copying = copy_speed(device)
-    measured = []
+    measured, missing = [], []
     for name in options.shapes:
         for precision in options.precisions:
             try:
                 check_precision(precision, device)
             except ScalingLabError:
                 continue  # not a precision of this device
+            if time.monotonic() - begun > options.time_budget:
+                missing.append(f"{name} in {precision}")
+                continue
             line = measure(name, precision, device, options.rounds, options.seconds, copying)
             measured.append(line)
             if not options.json:
@@ -192,8 +201,11 @@ def main() -> None:
                 )
     if options.json:
         print(json.dumps(measured))
-    if options.record:
-        record_result(pd.DataFrame(measured), "gpu-speed", "python -m benchmarks.gpu --record", FOLDER)
+    if options.record and measured:
+        record_result(pd.DataFrame(measured), "gpu-speed", "python -m benchmarks.gpu --record", options.into)
+    if missing:
+        print(f"The time was over before {', '.join(missing)}.", flush=True)
+        raise SystemExit(3)
 
 
 if __name__ == "__main__":

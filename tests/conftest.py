@@ -37,6 +37,13 @@ def pytest_configure(config):
         install_import_hook("scaling_lib", f"{__name__}.checked")
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("needs_cuda") is not None:
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Debian's Chromium, driven by Playwright, with no way out to the network."""

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from scaling_lib import environment
 from scaling_lib.cli import app, runs
+from scaling_lib.cli import claims as claims_verb
 from scaling_lib.fits.tables import one_row_a_point
 from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.models.accounting import Architecture
@@ -20,6 +22,7 @@ from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import load_recorded, records_of
 from scaling_lib.runs.sweeping import calibration, experiments
 from scaling_lib.runs.sweeping.calibration import Calibration
+from scaling_lib.runs.sweeping.sweeps import sweep
 from tests.runs import planted
 from tests.runs.tiny import TINY
 
@@ -75,6 +78,19 @@ def test_sweep_and_claims_on_the_readers_store(tmp_path, monkeypatch):
     rows = payload("claims", "--store", str(store))["claims"]
     ours = [row for row in rows if row["id"] in ("counting.rate", "walks.counting_rate.128", "er-1k-k0.alpha")]
     assert [row["verdict"] for row in ours] == ["not run"] * 3  # tiny is no claim's experiment
+
+
+def test_claims_on_a_store_see_the_graphs_of_all_seeds(tmp_path, monkeypatch):
+    with_graphs = replace(TINY, follows={"source.seed": "seed"})
+    monkeypatch.setattr(experiments, "EXPERIMENTS", experiments.EXPERIMENTS | {"tiny": with_graphs})
+    grid = with_graphs.configurations("smoke")[:4]
+    assert len({configuration.source for configuration in grid}) == 2
+    with Store(tmp_path / "runs.db") as store:
+        sweep(grid, store, progress=False)
+    seen = []
+    monkeypatch.setattr(claims_verb, "evaluate", lambda tables: seen.append(tables("tiny")) or [])
+    assert payload("claims", "--store", str(tmp_path / "runs.db")) == {"claims": []}
+    assert set(seen[0]["identity"]) == {configuration.identity for configuration in grid}
 
 
 @pytest.fixture

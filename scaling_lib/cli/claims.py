@@ -1,6 +1,7 @@
 """`scaling-lab claims`: the ledger, judged on the recorded tables or on the reader's own stores."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,6 @@ from scaling_lib.pages.judging.claims import evaluate, ledger_frame, totals
 from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import recorded_or_none
-from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping import experiments
 
 __all__ = ["claims"]
@@ -43,20 +43,19 @@ def _from_store(path: Path) -> Tables:
     if not frames:
         raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
     frame = pd.concat(frames).drop_duplicates("identity")
-    sources = [RunConfiguration.from_json(text).source for text in frame["configuration"]]
-    recipes = [(source.ensemble, source.parameters, source.seed) for source in sources]
-    made_of = pd.Series(recipes, index=frame.index, dtype=object)
+
+    @cache  # many claims ask for one experiment, and where every seed has a graph they are all made
+    def wanted(name: str) -> set[str]:
+        asked = experiments.experiment(name)
+        return {c.identity for profile in asked.axes for c in asked.configurations(profile)}
 
     def table(name: str) -> pd.DataFrame | None:
         if name not in experiments.EXPERIMENTS:
             return recorded_or_none(name)
         asked = experiments.experiment(name)
-        source = asked.template.source
-        recipe = (source.ensemble, source.parameters, source.seed)
-        own = frame[[run == recipe for run in made_of]]
+        own = frame[frame["ensemble"] == asked.template.source.ensemble]
         if own.empty:
             return own
-        wanted = {c.identity for profile in asked.axes for c in asked.configurations(profile)}
-        return own[own["identity"].isin(wanted)].reset_index(drop=True)
+        return own[own["identity"].isin(wanted(name))].reset_index(drop=True)
 
     return table

@@ -247,6 +247,13 @@ def test_the_status_page_says_what_was_measured_and_which_weights_are_kept(shipp
     assert f"<dt>final weights</dt><dd>of {len(recorded_models().identities)} runs</dd>" in only
 
 
+def test_the_status_page_says_how_many_runs_of_a_grid_were_not_trained(shipped, monkeypatch):
+    assert "not trained" not in status.table_status(shipped)
+    entries = status.manifest()
+    monkeypatch.setattr(status, "manifest", lambda: {"er-100": entries["er-100"] | {"missing": 7}})
+    assert "<dt>not trained</dt><dd>7 runs of its grid, for want of time</dd>" in status.table_status(shipped)
+
+
 def test_a_table_of_text_is_left_out_of_what_needs_a_floor_and_that_is_said(shipped):
     known = recorded_or_none("er-100")
     text = known.assign(entropy_rate=float("nan"), excess_loss=float("nan"), excess_loss_se=float("nan"))

@@ -75,14 +75,6 @@ def test_many_blocks_are_one_and_both_back_ends_agree(chain, start):
     np.testing.assert_array_equal(part, whole[walks._BLOCK - 10 : walks._BLOCK + 10])
 
 
-@pytest.mark.skipif(torch is None or not torch.cuda.is_available(), reason="needs a CUDA device")
-@CHAINS
-def test_the_same_on_an_accelerator(chain):
-    tensor = walks.sample_walks(chain, 5000, 20, seed=1, backend="torch", device="cuda")
-    assert tensor.device.type == "cuda"
-    np.testing.assert_array_equal(tensor.cpu().numpy(), walks.sample_walks(chain, 5000, 20, seed=1))
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_stream_hands_out_the_walks_in_any_order_of_steps(backend):
     stream = walks.WalkStream(BIASED, 10, 7, seed=5, backend=backend)

@@ -40,6 +40,8 @@ def table_status(book: Book) -> str:
         if recorded is None:
             continue
         facts = _facts(recorded) if "identity" in recorded else {"rows": number(len(recorded))}
+        if missing := entry.get("missing"):
+            facts |= {"not trained": f"{number(missing)} runs of its grid, for want of time"}
         facts |= {"made by": f"<code>{escape(str(entry['made_by']))}</code>"}
         lines = "".join(f"<dt>{escape(key)}</dt><dd>{value}</dd>" for key, value in facts.items())
         parts.append(f'<section><h3 id="table-{name}">{name}</h3><dl class="facts">{lines}</dl></section>')
@@ -114,9 +116,9 @@ def gpu_speed(book: Book) -> str:
     speeds = book.tables("gpu-speed")
     if speeds is None:
         return (
-            "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `python -m benchmarks.gpu "
-            "--record` makes the table that will stand here: tokens per second of an ensemble, beside the eager loop "
-            "that one would write and the bound that the bandwidth of the device's memory sets."
+            "**Not measured: no benchmark on a GPU is recorded.** Where there is one, `make gpu` trains what "
+            "the book still wants of it, and makes the table that will stand here: tokens per second of an ensemble, "
+            "beside the eager loop that one would write and the bound that the bandwidth of the device's memory sets."
         )
     millions = speeds["tokens_per_second"] / 1e6
     shown = pd.DataFrame(

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Integer, Remedy, checked
 from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, invalid
+from scaling_lib.files import write_whole
 from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json, measurements_to_json
 from scaling_lib.runs.records import Provenance, RunConfiguration, RunRecord, RunResult
 
@@ -255,19 +256,26 @@ def recorded_or_none(name: str) -> pd.DataFrame | None:
 
 @checked
 def record_table(
-    frame: Annotated[pd.DataFrame, BY_HAND], name: str, how: str, folder: str | Path
+    frame: Annotated[pd.DataFrame, BY_HAND],
+    name: str,
+    how: str,
+    folder: str | Path,
+    *,
+    missing: Annotated[int, Integer(minimum=0)] = 0,
 ) -> Path:
     """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
 
-    how: the command that makes the table again, for the data card. Raises InvalidArgument, and InvalidData where the
-    identity of a row is not the hash of its configuration.
+    how: the command that makes the table again, for the data card. missing: how many runs of its grid the table lacks,
+    because the time was over; the manifest says so.
+    Raises InvalidArgument, and InvalidData where the identity of a row is not the hash of its configuration.
     """
     records_of(frame)  # refuses a table whose rows were changed by hand
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.parquet"
     ordered = frame.sort_values(["N", "D", "learning_rate", "seed", "identity"]).reset_index(drop=True)
-    _enter(ordered, path, {"runs": len(frame), "made_by": how, "devices": sorted(set(frame["device"]))})
+    entry = {"runs": len(frame), "made_by": how, "devices": sorted(set(frame["device"]))}
+    _enter(ordered, path, entry | ({"missing": missing} if missing else {}))
     return path
 
 
@@ -290,11 +298,12 @@ def record_result(
 
 
 def _enter(frame: pd.DataFrame, path: Path, entry: dict[str, Any]) -> None:
-    """Write the table, and its line in the manifest of its folder."""
-    frame.to_parquet(path, index=False, compression="zstd")
-    entry = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} | entry
-    entries = manifest(path.parent) | {path.stem: entry}
-    (path.parent / "manifest.json").write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+    """Write the table, then its line in the manifest of its folder."""
+    table = frame.to_parquet(None, index=False, compression="zstd")
+    write_whole(path, lambda file: file.write(table))
+    entries = manifest(path.parent) | {path.stem: {"sha256": hashlib.sha256(table).hexdigest()} | entry}
+    text = json.dumps(entries, indent=2, sort_keys=True) + "\n"
+    write_whole(path.parent / "manifest.json", lambda file: file.write(text.encode()))
 
 
 @checked

@@ -6,6 +6,7 @@ known without making the graph, and a numpy whose generators changed is noticed.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -41,6 +42,13 @@ _ER_1K = Source(
     (("nodes", 1000), ("edges", 5000)),
     seed=0,
     fingerprint="490203677ede902bea1be09c7aa775b74919faca033bf82e217abf148b2a2fb9",
+)
+# Of the first of the GPU's seeds: the studies of twins have those from 100, their pilot those from 900.
+_ER_1K_200 = Source(
+    "erdos_renyi",
+    (("nodes", 1000), ("edges", 5000)),
+    seed=200,
+    fingerprint="ba729f9a8b1e69cbb7b1bd230d1d223890cd560d30a6cdd16f0478958a96f659",
 )
 _ER_8K = Source(
     "erdos_renyi",
@@ -147,6 +155,24 @@ _FORECAST_AXES = {
     "full": _axes((16, 24, 32, 48, 64, 96), (250_000,), (0.25, 0.5, 1.0, 2.0), seeds=3),
 }
 
+
+def _in_order_of_value(widths: tuple[int, ...], rates: Mapping[int, tuple[float, ...]], seeds: int) -> Axes:
+    """Width by width, and in each from the least D on, so that what ends early holds whole curves L(D).
+
+    rates: the peak learning rates of each number of steps. seeds: how many (200, 201, ...).
+    """
+    points = tuple((width, steps, rate) for width in widths for steps, tried in rates.items() for rate in tried)
+    fields = ("architecture.width", "schedule.steps", "optimizer.learning_rate")
+    return {fields: points, "seed": tuple(range(200, 200 + seeds))}
+
+
+# Half, once, twice and four times the rate that was best on the pilot of twins at as many steps (at 200 that of 400).
+# Four times, since on 1,000 nodes the best rates of er-1k-wide lie at those of the pilot or at twice as much.
+_GPU_RATES = {
+    steps: tuple(factor * best for factor in (0.5, 1.0, 2.0, 4.0))
+    for steps, best in {200: 1.0, 400: 1.0, 800: 1.0, 1600: 0.5, 3200: 0.25}.items()
+}
+
 # ---------------------------------------------------------------------- experiments
 
 # Question, template, the axes of each profile and, where there are any, the fields that follow others.
@@ -248,6 +274,20 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "Figure 21: a scale-free graph of 8,192 nodes and 49,131 edges. The same laws?",
             _run(_BA_8K, batch=100),
             _paper_axes(_PAPER_RATES, 1_000_000),
+        ),
+        # Figure 5 in the minutes of one GPU (`tools.gpu`), a new graph with every seed. Width 128 first, the paper's
+        # least; then 64, that of the twins, and cheap; then 256, which alone costs more than the other two.
+        "gpu-er-1k": (
+            "Figure 5 with a new graph for every seed: exponents in N and in D, on a GPU for a few minutes?",
+            replace(_run(_ER_1K_200, batch=100), seed=200),
+            {
+                "smoke": _in_order_of_value((64,), {200: (1.0,)}, seeds=1),  # a thousandth of the tokens of `full`
+                "colab": _in_order_of_value(
+                    (128, 64), {steps: _GPU_RATES[steps][1:3] for steps in (200, 400)}, seeds=2
+                ),
+                "full": _in_order_of_value((128, 64, 256), _GPU_RATES, seeds=3),
+            },
+            {"source.seed": "seed"},
         ),
         # The same graphs at sizes that two CPU cores train in an hour, with batches of 20 walks.
         "er-1k-small": (

@@ -29,7 +29,7 @@ EXAMPLES = [
     (tables.lowest_losses, {"frame": FRAME, "by": ("N", "D")}),
     (tables.recorded_or_none, {"name": "er-100"}),
     (tables.load_recorded, {"name": "mine", "folder": FOLDER}),
-    (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER}),
+    (tables.record_table, {"frame": FRAME, "name": "mine", "how": "by hand", "folder": FOLDER, "missing": 1}),
     (tables.record_result, {"frame": FRAME[["N", "loss"]], "name": "small", "how": "by hand", "folder": FOLDER}),
     (tables.manifest, {"folder": FOLDER}),
     (store.Store, {"path": FOLDER / "other.db", "mirror": None, "read_only": True}),

@@ -46,6 +46,27 @@ def test_recorded_table_round_trip(frame, tmp_path):
     entry = json.loads((tmp_path / "manifest.json").read_text())["mine"]
     assert entry["runs"] == 5
     assert entry["made_by"] == "scaling-lab train mine"
+    assert "missing" not in entry
+
+
+def test_a_table_says_how_many_runs_of_its_grid_it_lacks(frame, tmp_path):
+    record_table(frame, "mine", "by hand", tmp_path, missing=3)
+    assert tables.manifest(tmp_path)["mine"]["missing"] == 3
+    record_table(frame, "mine", "by hand", tmp_path)
+    assert "missing" not in tables.manifest(tmp_path)["mine"]
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(frame, tmp_path, monkeypatch):
+    record_table(frame, "mine", "by hand", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(number):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        record_table(frame.iloc[:2], "mine", "by hand", tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_damaged_recorded_table_is_refused(frame, tmp_path):

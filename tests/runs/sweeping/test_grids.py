@@ -1,6 +1,6 @@
 """Every grid of the book goes through the one code path that a GPU would take, at a thousandth of its D, on a CPU.
 
-Stacked (K = 2), as on a GPU: two learning rates of the smallest shape and the least D, rounded up to two steps.
+Stacked (K = 2), as on a GPU: two learning rates of the first shape and D of the grid, rounded up to two steps.
 """
 
 from dataclasses import replace
@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scaling_lib.runs.sweeping.axes import axes_of
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
 from scaling_lib.runs.sweeping.recipes import open_source
 from scaling_lib.runs.training.ensembles import train_ensemble
@@ -36,16 +35,19 @@ NAMES = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
-    small = {}
-    for axis, values in asked.axes["full"].items():  # fields that go hand in hand, each by itself
-        first = values[:1] if isinstance(axis, str) else values[0]
-        small |= {field: (value,) for field, value in zip(axes_of(axis), first, strict=True)}
-    rates = asked.values("full", "optimizer.learning_rate")
-    small["optimizer.learning_rate"] = (*rates, 2 * rates[0])[:2]
-    pair = replace(asked, axes={"full": small}).configurations("full")
-    per_step = pair[0].tokens_per_step
-    tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
-    pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
+    (first,) = replace(
+        asked, axes={"full": {key: values[:1] for key, values in asked.axes["full"].items()}}
+    ).configurations("full")
+    tokens = first.tokens_per_step * max(2, round(first.schedule.tokens / 1000 / first.tokens_per_step))
+    rates = first.optimizer.learning_rate, first.optimizer.learning_rate / 2
+    pair = [
+        replace(
+            first,
+            optimizer=replace(first.optimizer, learning_rate=rate),
+            schedule=replace(first.schedule, tokens=tokens),
+        )
+        for rate in rates
+    ]
     results = train_ensemble(open_source(pair[0].source), pair, members_at_once=2)
     assert {result.ensemble_size for result in results} == {2}
     for result in results:

@@ -26,7 +26,9 @@ def test_a_run_table_is_its_experiment_complete(name):
     frame = load_recorded(name)
     records = records_of(frame)  # every identity is the hash of its configuration
     grid = widened_so_far(EXPERIMENTS[name].configurations("full"), frame)
-    assert {record.identity for record in records} == {c.identity for c in grid}
+    held, asked = {record.identity for record in records}, {c.identity for c in grid}
+    assert held <= asked
+    assert len(asked - held) == manifest(FOLDER)[name].get("missing", 0)  # said where a GPU's time was over
     assert {record.configuration.semantics_version for record in records} == {SEMANTICS_VERSION}
     assert frame["N"].between(1e3, 1e9).all()
     assert (frame["C"] == 6.0 * frame["N"] * frame["D"] * frame["epochs"]).all()
@@ -40,8 +42,9 @@ def test_the_optimum_is_bracketed_where_a_chapter_says_so(name):
     assert best["learning_rate"].max() < frame["learning_rate"].max()
 
 
-# The cheapest run on 8,192 nodes takes a quarter of a minute.
-REPEATED = [pytest.param(name, marks=pytest.mark.slow) if "8k" in name else name for name in RUN_TABLES]
+# The cheapest run on 8,192 nodes takes a quarter of a minute, that of a GPU a whole one.
+LONG = [name for name in RUN_TABLES if "8k" in name or name.startswith("gpu")]
+REPEATED = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RUN_TABLES]
 
 
 @pytest.mark.parametrize("name", REPEATED)

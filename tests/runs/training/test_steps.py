@@ -21,7 +21,6 @@ from scaling_lib.runs.training.steps import Replayed, TrainingStep, check_precis
 from tests.runs.tiny import CHAIN, configuration
 
 STEPS = 12
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 def members():
@@ -208,14 +207,14 @@ def test_refusals():
 # ---------------------------------------------------------------------- on a GPU
 
 
-@needs_cuda
+@pytest.mark.needs_cuda
 def test_the_graph_is_the_step_on_a_gpu():
     graph, eager, host = trained("auto", "cuda"), trained(None, "cuda"), trained()
     assert torch.allclose(graph[0], eager[0], rtol=1e-5)
     assert torch.allclose(graph[0], host[0], rtol=1e-4)
 
 
-@needs_cuda
+@pytest.mark.needs_cuda
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_the_excess_loss_on_a_gpu_agrees(precision, exact):
     if precision == "tf32" and torch.cuda.get_device_capability() < (8, 0):
