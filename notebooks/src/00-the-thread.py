@@ -331,6 +331,7 @@ say(rf"""> {row.claim.claim}
 #   Chapter 2 takes the two apart.
 # - The lowest of several noisy losses is biased low, more so where more were tried. Chapter 3 measures by how much.
 # - The graph is smaller than any in the paper, so the paper's own exponents (which lie below 1) are not judged here.
+#   Chapter 5 asks when a small graph may stand for a large one.
 #
 # ## If you remember one thing
 #

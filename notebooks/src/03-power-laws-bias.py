@@ -972,7 +972,7 @@ residual is above {percent(worst, decimals=1)} of the loss.
 # The same exercise on runs. For the walks the floor is known, and the exponent is the slope over four neighbouring sizes.
 # For the 240 published points of Hoffmann et al. (read off their figure by Besiroglu et al. 2024) the window is a choice
 # about the *largest losses*: five were left out in that reanalysis. Those points may not be shipped with a book; where the
-# reader has not downloaded them, a synthetic twin stands in: runs drawn from the published law itself.
+# reader has not downloaded them, a synthetic stand-in takes their place: runs drawn from the published law itself.
 
 # %% tags=["nbval-ignore-output"]
 # With download=True the real points are fetched.
@@ -1046,7 +1046,7 @@ with style():
     for (letter, values), (marker, colour) in pairs:
         spots = range(len(values))
         right.plot(spots, values, marker + "-", color=colour, label=letter)
-    title = "synthetic twin" if points.synthetic else "Chinchilla points"
+    title = "synthetic stand-in" if points.synthetic else "Chinchilla points"
     right.set(xlabel="largest losses left out", ylim=(0.2, 0.5), title=title)
     right.set_xticks(range(len(dropped)), [str(count) for count in dropped])
     right.legend()
@@ -1063,7 +1063,7 @@ show(
 where = "On the real points"
 moral = "The bootstrap error of a single fit says nothing about this."
 if points.synthetic:
-    where = "In the twin one law holds everywhere, by construction, and"
+    where = "In the stand-in one law holds everywhere, by construction, and"
 change = abs(by_drop["beta"].iloc[0] - by_drop["beta"].iloc[-1])
 real = recorded_or_none("chinchilla-results")  # None: without recorded tables
 if real is not None:
@@ -1112,7 +1112,7 @@ optima = {
 estimates = pd.DataFrame({name: one.params for name, one in optima.items()})
 digits = {"E": 4, "A": 1, "B": 1, "alpha": 4, "beta": 4}
 estimates.transpose().round(digits).assign(
-    points="synthetic twin" if points.synthetic else "real"
+    points="synthetic stand-in" if points.synthetic else "real"
 )
 
 # %% tags=["remove-input"]

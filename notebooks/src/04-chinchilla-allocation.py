@@ -626,7 +626,7 @@ than that of no change (its *skill*): {scored}.
 # The most-read table of the field is a scatter plot: Besiroglu et al. (2024) read 245 points off a figure of Hoffmann
 # et al. (2022) and refitted them without the five largest losses. The points may not be shipped with a book. Where you
 # have them (`chinchilla_points(download=True)` fetches them, or pass a path) they are used here; where not, a synthetic
-# twin stands in, drawn from the published law, and says so.
+# table stands in, drawn from the published law, and says so.
 
 # %% tags=["nbval-ignore-output"]
 # With download=True the real ones are fetched.
@@ -690,7 +690,7 @@ change = {
     name: number(pinned[name].iloc[-1] - pinned[name].iloc[0], decimals=3)
     for name in ("alpha", "beta", "a")
 }
-which = "the synthetic twin" if points.synthetic else "the real points"
+which = "the synthetic stand-in" if points.synthetic else "the real points"
 say(rf"""
 From E = {number(floors[0], decimals=2)} to {number(floors[-1], decimals=2)}
 ({which}) $\alpha$ changes by {change["alpha"]}, $\beta$ by {change["beta"]},
