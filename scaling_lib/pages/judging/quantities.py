@@ -30,6 +30,7 @@ from scaling_lib.pages.judging.forecasts import registered, skill
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
+from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
 
@@ -241,9 +242,7 @@ def _cost_of_paper_rates(name: str) -> Quantity:
             return _undecided(whole.doubt.reason, most)
         if cut.rates == whole.rates:
             return _from_runs(0.0, 0.0, 0.0, most)
-        of_cut, of_whole = (
-            _from_runs(*student_mean(point.logs), most, point.seeds - 1) for point in (cut, whole)
-        )
+        of_cut, of_whole = (_from_runs(*student_mean(point.logs), most, point.seeds - 1) for point in (cut, whole))
         return _less(of_cut, of_whole, most)
 
     return quantity
@@ -323,4 +322,5 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | {f"chinchilla.{name}": _recorded_result(name, reason=_OPEN_NETWORK) for name in _NETWORK}
     | {name: _without_runs(compute) for name, compute in KNOWN.items()}
     | dict(TWIN_QUANTITIES)
+    | dict(CONTROL_QUANTITIES)
 )
