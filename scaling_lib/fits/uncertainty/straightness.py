@@ -45,9 +45,10 @@ class Straightness:
     p: NonNegative
     exponent: float
 
+
     @checked
     def verdict(self, level: Share = 0.05) -> str:
-        """ "bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
+        """"bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
         "on the edge": p is the level to one part in a million (`EDGE`), and its last digits must not decide.
         """
         if abs(self.p - level) <= EDGE * level:

@@ -39,7 +39,8 @@ def budget_marks(
         if name not in planned:
             raise InvalidArgument(f"planned lacks the column {name!r}: make it with Frontier.predict.")
     C, N, low, high = (
-        check_array(f"planned[{name!r}]", planned[name].to_numpy(), dimensions=1, above=0, least=2) for name in _COLUMNS
+        check_array(f"planned[{name!r}]", planned[name].to_numpy(), dimensions=1, above=0, least=2)
+        for name in _COLUMNS
     )
     sizes = check_array("sizes", sizes, dimensions=1, above=0, least=2)
     lowest, highest = check_array("losses", losses, dimensions=1, length=2)

@@ -64,7 +64,7 @@ def exponent_difference(first: pd.DataFrame, second: pd.DataFrame) -> Measured:
 
 @checked
 def sign(difference: AnyMeasured) -> str:
-    """ "positive" or "negative" where the interval of `difference` lies on one side of zero, else "not told apart".
+    """"positive" or "negative" where the interval of `difference` lies on one side of zero, else "not told apart".
 
     An end within a millionth of zero, measured by the interval's length, does not exclude it.
     """

@@ -115,7 +115,10 @@ def skill(name: str, tables: Tables) -> Outcome:
     by_loss = (abs(missed) / changed - np.sign(missed)) / abs(changed)
     by_before = -abs(missed) / abs(changed) / changed
     parts = np.array(
-        [factor**2 * point.logs.var(ddof=1) / point.seeds for factor, point in ((by_loss, ours), (by_before, before))]
+        [
+            factor**2 * point.logs.var(ddof=1) / point.seeds
+            for factor, point in ((by_loss, ours), (by_before, before))
+        ]
     )
     freedoms = np.array([ours.seeds - 1, before.seeds - 1])
     total = float(parts.sum())

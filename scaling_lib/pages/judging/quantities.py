@@ -242,7 +242,9 @@ def _cost_of_paper_rates(name: str) -> Quantity:
             return _undecided(whole.doubt.reason, most)
         if cut.rates == whole.rates:
             return _from_runs(0.0, 0.0, 0.0, most)
-        of_cut, of_whole = (_from_runs(*student_mean(point.logs), most, point.seeds - 1) for point in (cut, whole))
+        of_cut, of_whole = (
+            _from_runs(*student_mean(point.logs), most, point.seeds - 1) for point in (cut, whole)
+        )
         return _less(of_cut, of_whole, most)
 
     return quantity

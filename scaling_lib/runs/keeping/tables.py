@@ -254,7 +254,9 @@ def recorded_or_none(name: str) -> pd.DataFrame | None:
 
 
 @checked
-def record_table(frame: Annotated[pd.DataFrame, BY_HAND], name: str, how: str, folder: str | Path) -> Path:
+def record_table(
+    frame: Annotated[pd.DataFrame, BY_HAND], name: str, how: str, folder: str | Path
+) -> Path:
     """Write a table of runs as recorded table `name` and enter it in the manifest; returns the Parquet file's path.
 
     how: the command that makes the table again, for the data card. Raises InvalidArgument, and InvalidData where the

@@ -260,19 +260,19 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
             _FOLLOWS,
         ),
         "twins-arms-56": (
-            "muP, SP, and SP and muP with each other's ratio of the embedding's rate, at 56 observations: which is better?",
+            "Is it its embedding's rate that makes muP better than SP? At 56 observations of a transition.",
             _ARMS,
             _arms(100, seeds=6),
             _FOLLOWS,
         ),
         "twins-arms-222": (
-            "muP, SP, and SP and muP with each other's ratio of the embedding's rate, at 222 observations?",
+            "Is it its embedding's rate that makes muP better than SP? At 222 observations of a transition.",
             _ARMS,
             _arms(400, seeds=6),
             _FOLLOWS,
         ),
         "twins-arms-900": (
-            "muP, SP, and SP and muP with each other's ratio of the embedding's rate, at 889 observations?",
+            "Is it its embedding's rate that makes muP better than SP? At 889 observations of a transition.",
             _ARMS,
             _arms(1600, seeds=6),
             _FOLLOWS,

@@ -136,7 +136,9 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             _TEMPLATE,
             {
                 "smoke": _axes(_SIZES[1:2], _fixed((400,)), seeds=1, first=112),
-                "full": _axes(_SIZES[1:2], _fixed(doubled(400, 2)) + _others(doubled(400, 2)), seeds=24, first=112),
+                "full": _axes(
+                    _SIZES[1:2], _fixed(doubled(400, 2)) + _others(doubled(400, 2)), seeds=24, first=112
+                ),
             },
             _FOLLOWS,
         ),

@@ -107,7 +107,7 @@ def layer_outputs(growth: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def check_verdict(growth: "pd.DataFrame", *, bound: float = BOUND) -> str:
-    """ "passes" where no layer output has a slope further from zero than `bound`, "fails" where one has.
+    """"passes" where no layer output has a slope further from zero than `bound`, "fails" where one has.
 
     "on the edge" where the largest is the bound up to a millionth. growth: as `activation_growth` returns it.
     """

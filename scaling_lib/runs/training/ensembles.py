@@ -519,7 +519,9 @@ def _result(
 def _check_alike(runs: Sequence[RunConfiguration]) -> None:
     first = runs[0]
     alike = {
-        replace(c, source=first.source, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0))
+        replace(
+            c, source=first.source, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)
+        )
         for c in runs
     }
     if len(alike) > 1:
@@ -557,7 +559,9 @@ def _sources_of(source: Any, runs: Sequence[RunConfiguration]) -> list[Tokens]:
     ]
     for tokens, run in zip(sources, runs, strict=True):
         if run.source.fingerprint != tokens.fingerprint:
-            raise invalid("source", f"that of the configurations ({run.source.fingerprint[:12]})", tokens, "pass that")
+            raise invalid(
+                "source", f"that of the configurations ({run.source.fingerprint[:12]})", tokens, "pass that"
+            )
         if run.architecture.vocabulary != tokens.vocabulary:
             raise invalid(
                 "configurations",

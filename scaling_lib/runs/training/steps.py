@@ -120,7 +120,9 @@ class TrainingStep:
         return Replayed(tokens, losses, graph.replay)
 
 
-def exact_losses(model: Trainable, tokens: Int[Tensor, "K batch time"], laws: Sequence[NextLaws]) -> Float[Tensor, "K"]:
+def exact_losses(
+    model: Trainable, tokens: Int[Tensor, "K batch time"], laws: Sequence[NextLaws]
+) -> Float[Tensor, "K"]:
     """Mean cross-entropy of every member with the laws of the next tokens, nats, over the T - 1 contexts of a sequence.
 
     laws: for each member, those after every beginning of its sequences but the whole (`Tokens.next_laws` of

@@ -41,11 +41,11 @@ def judged(identifier, tables):
 
 
 def visits(level):
-    return dict.fromkeys(("twins-visits", "twins-visits-rates"), {"level": level})
+    return {study: {"level": level} for study in ("twins-visits", "twins-visits-rates")}
 
 
 def visits_200(level):
-    return dict.fromkeys(("twins-visits-200", "twins-visits-200-rates"), {"level": level})
+    return {study: {"level": level} for study in ("twins-visits-200", "twins-visits-200-rates")}
 
 
 def at_equal_steps(level):
@@ -54,7 +54,8 @@ def at_equal_steps(level):
 
 
 def kappa(beta):
-    return dict.fromkeys(("twins-kappa", "twins-kappa-10", "twins-kappa-1000", "twins-kappa-rates"), {"beta": beta})
+    studies = ("twins-kappa", "twins-kappa-10", "twins-kappa-1000", "twins-kappa-rates")
+    return {study: {"beta": beta} for study in studies}
 
 
 def arms(**changed):

@@ -6,10 +6,12 @@ the seeds fall into two branches, where a fitted line is rejected, where the pow
 longer than 1.2 margins would reproduce. The tables are those of `runs.sweeping.controls`, compared with twins-beta and
 twins-size. Where both arms draw the same graph and weights from a seed, their difference is taken seed by seed.
 
-Visits. With x = D / (2E - n), r visits of a transition a step and S steps, x and S are one variable while r stays. Sixteen
-times r at equal x has a sixteenth of the steps; if x alone sets the loss it does not move, if S alone does it moves as a
-change of S would. Parametrizations. The mean over widths of ln(excess loss) of one less that of another, each at its own
-best rate of every width; a width at which either has its best rate at an end is left out while three remain.
+Visits. With x = D / (2E - n), r visits of a transition a step and S steps, x and S are one variable while r stays. At
+sixteen times r and equal x there is a sixteenth of the steps; if x alone sets the loss it does not move, and if S alone
+does it moves as a change of S would.
+
+Parametrizations. The mean over widths of ln(excess loss) of one arm less that of another, each at its own best rate of
+every width. A width at which either has its best rate at an end is left out while three remain.
 """
 
 import json
