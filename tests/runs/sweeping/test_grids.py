@@ -22,8 +22,9 @@ NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in HUGE else name fo
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
     small = {field: values[:1] for field, values in asked.axes["full"].items()}
-    small["optimizer.learning_rate"] = asked.values("full", "optimizer.learning_rate")[:2]
-    pair = replace(asked, axes={"full": small}).configurations("full")
+    (first,) = replace(asked, axes={"full": small}).configurations("full")
+    rates = (first.optimizer.learning_rate, first.optimizer.learning_rate / 2)  # a rate may go with another field
+    pair = [replace(first, optimizer=replace(first.optimizer, learning_rate=rate)) for rate in rates]
     per_step = pair[0].tokens_per_step
     tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
     pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
