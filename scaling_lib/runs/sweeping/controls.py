@@ -11,17 +11,17 @@ seeds are outermost. Costs at 50,000 tokens a second, which one core makes at wi
     twins-visits-200-rates     36             57.6        19
     twins-decay                24             43.2        14   no weight decay
     twins-context              24             43.2        14   walks of 25 instead of 50
+    twins-arms-56             288             28.8        10   muP, SP, and the embedding's rate, at x = 56
+    twins-arms-222            288            115.2        38   x = 222
     twins-kappa                24             43.2        14   kappa = 1, kmax = 100
     twins-kappa-10             24             43.2        14   kmax = 10
     twins-kappa-1000           24             43.2        14   kmax = 1000
     twins-scale-free-size      96            102.2        34   Barabasi-Albert graphs of 80 to 640 nodes
     twins-scale-free           24             82.1        27   their exponent in D
     twins-kappa-rates          48             86.4        29   kappa = 1, kmax = 100 at the best learning rate
-    twins-arms-56             288             28.8        10   muP, SP, and the embedding's rate, at x = 56
-    twins-arms-222            288            115.2        38   x = 222
     twins-arms-900            288            460.8       154   x = 889
 
-The minutes of the arms are low: their widths are 24 to 192, and a token of width 192 costs five times one of width 64.
+The minutes of the arms are low: their widths are 24 to 192, and a token of the widest costs several times one of width 64.
 """
 
 from collections.abc import Mapping
@@ -90,16 +90,18 @@ _SCALE_FREE_SIZES = ((80, 9), (160, 19), (320, 38), (640, 76))
 
 _ARM = ("parametrization.kind", "parametrization.embedding_rate_power")
 _ARM_AND_RATE = ("architecture.width", *_ARM, "optimizer.learning_rate")
-# Of each arm, S and width the rate that looked best on twins-arms-pilot, or lies between and beyond those that did:
-# the grid has half, once and twice it.
-_ARM_BEST: Mapping[tuple[str, float], Mapping[int, tuple[float, ...]]] = MappingProxyType(
+# Of each arm and width the rate that is best of a run of 100 steps on twins-arms-pilot, and of muP, the same at every
+# width, on er-200-untied; between and beyond the pilot's widths 24 and 96 in the powers of two that they suggest. Four
+# times the steps halve it, as they do on twins-pilot. The grid has half, once and twice it.
+_ARM_BEST: Mapping[tuple[str, float], tuple[float, ...]] = MappingProxyType(
     {
-        ("mup", 0.0): {100: (1.0, 1.0, 1.0, 1.0), 400: (0.5, 0.5, 0.5, 0.5), 1600: (0.25, 0.25, 0.25, 0.25)},
-        ("sp", 0.0): {100: (1.0, 1.0, 1.0, 1.0), 400: (0.5, 0.5, 0.5, 0.5), 1600: (0.25, 0.25, 0.25, 0.25)},
-        ("sp", 1.0): {100: (1.0, 1.0, 1.0, 1.0), 400: (0.5, 0.5, 0.5, 0.5), 1600: (0.25, 0.25, 0.25, 0.25)},
-        ("mup", -1.0): {100: (1.0, 1.0, 1.0, 1.0), 400: (0.5, 0.5, 0.5, 0.5), 1600: (0.25, 0.25, 0.25, 0.25)},
+        ("mup", 0.0): (1.0, 1.0, 1.0, 1.0),
+        ("sp", 0.0): (2**-5, 2**-6, 2**-7, 2**-8),
+        ("sp", 1.0): (2**-5, 2**-6, 2**-6, 2**-7),
+        ("mup", -1.0): (0.5, 0.5, 0.5, 0.5),
     }
 )
+_HALVED = MappingProxyType({100: 1.0, 400: 0.5, 1600: 0.25})
 _ARM_WIDTHS = (24, 48, 96, 192)
 
 
@@ -123,9 +125,9 @@ def _study(pairs: tuple[tuple[int, float], ...], seeds: int = 12, graphs: Axes =
 def _arms(steps: int, seeds: int) -> dict[str, Axes]:
     """Every arm at every width, with its own three learning rates."""
     runs = tuple(
-        (width, kind, power, factor * best)
+        (width, kind, power, factor * _HALVED[steps] * best)
         for (kind, power), rates in _ARM_BEST.items()
-        for width, best in zip(_ARM_WIDTHS, rates[steps], strict=True)
+        for width, best in zip(_ARM_WIDTHS, rates, strict=True)
         for factor in (0.5, 1.0, 2.0)
     )
     return {
@@ -223,6 +225,18 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
             _study(_WINDOW),
             _FOLLOWS,
         ),
+        "twins-arms-56": (
+            "Is it its embedding's rate that makes muP better than SP? At 56 observations of a transition.",
+            _ARMS,
+            _arms(100, seeds=6),
+            _FOLLOWS,
+        ),
+        "twins-arms-222": (
+            "Is it its embedding's rate that makes muP better than SP? At 222 observations of a transition.",
+            _ARMS,
+            _arms(400, seeds=6),
+            _FOLLOWS,
+        ),
         "twins-kappa": (
             "Figure 4 on a twin, transitions biased with kappa = 1 on [1, 100]: the same exponent in D?",
             _KAPPA,
@@ -257,18 +271,6 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
             "The other learning rates of twins-kappa: the same exponent in D at the best rate?",
             _KAPPA,
             _study(_WINDOW_RATES),
-            _FOLLOWS,
-        ),
-        "twins-arms-56": (
-            "Is it its embedding's rate that makes muP better than SP? At 56 observations of a transition.",
-            _ARMS,
-            _arms(100, seeds=6),
-            _FOLLOWS,
-        ),
-        "twins-arms-222": (
-            "Is it its embedding's rate that makes muP better than SP? At 222 observations of a transition.",
-            _ARMS,
-            _arms(400, seeds=6),
             _FOLLOWS,
         ),
         "twins-arms-900": (

@@ -4,6 +4,8 @@ As in `test_twins`: *reproduced* of a true claim, *differs* of one that is two m
 seeds fall into branches, the best rate is at an end, or runs are missing. Written and passed before any of the runs.
 """
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES, CONTROL_SEEDS
-from scaling_lib.pages.judging.twins.studies import RATE
+from scaling_lib.pages.judging.twins.studies import PILOT, RATE
+from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.controls import CONTROLS
 from scaling_lib.runs.sweeping.experiments import experiment
 from tests.pages.planted import twin_runs
@@ -207,3 +210,39 @@ def test_the_costs_are_those_of_the_grids():
         tokens = sum(run.schedule.tokens for run in runs)
         (line,) = (line.split() for line in controls.__doc__.splitlines() if line.split()[:1] == [study])
         assert line[1:4] == [str(len(runs)), f"{tokens / 1e6:.1f}", f"{tokens / 50_000 / 60:.0f}"]
+
+
+def test_the_grids_bracket_what_is_best_on_the_pilots():
+    """Of a run of 100 steps; the pilot of the parametrizations has widths 24 and 96."""
+
+    def best_of(runs, by):
+        logs = np.log(runs["excess_loss"].where(runs["status"] == "ok", np.inf)).groupby([*by, runs["learning_rate"]])
+        return {point[:-1]: point[-1] for point in logs.mean().groupby(level=list(range(len(by)))).idxmin()}
+
+    pilot = load_recorded("twins-visits-pilot")
+    (rate,) = best_of(pilot, [pilot["width"]]).values()
+    rates = sorted({RATE, *experiment("twins-visits-rates").values("full", "optimizer.learning_rate")})
+    assert rates[0] < rate < rates[-1]
+    assert experiment("twins-visits").values("full", "optimizer.learning_rate") == (RATE,)
+    pilot = load_recorded("twins-arms-pilot")
+    ways = [json.loads(text)["parametrization"] for text in pilot["configuration"]]
+    arm = pd.Series([f"{way['kind']} {way.get('embedding_rate_power', 0.0):g}" for way in ways])
+    grid = experiment("twins-arms-56").configurations("full")
+    bests = best_of(pilot, [arm, pilot["width"]])
+    assert len(bests) == 6
+    for (name, width), best in bests.items():
+        tried = {
+            run.optimizer.learning_rate
+            for run in grid
+            if run.architecture.width == width
+            and f"{run.parametrization.kind} {run.parametrization.embedding_rate_power:g}" == name
+        }
+        assert sorted(tried) == [best / 2, best, 2 * best]
+
+
+def test_the_pilots_are_never_judged():
+    for name in ("twins-visits-pilot", "twins-arms-pilot"):
+        pilot = load_recorded(name)
+        assert (pilot["seed"] >= PILOT).all()
+        for identifier in CLAIMS:
+            assert judged(identifier, lambda study, pilot=pilot: pilot) == ("not run", None)
