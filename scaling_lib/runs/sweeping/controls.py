@@ -11,7 +11,7 @@ seeds are outermost. Costs at 50,000 tokens a second, which one core makes at wi
     twins-visits-200-rates     36             57.6        19
     twins-decay                24             43.2        14   no weight decay
     twins-context              24             43.2        14   walks of 25 instead of 50
-    twins-arms-56             288             28.8        10   muP, SP, and the embedding's rate, at x = 56
+    twins-arms-56             576             57.6        19   muP, SP, and the embedding's rate, at x = 56
     twins-arms-222            288            115.2        38   x = 222
     twins-kappa                24             43.2        14   kappa = 1, kmax = 100
     twins-kappa-10             24             43.2        14   kmax = 10
@@ -21,7 +21,7 @@ seeds are outermost. Costs at 50,000 tokens a second, which one core makes at wi
     twins-kappa-rates          48             86.4        29   kappa = 1, kmax = 100 at the best learning rate
     twins-arms-900            288            460.8       154   x = 889
 
-The minutes of the arms are low: their widths are 24 to 192, and a token of the widest costs several times one of width 64.
+The minutes of the arms are low: of their widths, 24 to 192, the widest costs several times as much a token as 64 does.
 """
 
 from collections.abc import Mapping
@@ -228,7 +228,7 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
         "twins-arms-56": (
             "Is it its embedding's rate that makes muP better than SP? At 56 observations of a transition.",
             _ARMS,
-            _arms(100, seeds=6),
+            _arms(100, seeds=12),
             _FOLLOWS,
         ),
         "twins-arms-222": (

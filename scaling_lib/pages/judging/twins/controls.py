@@ -49,8 +49,8 @@ CONTROL_SEEDS = MappingProxyType(
         **dict.fromkeys(("twins-visits", "twins-visits-rates", "twins-visits-steps"), 12),
         **dict.fromkeys(("twins-visits-200", "twins-visits-200-rates", "twins-decay", "twins-context"), 12),
         **dict.fromkeys(("twins-kappa", "twins-kappa-10", "twins-kappa-1000", "twins-kappa-rates"), 12),
-        **dict.fromkeys(("twins-scale-free-size", "twins-scale-free"), 12),
-        **dict.fromkeys(("twins-arms-56", "twins-arms-222", "twins-arms-900"), 6),
+        **dict.fromkeys(("twins-scale-free-size", "twins-scale-free", "twins-arms-56"), 12),
+        **dict.fromkeys(("twins-arms-222", "twins-arms-900"), 6),
     }
 )
 # Steps at sixteen times the visits, and as many observations at the visits of the other studies.
