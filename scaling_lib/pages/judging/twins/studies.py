@@ -184,13 +184,15 @@ def logs_of(points: list[SeedMean]) -> np.ndarray:
 
 
 def one_branch(points: list[SeedMean]) -> None:
-    """Forbids a level that is a mean over two branches: of several S they are looked for in all points together.
+    """Forbids a level that is a mean over two branches: of three S or more they are looked for in all points together.
 
-    Points of fewer than six seeds cannot show two branches, and forbid nothing.
+    Two S are looked at one by one, since two points cannot say how the scatter changes with S: taken together at one
+    scatter, seeds of one branch looked like two in 9 of 100 simulations. Points of fewer than six seeds cannot show two
+    branches, and forbid nothing.
     """
     if min(point.seeds for point in points) < FEWEST_SEEDS:
         return
-    if len({point.at["D"] for point in points}) > 1:
+    if len({point.at["D"] for point in points}) > 2:
         together = branched_slope(points, "D", rejection=None).within
         if isinstance(together, Undetermined):
             raise Forbids(together.reason)
