@@ -2,7 +2,8 @@
 
     python -m tools.record_chapter2 [capacity-floors] [coordinate-check]
 
-The floors take about 40 minutes on one quiet core, the check two. The run tables of the chapter are made by `scaling-lab sweep NAME --profile full`.
+The check takes two minutes on one core, the floors most of an hour. The run tables of the chapter are made by
+`scaling-lab sweep NAME --profile full`.
 """
 
 import sys
