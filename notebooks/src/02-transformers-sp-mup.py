@@ -548,7 +548,7 @@ counter that knows the neighbours at the first D and
 best learning rate is at an end of its grid.""")
 
 # %% [markdown]
-# ## L(N): what no model of width n can do
+# ## L(N): what a readout of width n can hold
 #
 # Before we read a slope off $L(N)$ we should know what could make it fall. One cause is **capacity**, and for that no
 # training is needed. Whatever the model computes from the past, its law of the next token after node $u$ is
@@ -561,7 +561,8 @@ best learning rate is at an end of its grid.""")
 # $$
 #
 # We call the right side the **capacity floor**. The minimum is searched numerically (L-BFGS from several starts), and a
-# search that gets stuck ends too high: what we plot is an *upper estimate of a lower bound*.
+# search that gets stuck ends too high: what we plot is an *upper estimate of a lower bound*. It shows what a readout of
+# that width can do, and proves nothing about what it cannot.
 
 # %%
 floors = lab.recorded("capacity-floors")
@@ -661,7 +662,7 @@ these points **$L(N)$ is not limited by capacity** but by data or steps.""")
 # degree 20, muP models from width 8 on, and two values of $D$, one four times the other. If capacity is what limits a model,
 # its loss must lie close above the floor, and more tokens must not help. We sort the widths by a rule:
 #
-# - limited by *capacity*: the floor is more than half of the excess loss;
+# - limited by *capacity*, as far as our search came down: the floor is more than half of the excess loss;
 # - limited by *data or steps*: the floor is less than that, and the larger $D$ takes away more than a third of what lies
 #   above the floor;
 # - *neither shown*: the loss lies far above the floor, and the larger $D$ takes away less than that.

@@ -1,4 +1,4 @@
-r"""What a readout of width d cannot do better than: the capacity floor of a chain. No transformer needed.
+r"""The capacity floor of a chain: how near to it the best table of rank d comes. No transformer needed.
 
 Whatever a model with a readout W [V, d] computes from the past, its law of the next token after node u is the softmax
 of W h for some vector h of d numbers. Best would be one such vector U_u for each node, so that its mean conditional KL
@@ -9,8 +9,14 @@ is at least
 
 It is zero as soon as ln P, up to a number for each row, has rank d, and falls with d. Where P has zeros the infimum is
 not attained: the vectors grow without end. The problem is not convex, so that what is found here, by L-BFGS from
-several starts, is an upper estimate of that lower bound. One start is spectral, the d largest singular values of
-P_uv / pi_v - 1 in the geometry of pi (for small U . W, softmax is 1 + U . W); the others are random.
+several starts, is an upper estimate of that lower bound: it says what a readout of width d can do at best as far as we
+found, and never what it cannot do. One start is spectral, the d largest singular values of P_uv / pi_v - 1 in the
+geometry of pi (for small U . W, softmax is 1 + U . W); the others are random.
+
+Whether a search has come to its end is asked of every width. Half of the starts, each at half of its iterations, have
+found some value; all starts, at all iterations, another. The search is *converged* where the second lies below the
+first by no more than two per cent of it (`CONVERGED`), or below a millionth of a nat. This is a test of effort, not a
+proof: a better table may exist that no start finds.
 """
 
 from collections.abc import Sequence
@@ -28,12 +34,14 @@ from scaling_lib.errors import check_integer, check_sequence, invalid
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["capacity_floor", "capacity_floors"]
+__all__ = ["CONVERGED", "capacity_floor", "capacity_floors"]
 
 _Generator = Annotated[np.random.Generator, Remedy("pass np.random.default_rng(seed)")]
 
 LARGEST = 4096  # nodes: the problem is dense
 NEGLIGIBLE = 1e-9  # nats: where a descent stops, since the infimum is not attained
+CONVERGED = 0.02  # the share of a floor by which twice the effort may lower it
+NOTHING = 1e-6  # nats: a floor below it is none, and no further start is asked
 
 
 @checked
@@ -65,11 +73,13 @@ def capacity_floors(
     iterations: Count = 2000,
     progress: bool = False,
 ) -> "pd.DataFrame":
-    """Upper estimates of floor(d) for several widths, one row each: width, floor, spread.
+    """Upper estimates of floor(d) for several widths, one row each: width, floor, spread, half_effort, converged.
 
     One more start at each width is the best U, W of the width below with small random columns added, so that `floor`
-    never rises with the width. spread: how far the worst of the starts ended above the best, nats; where that is not
-    small against `floor`, more starts or iterations may lower it.
+    never rises with the width. spread: how far the worst of the starts ended above the best, nats. half_effort: the
+    lowest that half of the starts, and that additional one, had come to after half of the iterations. converged:
+    whether `floor` is hardly lower than that, by the rule of the module's docstring; else more starts or iterations
+    would lower it further.
     """
     import pandas as pd
 
@@ -79,15 +89,32 @@ def capacity_floors(
     rising = sorted({check_integer("widths", width, minimum=1, maximum=chain.nodes) for width in widths})
     best: np.ndarray | None = None
     floors = []
+    half = (iterations + 1) // 2
     for width in tqdm(rising, unit="width", disable=not progress, leave=False):
         begins = problem.starts(width, starts, generator)
+        few = (starts + 1) // 2
         if best is not None:
             wider = problem.random_start(width, generator) * 0.01
             wider[:, :, : best.shape[-1]] = best
-            begins.append(wider)
-        ends = [problem.descend(begin, iterations) for begin in begins]
+            begins, few = [wider, *begins], few + 1
+        middles, ends = [], []
+        for begin in begins:
+            middles.append(problem.descend(begin, half))
+            goes_on = problem.descend(middles[-1][1], iterations - half) if iterations > half else middles[-1]
+            ends.append(min(goes_on, middles[-1], key=lambda end: end[0]))
+            if ends[-1][0] < NOTHING:
+                break
         floor, best = min(ends, key=lambda end: end[0])
-        floors.append({"width": width, "floor": floor, "spread": max(end[0] for end in ends) - floor})
+        before = min(middle[0] for middle in middles[:few])
+        floors.append(
+            {
+                "width": width,
+                "floor": floor,
+                "spread": max(end[0] for end in ends) - floor,
+                "half_effort": before,
+                "converged": floor < NOTHING or before - floor <= CONVERGED * floor,
+            }
+        )
     return pd.DataFrame(floors)
 
 

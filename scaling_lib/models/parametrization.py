@@ -33,14 +33,18 @@ Weight decay acts on every tensor but gains and biases. A step multiplies a weig
 coupled decay (torch's AdamW, the paper) keeps that product, so the decay of the matrices shrinks as their rate;
 independent decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
 In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon does too.
+
+Of all this, how much is the embedding's rate? Under muP it is n times that of the matrices, under SP the same. An arm
+between the two multiplies the rate of embedding and learned positions by n^p: SP with p = 1 has muP's ratio, muP with
+p = -1 has SP's, and everything else stays (`embedding_rate_power`). The readout must be a tensor of its own.
 """
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
-from scaling_lib.arguments import BY_HAND, Choice, NonNegative, Positive, Remedy, checked
-from scaling_lib.errors import InvalidArgument, check_integer
+from scaling_lib.arguments import BY_HAND, LATER, Choice, NonNegative, Positive, Real, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_integer, invalid
 from scaling_lib.models.accounting import AnyArchitecture, default_heads, shapes
 from scaling_lib.models.blocks import ROLES, TensorShape
 
@@ -70,6 +74,8 @@ class Parametrization:
     base_width, Tensor Programs V Table 8). base_width: for "mup-base" only. weight_decay_mode: "coupled" (decay per
     step shrinks with the tensor's learning rate, as torch's AdamW does) or "independent" (it does not).
     zero_readout: start the readout at zero; untied models only. initial_std: the constant sigma of SP and base-width.
+    embedding_rate_power: the learning rate of the embedding, and of learned positions, is multiplied by the width to
+    this power; untied models only.
     """
 
     kind: Annotated[str, Choice(KINDS)] = "mup"
@@ -77,6 +83,7 @@ class Parametrization:
     weight_decay_mode: Annotated[str, Choice(DECAY_MODES)] = "coupled"
     zero_readout: bool = False
     initial_std: Positive = 0.02
+    embedding_rate_power: Annotated[float, Real(minimum=-2, maximum=2)] = field(default=0.0, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.kind == "mup-base":
@@ -152,13 +159,19 @@ def multipliers(architecture: AnyArchitecture, parametrization: AnyParametrizati
 def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrization) -> tuple[TensorRule, ...]:
     """One rule for every trained tensor: those of `models.accounting.shapes`, in their order.
 
-    Raises InvalidArgument for a zero readout of a tied model, and for a block that cannot be imported.
+    Raises InvalidArgument for a zero readout or an embedding_rate_power of a tied model, and for a block that cannot be
+    imported.
     """
     n, L = architecture.width, architecture.depth
     sigma, kind = parametrization.initial_std, parametrization.kind
     if parametrization.zero_readout and architecture.tied:
         raise InvalidArgument(
             "zero_readout must be False where the readout is the embedding (tied=True), got True: untie the model."
+        )
+    power = parametrization.embedding_rate_power
+    if power and architecture.tied:
+        raise invalid(
+            "embedding_rate_power", "0 where the readout is the embedding (tied=True)", power, "untie the model"
         )
     if kind == "sp":
         table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma, 1.0, 1.0, 1.0
@@ -169,9 +182,10 @@ def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrizat
         m = n / parametrization.base_width
         table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma * m**-0.5, 1.0, 1 / m, 1 / m
     of_table, of_matrix = (table_std, table_rate, 1.0), (matrix_std, matrix_rate, epsilon)
+    of_embedding = (table_std, table_rate * n**power, 1.0)
     scales = {  # by role: initial standard deviation, learning-rate factor, epsilon factor
-        "embedding": of_table,
-        "positions": of_table,
+        "embedding": of_embedding,
+        "positions": of_embedding,
         "readout": (0.0, table_rate, 1.0) if parametrization.zero_readout else of_table,
         "gain": (0.0, 1.0, 1.0),
         "bias": (0.0, 1.0, 1.0),

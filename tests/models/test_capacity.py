@@ -66,6 +66,26 @@ def test_floor_falls_with_the_width_and_ends_at_zero():
     assert 0.5 * unigram < table["floor"].iloc[0] < unigram
 
 
+def test_a_search_that_was_cut_short_does_not_pass_for_converged():
+    """Ten iterations are not enough, and the test sees it; with enough it passes, at a floor that is lower."""
+    chain = chains.erdos_renyi(20, edges=60, generator=generator())
+    short, long = (
+        capacity_floors(chain, [2, 3], generator=generator(), starts=4, iterations=iterations)
+        for iterations in (10, 2000)
+    )
+    assert not short["converged"].any()
+    assert long["converged"].all()
+    assert (long["floor"] < 0.95 * short["floor"]).all()
+    for table in (short, long):
+        assert (table["half_effort"] >= table["floor"]).all()
+
+
+def test_nothing_is_left_to_search_below_a_millionth():
+    (row,) = capacity_floors(of_rank(1), [2], generator=generator(), starts=50).to_dict("records")
+    assert row["floor"] < 1e-6
+    assert row["converged"]
+
+
 def test_more_starts_never_hurt():
     chain = chains.erdos_renyi(20, edges=60, generator=generator())
     one = capacity_floor(chain, 2, generator=generator(), starts=1, iterations=100)

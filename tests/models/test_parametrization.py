@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from scaling_lib.arguments import plain_fields
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization, multipliers, table, tensor_rules, width_powers
@@ -97,6 +98,28 @@ def test_weight_decay_modes(kind):
         assert product == pytest.approx(0 if name.endswith("norm") else 1, rel=1e-12)
 
 
+@pytest.mark.parametrize(("kind", "power", "ratio"), [("sp", 0, 1), ("sp", 1, 64), ("mup", 0, 8), ("mup", -1, 1 / 8)])
+def test_the_embeddings_rate_can_have_a_power_of_its_own(kind, power, ratio):
+    """At width 64; what reaches the function under muP is its rate times 8, so that its ratio to the matrices' is 64
+    with power 0, as under SP with power 1, and 1 with power -1, as under SP. Nothing else changes."""
+    plain = rules_of(kind, tied=False)
+    rules = rules_of(kind, tied=False, embedding_rate_power=power)
+    assert rules["embedding"].learning_rate_factor == pytest.approx(ratio * rules["mlp_up"].learning_rate_factor)
+    assert {name: rule for name, rule in rules.items() if name != "embedding"} == {
+        name: rule for name, rule in plain.items() if name != "embedding"
+    }
+    assert rules["embedding"].initial_std == plain["embedding"].initial_std
+    learned = Architecture(100, 64, tied=False, positions="learned")
+    table_rules = {rule.name: rule for rule in tensor_rules(learned, Parametrization(kind, embedding_rate_power=power))}
+    assert table_rules["positions"].learning_rate_factor == rules["embedding"].learning_rate_factor
+
+
+def test_the_power_of_the_embeddings_rate_came_later():
+    """Left out at its default: the identities of earlier runs stay."""
+    assert "embedding_rate_power" not in plain_fields(Parametrization())
+    assert plain_fields(Parametrization("sp", embedding_rate_power=1))["embedding_rate_power"] == 1
+
+
 def test_table_has_a_row_for_each_kind_of_tensor():
     tied = table(Architecture(100, 64), Parametrization()).set_index("tensor")
     assert list(tied.index) == [
@@ -130,6 +153,8 @@ def test_refusals():
         Parametrization("sp", base_width=32)
     with pytest.raises(InvalidArgument, match="base_width must be an integer"):
         Parametrization("mup-base")
+    with pytest.raises(InvalidArgument, match="embedding_rate_power must be 0 where the readout is the embedding"):
+        tensor_rules(Architecture(10, 8), Parametrization(embedding_rate_power=1))
 
 
 @pytest.mark.parametrize(

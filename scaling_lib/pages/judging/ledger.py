@@ -83,6 +83,7 @@ SOURCES = (
     "paper-small-walks",
     "twins",
     "neighbours",
+    "controls",
     "forecasts",
 )
 

@@ -30,6 +30,7 @@ from scaling_lib.pages.judging.forecasts import registered, skill
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
+from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
@@ -325,4 +326,5 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | {name: _without_runs(compute) for name, compute in KNOWN.items()}
     | dict(TWIN_QUANTITIES)
     | dict(NEIGHBOUR_QUANTITIES)
+    | dict(CONTROL_QUANTITIES)
 )

@@ -161,8 +161,9 @@ def capacity_or_data(losses: pd.DataFrame, floors: pd.DataFrame) -> pd.DataFrame
     """Whether the capacity floor, or data and steps, limit each width.
 
     losses: excess losses, nats, one row for each width, one column for each D, ascending. floors: columns width and
-    floor, as `capacity_floors` returns them. The floor never rises with the width, so that at a width which is not in
-    `floors` that of the next narrower one bounds it.
+    floor, as `capacity_floors` returns them: upper estimates of a lower bound, so that a width is limited by capacity
+    as far as that search came down. The floor never rises with the width, so that at a width which is not in `floors`
+    that of the next narrower one bounds it.
     Returns for each width: floor, share (of the floor in the loss at the largest D), left (what the largest D leaves of
     that which lies above the floor at the smallest; NaN where there is one D) and limit: "capacity" where the share is
     above one half; else "data or steps" where less than two thirds are left, "neither shown" where more are, "on the

@@ -14,12 +14,15 @@ from scaling_lib.pages.judging import exact_quantities as _known
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
+from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from tests.pages.planted import power_law_runs, surface_runs
 
 # Simulations of each truth; ten only in `make test-all`.
 FEW, MANY = 5, 10
+# Computed without runs, or from studies whose own tests ask the same of them.
+STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES, *CONTROL_QUANTITIES}
 
 
 def row_of(identifier, tables):
@@ -283,10 +286,9 @@ def test_runs_outside_the_papers_compute_take_no_part():
     assert set(measured.runs) <= set(inside["identity"])
 
 
-OF_STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES}
 
 
-@pytest.mark.parametrize("name", [name for name in QUANTITIES if name not in OF_STUDIES])
+@pytest.mark.parametrize("name", [name for name in QUANTITIES if name not in STUDIES])
 def test_too_few_runs_are_no_runs(name):
     one = surface_runs("er-1k-small").iloc[:1]
     assert QUANTITIES[name](lambda table: None if table == "chinchilla-results" else one) is None

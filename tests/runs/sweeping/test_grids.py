@@ -35,19 +35,13 @@ NAMES = [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) f
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     asked = EXPERIMENTS[name]
-    (first,) = replace(
-        asked, axes={"full": {key: values[:1] for key, values in asked.axes["full"].items()}}
-    ).configurations("full")
-    tokens = first.tokens_per_step * max(2, round(first.schedule.tokens / 1000 / first.tokens_per_step))
-    rates = first.optimizer.learning_rate, first.optimizer.learning_rate / 2
-    pair = [
-        replace(
-            first,
-            optimizer=replace(first.optimizer, learning_rate=rate),
-            schedule=replace(first.schedule, tokens=tokens),
-        )
-        for rate in rates
-    ]
+    small = {field: values[:1] for field, values in asked.axes["full"].items()}
+    (first,) = replace(asked, axes={"full": small}).configurations("full")
+    rates = (first.optimizer.learning_rate, first.optimizer.learning_rate / 2)  # a rate may go with another field
+    pair = [replace(first, optimizer=replace(first.optimizer, learning_rate=rate)) for rate in rates]
+    per_step = pair[0].tokens_per_step
+    tokens = per_step * max(2, round(pair[0].schedule.tokens / 1000 / per_step))
+    pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
     results = train_ensemble(open_source(pair[0].source), pair, members_at_once=2)
     assert {result.ensemble_size for result in results} == {2}
     for result in results:

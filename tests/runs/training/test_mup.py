@@ -77,6 +77,35 @@ def test_mup_is_flatter_than_sp():
     assert last[1].abs().max() < 0.3
 
 
+def test_the_embedding_moves_with_the_power_of_its_rate():
+    """Untied, widths 32 to 128, five steps. Under SP the embedding of a token moves as much at every width, and with
+    a power of 1 in proportion to it; under muP it moves by about its size, and with a power of -1 hardly at all. The
+    outputs of the layers stay as flat under muP."""
+    arguments = {"widths": (32, 64, 128), "seeds": 2, "steps": 5, "batch": 4, "context": 25, "tied": False}
+
+    def checked(kind, power):
+        way, rate = Parametrization(kind, embedding_rate_power=power), SP_RATE if kind == "sp" else MUP_RATE
+        return activation_sizes(ER_200, way, learning_rate=rate, **arguments)
+
+    def embedding(sizes, step):
+        return sizes[(sizes["activation"] == "embedding") & (sizes["step"] == step)]
+
+    slopes = {}
+    for power in (0, 1):
+        growth = activation_growth(checked("sp", power))
+        slopes[power] = float(embedding(growth, 5)["slope"].iloc[0])
+    assert abs(slopes[0]) < 0.2
+    assert 0.8 < slopes[1] < 1.2
+    moved = {}
+    for power in (0, -1):
+        sizes = checked("mup", power)
+        moved[power] = embedding(sizes, 5)["size"].mean() / embedding(sizes, 0)["size"].mean()
+        last = activation_growth(sizes)
+        assert last[(last["step"] == 5) & last["activation"].isin(OUTPUTS)]["slope"].abs().max() < 0.3
+    assert moved[0] > 1.1
+    assert moved[-1] == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sp", "mup", "mup-base"])
 def test_coordinate_check(kind):

@@ -53,6 +53,7 @@ from scaling_lib.pages.judging.twins.studies import (
     logs_of,
     of_slope,
     one_branch,
+    paired,
     short_enough,
     student,
     study_points,
@@ -167,13 +168,8 @@ def _pairs(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple[np.ndarray, np.n
     Paired by the seed, which fixes graph, weights and walks.
     """
     arms = (labels, "twins-labels"), (tokens, "twins-beta")
-    pair = [study_points(runs, study, LABELS, RATE) for runs, study in arms]
-    for points in pair:
-        one_branch(points)
-    soft, hard = map(logs_of, pair)
-    if soft.shape != hard.shape or set(labels["seed"]) != set(tokens["seed"]):
-        raise Forbids("the two arms do not have the same seeds")
-    return soft - hard, np.log(LABELS)
+    first, second = ((runs, study_points(runs, study, LABELS, RATE)) for runs, study in arms)
+    return paired(first, second), np.log(LABELS)
 
 
 def _labels_level(tokens: pd.DataFrame, labels: pd.DataFrame) -> tuple:
