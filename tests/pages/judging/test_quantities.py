@@ -286,8 +286,6 @@ def test_runs_outside_the_papers_compute_take_no_part():
     assert set(measured.runs) <= set(inside["identity"])
 
 
-
-
 @pytest.mark.parametrize("name", [name for name in QUANTITIES if name not in STUDIES])
 def test_too_few_runs_are_no_runs(name):
     one = surface_runs("er-1k-small").iloc[:1]
