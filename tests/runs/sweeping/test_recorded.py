@@ -42,8 +42,14 @@ def test_the_optimum_is_bracketed_where_a_chapter_says_so(name):
     assert best["learning_rate"].max() < frame["learning_rate"].max()
 
 
-# The cheapest run on 8,192 nodes takes a quarter of a minute, that of a GPU a whole one.
-LONG = [name for name in RUN_TABLES if "8k" in name or name.startswith("gpu")]
+# The cheapest run on 8,192 nodes takes a quarter of a minute, that of a GPU a whole one. Of the studies of twins, which
+# share one kind of training, three stand for all: tokens, exact labels, and the branch of a stable run.
+STANDING_FOR_TWINS = ("twins-beta", "twins-labels", "twins-third")
+LONG = [
+    name
+    for name in RUN_TABLES
+    if "8k" in name or name.startswith("gpu") or (name.startswith("twins") and name not in STANDING_FOR_TWINS)
+]
 REPEATED = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in RUN_TABLES]
 
 
