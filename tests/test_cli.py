@@ -534,3 +534,36 @@ def test_what_a_published_law_says_of_itself_is_no_warning():
     assert "note: " in done.stderr
     assert "warning" not in done.stderr
     assert payload("allocate", "--flops", "1e21")["warnings"] == []
+
+
+# What users bring of graphs, through the command ---------------------------------------------------------------------
+
+
+def test_the_stationary_distribution_is_printed_and_written(tmp_path):
+    (tmp_path / "star.csv").write_text("source,target\nhub,a\nhub,b\nhub,c\n")
+    known = payload("chain", "edges", str(tmp_path / "star.csv"), "--stationary", str(tmp_path / "visited.csv"))
+    assert known["most_visited"]["hub"] == pytest.approx(0.5)
+    written = pd.read_csv(tmp_path / "visited.csv").set_index("node")["stationary"]
+    assert written.to_dict() == pytest.approx({"a": 1 / 6, "b": 1 / 6, "c": 1 / 6, "hub": 0.5})
+    assert "hub: 0.5" in run(app, ["chain", "edges", str(tmp_path / "star.csv")]).stdout
+
+
+def test_a_remedy_is_an_option_of_the_command(tmp_path):
+    asked = ["chain", "er", "--nodes", "1000", "--edges", "1000"]
+    refused = run(app, asked)
+    assert refused.exit_code == 2
+    assert "--giant-component" in refused.stderr
+    assert payload(*asked, "--giant-component")["nodes"] < 1000
+    arcs = tmp_path / "arcs.csv"
+    arcs.write_text("Source,Target,Type,Weight\na,b,Directed,1\nb,a,Directed,2\nb,c,Directed,1\nc,c,Directed,1\n")
+    assert "--directed" in run(app, ["chain", "edges", str(arcs)]).stderr
+    kept = run(app, ["chain", "edges", str(arcs), "--directed", "--giant-component", "--json"])
+    assert json.loads(kept.stdout)["nodes"] == 2
+    assert "warning: 1 edges lead out" in kept.stderr
+    assert payload("chain", "edges", str(arcs), "--directed", "--giant-component", "--weight", "weight")["nodes"] == 2
+
+
+def test_a_graph_beyond_memory_is_one_line():
+    refused = run(app, ["chain", "er", "--nodes", "60000", "--edges", "1000000000"])
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: edges must make a graph that fits into memory")
