@@ -567,3 +567,55 @@ def test_a_graph_beyond_memory_is_one_line():
     refused = run(app, ["chain", "er", "--nodes", "60000", "--edges", "1000000000"])
     assert refused.exit_code == 2
     assert refused.stderr.startswith("error: edges must make a graph that fits into memory")
+
+
+# Stores as users treat them -------------------------------------------------------------------------------------------
+
+
+def test_a_merge_is_whole_or_nothing(tmp_path):
+    one, into = tmp_path / "one.db", tmp_path / "all.db"
+    with Store(one) as store:
+        store.add([planted.record()])
+    for sources, words in (
+        ([one, tmp_path / "absent.db"], "must be an existing store"),
+        ([one, one], "given once each"),
+        ([one, into], "other stores than the one that receives"),
+    ):
+        refused = run(app, ["runs", "merge", str(into), *map(str, sources)])
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+        assert not into.exists()
+    assert payload("runs", "merge", str(into), str(one))["added"] == {str(one): 1}
+
+
+def test_a_damaged_page_is_said_by_verify(tmp_path):
+    path = tmp_path / "runs.db"
+    with Store(path) as store:
+        store.add([planted.record(seed=i) for i in range(50)])
+    content = bytearray(path.read_bytes())
+    content[4096:4196] = b"\xff" * 100
+    path.write_bytes(content)
+    done = run(app, ["runs", "verify", str(path)])
+    assert done.exit_code == 1
+    assert "SQLite" in done.stdout
+    assert "Traceback" not in done.output
+
+
+def test_the_mirror_is_tried_at_once_and_told(tmp_path, tiny):
+    (tmp_path / "file").touch()
+    asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1", "--time-budget", "0.001s"]
+    refused = run(app, [*asked, "--mirror", str(tmp_path / "file")])
+    assert refused.exit_code == 2
+    assert "could not take a snapshot" in refused.stderr
+    with Store(tmp_path / "runs.db", read_only=True) as store:
+        assert len(store) == 0
+    done = run(app, [*asked, "--mirror", str(tmp_path / "drive")])
+    assert done.exit_code == 0
+    assert f"snapshot of the store as it is: {tmp_path / 'drive' / 'runs.db'}" in done.stderr
+    assert (tmp_path / "drive" / "runs.db").is_file()
+
+
+def test_a_grid_for_a_gpu_is_said_to_be_one(tmp_path):
+    grid = experiments.experiment("er-1k").configurations("full")
+    assert "--profile smoke is the one for a CPU" in runs._expected_cost(list(grid), 2)
+    assert runs._expected_cost(list(experiments.experiment("er-100").configurations("smoke")), 1) == ""
