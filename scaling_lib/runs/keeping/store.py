@@ -209,9 +209,12 @@ class Store:
                 if said != "ok":
                     problems.append(f"SQLite: {said}.")
             stored = self._select(_TEXTS)
-        except (sqlite3.DatabaseError, StoreError) as error:  # a page that cannot be followed ends the check itself
-            problems.append(f"SQLite: {error.__cause__ or error}: restore the file from its mirror.")
-            return problems
+        except sqlite3.DatabaseError as error:  # a page that cannot be followed ends the check itself
+            return [*problems, f"SQLite: {error}: restore the file from its mirror."]
+        except StoreError as error:
+            if not problems:
+                raise
+            return [*problems, f"SQLite: {error.__cause__}: restore the file from its mirror."]
         held = {identity: configuration for configuration, _, _, _, identity in stored}
         for configuration, result, provenance, checksum, identity in stored:
             if checksum_of((configuration, result, provenance)) != checksum:
