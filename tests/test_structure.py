@@ -32,7 +32,7 @@ ROOMS_OF_FITS = (
     "fitting points",
     "seeds",
     "uncertainty surfaces",
-    "allocation",
+    "allocation forecasting",
 )
 ROOMS_OF_RUNS = ("machine records", "keeping", "training", "sweeping")
 LARGEST_FOLDER = 12
