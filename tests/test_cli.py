@@ -619,3 +619,44 @@ def test_a_grid_for_a_gpu_is_said_to_be_one(tmp_path):
     grid = experiments.experiment("er-1k").configurations("full")
     assert "--profile smoke is the one for a CPU" in runs._expected_cost(list(grid), 2)
     assert runs._expected_cost(list(experiments.experiment("er-100").configurations("smoke")), 1) == ""
+
+
+# The doors that every tool has ----------------------------------------------------------------------------------------
+
+
+def test_version_and_short_help():
+    version = run(app, ["--version"])
+    assert version.exit_code == 0
+    assert version.stdout.startswith("scaling-lab ")
+    for verb in ([], ["fit"], ["runs", "merge"]):
+        assert run(app, [*verb, "-h"]).exit_code == 0
+    assert "--install-completion" in run(app, ["-h"]).stdout
+
+
+def test_the_package_is_a_command():
+    asked = [sys.executable, "-m", "scaling_lib", "--version"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("scaling-lab ")
+
+
+def test_a_table_may_come_through_a_pipe(table):
+    piped = run(app, ["fit", "-", *COLUMNS, "--json"], input=Path(table).read_bytes())
+    assert piped.exit_code == 0, piped.output
+    told = json.loads(piped.stdout)
+    assert told["params"]["alpha"] == pytest.approx(0.34, abs=1e-6)
+    lines = pd.read_csv(table).to_json(orient="records", lines=True).encode()
+    assert json.loads(run(app, ["fit", "-", *COLUMNS, "--json"], input=lines).stdout)["n"] == told["n"] == 30
+    nothing = run(app, ["fit", "-"], input=b"")
+    assert nothing.exit_code == 2
+    assert "standard input" in nothing.stderr
+
+
+def test_a_report_is_written(table, tmp_path):
+    target = tmp_path / "report.html"
+    told = payload("report", table, "-o", str(target), "--bootstrap", "20", *COLUMNS)
+    assert told["report"] == str(target)
+    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
+    refused = run(app, ["report", table, "-o", str(tmp_path / "report.txt"), *COLUMNS])
+    assert refused.exit_code == 2
+    assert "--output must be a file name that ends in .html" in refused.stderr

@@ -28,7 +28,7 @@ def report_table(
     best: Best = False,
     mean: Mean = False,
     flops: Annotated[
-        float | None, typer.Option(help="Budget to plan for (default: ten times the largest run).")
+        float | None, typer.Option(help="Budget to plan for (default: 10 x the largest run).")
     ] = None,
     bootstrap: Annotated[int, typer.Option(help="Pairs bootstraps.")] = 4000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstraps.")] = 0,

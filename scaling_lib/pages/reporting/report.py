@@ -172,7 +172,8 @@ def _spans(fitted: Fit, table: pd.DataFrame) -> pd.DataFrame:
         if name in columns:
             low, high = float(np.min(columns[name])), float(np.max(columns[name]))
             rows.append(
-                {"column": name, "from": low, "to": high, "decades": math.log10(high / low)}
+                # Texts: numbers of one column would be rounded beside each other, tokens beside nats.
+                {"column": name, "from": f"{low:.4g}", "to": f"{high:.4g}", "decades": f"{math.log10(high / low):.2f}"}
                 | {"distinct values": len(np.unique(columns[name]))}
             )
     return pd.DataFrame(rows)
