@@ -660,3 +660,24 @@ def test_a_report_is_written(table, tmp_path):
     refused = run(app, ["report", table, "-o", str(tmp_path / "report.txt"), *COLUMNS])
     assert refused.exit_code == 2
     assert "--output must be a file name that ends in .html" in refused.stderr
+
+
+def test_a_plan_the_other_way_round(table):
+    told = payload("plan", "--law", "besiroglu", "--parameters", "7e9", "--loss", "2.1")
+    assert told["N"] == 7e9
+    assert told["overspent"] >= 1
+    back = payload("plan", "--law", "besiroglu", "--parameters", "7e9", "--tokens", repr(told["D"]))
+    assert back["loss"] == pytest.approx(2.1, rel=1e-9)
+    assert payload("plan", "--flops", "1e21")["overspent"] == pytest.approx(1, abs=1e-9)
+    own = payload("plan", "--table", table, *COLUMNS, "--ratio", "20", "--flops", "1e22")
+    assert own["tokens_per_parameter"] == pytest.approx(20)
+    assert own["law"] == "fitted to runs.csv"
+    for arguments, words in (
+        (["--parameters", "1e9"], "one of two quantities"),
+        (["--flops", "1e21", "--loss", "2.5"], "two plans have both"),
+        (["--flops", "1e21", "--columns", "N=n"], "name your table"),
+        (["--flops", "1e21", "--law", "nobody"], "--law must be one of"),
+    ):
+        refused = run(app, ["plan", *arguments])
+        assert refused.exit_code == 2
+        assert words in refused.stderr

@@ -30,6 +30,7 @@ ROOMS_OF_FITS = (
     "undetermined",
     "laws solver",
     "tables",
+    "estimates",
     "fitting points",
     "seeds",
     "uncertainty surfaces",

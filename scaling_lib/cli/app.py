@@ -9,6 +9,7 @@ import typer
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
 from scaling_lib.cli.fits import allocate_budget, fit_table
+from scaling_lib.cli.plans import inverse_budget
 from scaling_lib.cli.report import report_table
 from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment
 from scaling_lib.cli.samples import sample_run
@@ -53,5 +54,6 @@ app.add_typer(runs_app, name="runs", no_args_is_help=True)
 app.command("sample")(sample_run)
 app.command("fit")(fit_table)
 app.command("allocate")(allocate_budget)
+app.command("plan")(inverse_budget)
 app.command("report")(report_table)
 app.command()(claims)

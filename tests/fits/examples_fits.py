@@ -4,7 +4,7 @@
 import numpy as np
 import pandas as pd
 
-from scaling_lib.fits import fitting, laws, tables
+from scaling_lib.fits import estimates, fitting, laws, tables
 from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
 from tests import scratch
@@ -82,6 +82,19 @@ EXAMPLES = [
     ),
     (
         fitting.Fit,
+        {
+            "problem": FIT.problem,
+            "theta": FIT.theta,
+            "params": FIT.params,
+            "objective": FIT.objective,
+            "converged": True,
+            "others": {},
+            "derived": ("D",),
+            "declared": (),
+        },
+    ),
+    (
+        estimates.Estimate,
         {
             "problem": FIT.problem,
             "theta": FIT.theta,

@@ -46,6 +46,7 @@ def for_a_budget(flops):
 
 
 EXAMPLES = [
+    (planner.determined_law, {"table": grid(HOFFMANN, 4, noise=1e-3)}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "N": 1e9, "loss": 2.5}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "D": 1e11, "tokens_per_parameter": 20.0}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "flops": 1e21}),
