@@ -327,6 +327,7 @@ def test_fit_prints_a_table_and_draws_a_curve(table, tmp_path):
     assert done.exit_code == 0, done.output
     assert "beta" in done.stdout
     assert "<svg" in plot.read_text()
+    assert f"figure: {plot}" in done.stderr
 
 
 @pytest.mark.parametrize(

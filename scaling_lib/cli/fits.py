@@ -174,6 +174,8 @@ def fit_table(
         print_frame(fit_frame(fitted, outcomes), f"{fitted.law.formula}, {objective}, {fitted.n} points")
         kind = f"percentiles of {bootstrap} pairs bootstraps" if bootstrap else "profile likelihood"
         typer.echo(f"95 % intervals: {kind}. E in nats per token, N in parameters, D in tokens, C in FLOPs.", err=True)
+        if plot is not None:
+            typer.echo(f"figure: {payload['plot']}", err=True)
         for warning in fitted.warnings:
             typer.echo(f"warning: {warning}", err=True)
 

@@ -57,6 +57,10 @@ EXAMPLES = [
     *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
     (tables.parse_units, {"text": "N=millions,D=1e9"}),
+    (
+        tables.read_content,
+        {"content": b"n,D,loss\n10,20,3.5\n20,40,3.1\n", "columns": {"N": "n"}, "units": {"D": 1.0}, "source": "pipe"},
+    ),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
     (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),

@@ -81,9 +81,9 @@ def inverse_plan(
     if len(named) != 2 and set(named) not in ({"flops"}, {"loss"}):
         raise invalid(
             "flops",
-            "one of two quantities that are given, or alone",
+            "one of two quantities, or alone",
             sorted(named),
-            "give two, or flops or loss",
+            f"give two of {', '.join(given)}, or flops or loss",
         )
     for name, value in named.items():
         check_real(name, value, minimum=1e-60, maximum=_LARGEST)
@@ -100,7 +100,7 @@ def inverse_plan(
             size, tokens = _spending(N, D, tokens_per_parameter, flops)
     ends = np.array([size, tokens, 6 * size * tokens])
     if not (np.isfinite(ends).all() and (ends > 0).all() and ends.max() < 1e180):
-        raise invalid(next(iter(named)), "such that a finite plan has it", named, "check the units")
+        raise invalid(" and ".join(named), "such that a finite plan has them", named, "check the units")
     return _costed(p, size, tokens)
 
 

@@ -24,9 +24,9 @@ import numpy as np
 from scipy import optimize, stats
 
 from scaling_lib.arguments import BY_HAND, Choice, Integer, Positive, Real, Share, checked
-from scaling_lib.errors import invalid
+from scaling_lib.errors import InvalidArgument, invalid
 from scaling_lib.fits.laws import PowerLaw
-from scaling_lib.fits.tables import table_columns
+from scaling_lib.fits.tables import check_kind, table_columns
 from scaling_lib.fits.undetermined import Undetermined
 
 __all__ = ["Speedup", "effective_speedup"]
@@ -59,7 +59,12 @@ class Speedup:
         if not self.low <= self.factor <= self.high:
             raise invalid("low", "at most the factor, and high at least", (self.low, self.high), "order them")
         if not self.drift_low <= self.drift <= self.drift_high:
-            raise invalid("drift_low", "at most the drift", (self.drift_low, self.drift_high), "order them")
+            raise invalid(
+                "drift_low",
+                "at most the drift, and drift_high at least",
+                (self.drift_low, self.drift_high),
+                "order them",
+            )
 
     @property
     def constant(self) -> bool:
@@ -90,7 +95,7 @@ def effective_speedup(
     '1.20'
     """
     law = PowerLaw(variable=variable)
-    tables = [table_columns(law, table) for table in (baseline, other)]
+    tables = [_columns_of(law, name, table) for name, table in (("baseline", baseline), ("other", other))]
     x = np.concatenate([columns[variable] for columns, _ in tables])
     loss = np.concatenate([losses for _, losses in tables])
     second = np.repeat([0.0, 1.0], [len(losses) for _, losses in tables])
@@ -117,6 +122,15 @@ def effective_speedup(
     factor, low, high = np.exp([estimate, estimate - reach, estimate + reach]).tolist()
     exponent = float(whole[0][2])
     return Speedup(factor, low, high, level, exponent, count, shared, drift, drift - half, drift + half)
+
+
+def _columns_of(law: PowerLaw, name: str, table: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`table_columns`, whose errors name the argument."""
+    check_kind(table, name)
+    try:
+        return table_columns(law, table)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{name} cannot be compared: {error}") from None
 
 
 def _start(log_x: np.ndarray, loss: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Remedy, checked
+from scaling_lib.errors import InvalidArgument, check_instance
 from scaling_lib.fits.fitting import AnyFit
 from scaling_lib.fits.uncertainty import intervals
 from scaling_lib.fits.undetermined import Undetermined
@@ -25,6 +26,8 @@ def interval_outcomes(
 
     percentiles: intervals to take in place of the profile's, by parameter. Raises InvalidArgument.
     """
+    if percentiles is not None:
+        check_instance("percentiles", percentiles, Mapping, remedy="pass intervals by parameter, or None")  # type: ignore[type-abstract]
     bar = tqdm(fitted.law.free, desc="intervals", leave=False, delay=2, disable=not sys.stderr.isatty())
     return {
         name: fitted.undetermined.get(name)
@@ -37,6 +40,7 @@ def interval_outcomes(
 @checked
 def interval_as_dict(name: str, outcome: AnyOutcome) -> dict[str, Any]:
     """An interval for JSON: an end that was not found is null, and `reason` says why."""
+    check_instance("outcome", outcome, (intervals.Interval, Undetermined), remedy="make it with interval_outcomes")
     if isinstance(outcome, Undetermined):
         return {"low": None, "high": None, "level": None, "method": None, "reason": outcome.sentence}
     reasons = []
@@ -52,6 +56,7 @@ def interval_as_dict(name: str, outcome: AnyOutcome) -> dict[str, Any]:
 @checked
 def fit_frame(fitted: AnyFit, outcomes: Annotated[Mapping[str, Any], BY_HAND]) -> pd.DataFrame:
     """Parameter, value and interval; the word undetermined for both where the points do not tell."""
+    check_instance("outcomes", outcomes, Mapping, remedy="make them with interval_outcomes")  # type: ignore[type-abstract]
     parameters = []
     for name, value in fitted.params.items():
         outcome = outcomes.get(name)
@@ -71,6 +76,9 @@ def fit_frame(fitted: AnyFit, outcomes: Annotated[Mapping[str, Any], BY_HAND]) -
 @checked
 def plan_frame(payload: Annotated[Mapping[str, Any], Remedy("pass what planner.allocate returns")]) -> pd.DataFrame:
     """Quantity, value, unit, interval, and decades outside the runs."""
+    for key in ("units", "interval", "extrapolation", "law"):
+        if key not in payload:
+            raise InvalidArgument(f"payload lacks {key!r}, got {sorted(payload)}: pass what planner.allocate returns.")
     interval = payload["interval"] or {}
     outside = {**payload["extrapolation"], "flops": payload["extrapolation"]["C"]}
     planned = []

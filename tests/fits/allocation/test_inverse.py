@@ -46,7 +46,7 @@ def test_the_optimum_costs_nothing_and_everything_else_does(parameters):
 
 def test_what_fixes_no_plan_is_refused():
     for given in ({}, {"N": 1e9}, {"N": 1e9, "D": 1e10, "loss": 2.5}, {"tokens_per_parameter": 20.0}):
-        with pytest.raises(InvalidArgument, match="flops must be one of two quantities"):
+        with pytest.raises(InvalidArgument, match="flops must be one of two quantities, or alone"):
             inverse_plan(HOFFMANN, **given)
     with pytest.raises(InvalidArgument, match="two plans have both"):
         inverse_plan(HOFFMANN, flops=1e21, loss=2.5)
