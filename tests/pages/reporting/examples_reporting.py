@@ -8,11 +8,12 @@ from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.pages.reporting import frames, page, report
 from tests.records import fields_of
 
-D = np.geomspace(1e6, 1e9, 12)
-RUNS = pd.DataFrame({"D": D, "loss": (2 + 50 * D**-0.3) * (1 + 0.002 * np.sin(np.arange(12)))})
-FITTED = fit(PowerLaw(), RUNS)
+D = np.geomspace(1e6, 1e9, 8)
+RUNS = pd.DataFrame({"D": D, "loss": (2 + 50 * D**-0.3) * (1 + 0.002 * np.sin(np.arange(8)))})
+LAW = PowerLaw(offset=2.0)
+FITTED = fit(LAW, RUNS)
 OUTCOMES = frames.interval_outcomes(FITTED)
-MADE = report.report(RUNS, resamples=10, cuts=1)
+MADE = report.report(RUNS, law=LAW, resamples=10, cuts=1)
 PLAN = {
     "N": 1e9,
     "units": {"N": "parameters"},
@@ -31,7 +32,7 @@ EXAMPLES = [
         report.report,
         {
             "table": RUNS,
-            "law": PowerLaw(),
+            "law": LAW,
             "source": "runs.csv",
             "objective": "log-ols",
             "flops": 1e20,

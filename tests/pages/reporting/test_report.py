@@ -95,6 +95,7 @@ def test_futures_are_drawn(made):
     pyplot.close(figure)
 
 
+@pytest.mark.slow  # measures the machine too: CPU seconds, by the bar of benchmarks/tables.py
 def test_a_report_of_240_points_is_made_in_seconds():
     runs = planted(15, 16)
     report(planted(5, 5), resamples=20)  # what is imported and compiled once
