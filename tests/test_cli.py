@@ -343,6 +343,7 @@ def test_fit_prints_a_table_and_draws_a_curve(table, tmp_path):
     assert done.exit_code == 0, done.output
     assert "beta" in done.stdout
     assert "<svg" in plot.read_text()
+    assert f"figure: {plot}" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -550,3 +551,150 @@ def test_what_a_published_law_says_of_itself_is_no_warning():
     assert "note: " in done.stderr
     assert "warning" not in done.stderr
     assert payload("allocate", "--flops", "1e21")["warnings"] == []
+
+
+# What users bring of graphs, through the command ---------------------------------------------------------------------
+
+
+def test_the_stationary_distribution_is_printed_and_written(tmp_path):
+    (tmp_path / "star.csv").write_text("source,target\nhub,a\nhub,b\nhub,c\n")
+    known = payload("chain", "edges", str(tmp_path / "star.csv"), "--stationary", str(tmp_path / "visited.csv"))
+    assert known["most_visited"]["hub"] == pytest.approx(0.5)
+    written = pd.read_csv(tmp_path / "visited.csv").set_index("node")["stationary"]
+    assert written.to_dict() == pytest.approx({"a": 1 / 6, "b": 1 / 6, "c": 1 / 6, "hub": 0.5})
+    assert "hub: 0.5" in run(app, ["chain", "edges", str(tmp_path / "star.csv")]).stdout
+
+
+def test_a_remedy_is_an_option_of_the_command(tmp_path):
+    asked = ["chain", "er", "--nodes", "1000", "--edges", "1000"]
+    refused = run(app, asked)
+    assert refused.exit_code == 2
+    assert "--giant-component" in refused.stderr
+    assert payload(*asked, "--giant-component")["nodes"] < 1000
+    arcs = tmp_path / "arcs.csv"
+    arcs.write_text("Source,Target,Type,Weight\na,b,Directed,1\nb,a,Directed,2\nb,c,Directed,1\nc,c,Directed,1\n")
+    assert "--directed" in run(app, ["chain", "edges", str(arcs)]).stderr
+    kept = run(app, ["chain", "edges", str(arcs), "--directed", "--giant-component", "--json"])
+    assert json.loads(kept.stdout)["nodes"] == 2
+    assert "warning: 1 edges lead out" in kept.stderr
+    assert payload("chain", "edges", str(arcs), "--directed", "--giant-component", "--weight", "weight")["nodes"] == 2
+
+
+def test_a_graph_beyond_memory_is_one_line():
+    refused = run(app, ["chain", "er", "--nodes", "60000", "--edges", "1000000000"])
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: edges must make a graph that fits into memory")
+
+
+# Stores as users treat them -------------------------------------------------------------------------------------------
+
+
+def test_a_merge_is_whole_or_nothing(tmp_path):
+    one, into = tmp_path / "one.db", tmp_path / "all.db"
+    with Store(one) as store:
+        store.add([planted.record()])
+    for sources, words in (
+        ([one, tmp_path / "absent.db"], "must be an existing store"),
+        ([one, one], "given once each"),
+        ([one, into], "other stores than the one that receives"),
+    ):
+        refused = run(app, ["runs", "merge", str(into), *map(str, sources)])
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+        assert not into.exists()
+    assert payload("runs", "merge", str(into), str(one))["added"] == {str(one): 1}
+
+
+def test_a_damaged_page_is_said_by_verify(tmp_path):
+    path = tmp_path / "runs.db"
+    with Store(path) as store:
+        store.add([planted.record(seed=i) for i in range(50)])
+    content = bytearray(path.read_bytes())
+    content[4096:4196] = b"\xff" * 100
+    path.write_bytes(content)
+    done = run(app, ["runs", "verify", str(path)])
+    assert done.exit_code == 1
+    assert "SQLite" in done.stdout
+    assert "Traceback" not in done.output
+
+
+def test_the_mirror_is_tried_at_once_and_told(tmp_path, tiny):
+    (tmp_path / "file").touch()
+    asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1", "--time-budget", "0.001s"]
+    refused = run(app, [*asked, "--mirror", str(tmp_path / "file")])
+    assert refused.exit_code == 2
+    assert "could not take a snapshot" in refused.stderr
+    with Store(tmp_path / "runs.db", read_only=True) as store:
+        assert len(store) == 0
+    done = run(app, [*asked, "--mirror", str(tmp_path / "drive")])
+    assert done.exit_code == 0
+    assert f"snapshot of the store as it is: {tmp_path / 'drive' / 'runs.db'}" in done.stderr
+    assert (tmp_path / "drive" / "runs.db").is_file()
+
+
+def test_a_grid_for_a_gpu_is_said_to_be_one(tmp_path):
+    grid = experiments.experiment("er-1k").configurations("full")
+    assert "--profile smoke is the one for a CPU" in runs._expected_cost(list(grid), 2)
+    assert runs._expected_cost(list(experiments.experiment("er-100").configurations("smoke")), 1) == ""
+
+
+# The doors that every tool has ----------------------------------------------------------------------------------------
+
+
+def test_version_and_short_help():
+    version = run(app, ["--version"])
+    assert version.exit_code == 0
+    assert version.stdout.startswith("scaling-lab ")
+    for verb in ([], ["fit"], ["runs", "merge"]):
+        assert run(app, [*verb, "-h"]).exit_code == 0
+    assert "--install-completion" in run(app, ["-h"]).stdout
+
+
+def test_the_package_is_a_command():
+    asked = [sys.executable, "-m", "scaling_lib", "--version"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("scaling-lab ")
+
+
+def test_a_table_may_come_through_a_pipe(table):
+    piped = run(app, ["fit", "-", *COLUMNS, "--json"], input=Path(table).read_bytes())
+    assert piped.exit_code == 0, piped.output
+    told = json.loads(piped.stdout)
+    assert told["params"]["alpha"] == pytest.approx(0.34, abs=1e-6)
+    lines = pd.read_csv(table).to_json(orient="records", lines=True).encode()
+    assert json.loads(run(app, ["fit", "-", *COLUMNS, "--json"], input=lines).stdout)["n"] == told["n"] == 30
+    nothing = run(app, ["fit", "-"], input=b"")
+    assert nothing.exit_code == 2
+    assert "standard input" in nothing.stderr
+
+
+def test_a_report_is_written(table, tmp_path):
+    target = tmp_path / "report.html"
+    told = payload("report", table, "-o", str(target), "--bootstrap", "20", *COLUMNS)
+    assert told["report"] == str(target)
+    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
+    refused = run(app, ["report", table, "-o", str(tmp_path / "report.txt"), *COLUMNS])
+    assert refused.exit_code == 2
+    assert "--output must be a file name that ends in .html" in refused.stderr
+
+
+def test_a_plan_the_other_way_round(table):
+    told = payload("plan", "--law", "besiroglu", "--parameters", "7e9", "--loss", "2.1")
+    assert told["N"] == 7e9
+    assert told["overspent"] >= 1
+    back = payload("plan", "--law", "besiroglu", "--parameters", "7e9", "--tokens", repr(told["D"]))
+    assert back["loss"] == pytest.approx(2.1, rel=1e-9)
+    assert payload("plan", "--flops", "1e21")["overspent"] == pytest.approx(1, abs=1e-9)
+    own = payload("plan", "--table", table, *COLUMNS, "--ratio", "20", "--flops", "1e22")
+    assert own["tokens_per_parameter"] == pytest.approx(20)
+    assert own["law"] == "fitted to runs.csv"
+    for arguments, words in (
+        (["--parameters", "1e9"], "one of two quantities"),
+        (["--flops", "1e21", "--loss", "2.5"], "two plans have both"),
+        (["--flops", "1e21", "--columns", "N=n"], "name your table"),
+        (["--flops", "1e21", "--law", "nobody"], "--law must be one of"),
+    ):
+        refused = run(app, ["plan", *arguments])
+        assert refused.exit_code == 2
+        assert words in refused.stderr

@@ -193,3 +193,21 @@ def test_a_fitter_handed_in_stands_beside_the_recorded_ones(capsys):
     own = lines[lines["entry"] == "tests.test_fitters:raises"]
     assert (own["failed"] == 1).all()
     assert own["E_error"].isna().all()
+
+
+def test_runs_without_a_known_floor_are_scored_on_their_forecasts(monkeypatch):
+    table = pd.DataFrame({"N": 1e6, "D": np.geomspace(1e6, 1e9, 8), "entropy_rate": np.nan})
+    table["loss"] = 2 + 50 * table["D"] ** -0.3
+    assert fitters.known_floor(table) is None
+    assert fitters.known_floor(table.drop(columns="entropy_rate")) is None
+    assert fitters.known_floor(table.assign(entropy_rate=[1.0, 2.0] * 4)) is None
+    assert fitters.known_floor(table.assign(entropy_rate=2.0)) == 2.0
+    task = fitters.split("text", "power-D", 0, table, fitters.known_floor(table))
+    row = fitters.score(lambda table, kind: Fitted({"E": 2.0, "B": 50.0, "beta": 0.3}), task)
+    assert row["state"] == "ok"
+    assert np.isnan(row["E_error"])
+    assert row["forecast_error"] == pytest.approx(0, abs=1e-12)
+    off = fitters.score(lambda table, kind: Fitted({"E": 2.2, "B": 50.0, "beta": 0.3}), task)
+    assert off["forecast_error"] == pytest.approx(0.2 / float(task.held_out["loss"].iloc[0]), rel=1e-6)
+    told = pd.DataFrame([{"entry": "ours", "task": "text", "kind": "power-D"} | row])
+    assert np.isnan(fitters.scores(told)["E_error"].iloc[0])

@@ -43,7 +43,7 @@ import numpy as np
 import pandas as pd
 
 from scaling_lib.data.walks import sample_walks
-from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
+from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import glue, say, texts
@@ -279,7 +279,7 @@ meanings = {
     "*not* decided",
 }
 if several_seeds:
-    straight = lack_of_fit(*points)
+    straight = straightness(*points)
     say(rf"""Fisher's lack-of-fit test gives
     F = {number(straight.statistic, decimals=2)}, p = {number(straight.p, 2)}:
     {meanings[straight.verdict()]}.""")

@@ -67,7 +67,7 @@ from scaling_lib.fits.uncertainty import coverage, intervals, lucky_seeds
 from scaling_lib.fits.uncertainty.early_stops import search_from
 from scaling_lib.fits.uncertainty.resampling import bootstrap, seed_bias
 from scaling_lib.fits.uncertainty.rivals import beaten_in, contest, worst_in
-from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
+from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.fits.uncertainty.windows import window_sensitivity
 
 # %% tags=["nbval-ignore-output"]
@@ -591,7 +591,7 @@ of_graph = published.set_index("data")["ratio, D"]
 by_seed = lowest_losses(runs, by=("D", "seed"))
 if by_seed["seed"].nunique() > 1:
     columns = (by_seed[name].to_numpy(float) for name in ("D", "excess_loss"))
-    p = lack_of_fit(*columns).p
+    p = straightness(*columns).p
     straight = f"For the walks above it gives p = {number(p, 2)}."
 else:
     straight = "It needs more seeds than one, which these runs do not have."

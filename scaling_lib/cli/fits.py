@@ -13,13 +13,12 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from tqdm import tqdm
 
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame
 from scaling_lib.errors import InvalidData, check_choice, check_integer, invalid
 from scaling_lib.fits.allocation import planner
 from scaling_lib.fits.allocation.literature import published_laws
-from scaling_lib.fits.fitting import Fit, fit
+from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import (
     BrokenPower,
     Chinchilla,
@@ -36,18 +35,31 @@ from scaling_lib.fits.tables import (
     one_row_a_point,
     parse_columns,
     parse_units,
+    read_content,
     read_table,
     table_columns,
     with_names,
 )
 from scaling_lib.fits.tables.columns import finished_runs
 from scaling_lib.fits.uncertainty import intervals, resampling
-from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.drawing.plots import plot_fit
+from scaling_lib.pages.reporting.frames import fit_frame, interval_as_dict, interval_outcomes, plan_frame
 from scaling_lib.runs.keeping.store import Store
 
-__all__ = ["allocate_budget", "fit_table"]
+__all__ = [
+    "LAWS",
+    "TABLE_HELP",
+    "Best",
+    "ColumnNames",
+    "Mean",
+    "Units",
+    "allocate_budget",
+    "fit_table",
+    "law_named",
+    "table_of_runs",
+]
 
+TABLE_HELP = "A row per run: CSV, TSV, JSON, JSON lines, Parquet, a store; - for standard input."
 # How a store begins.
 _SQLITE = b"SQLite format 3\0"
 
@@ -63,7 +75,7 @@ _CURVES: dict[str, Callable[..., Law]] = {
 LAWS = (*_LAWS, *(f"{name}-{variable}" for name in _CURVES for variable in ("N", "D", "C")))
 
 
-def _law(name: str, pinned: list[str]) -> Law:
+def law_named(name: str, pinned: list[str]) -> Law:
     check_choice("--law", name, LAWS)
     law: Law = _LAWS[name]() if name in _LAWS else _CURVES[name[:-2]](variable=name[-1])
     values = {}
@@ -87,17 +99,25 @@ Best = Annotated[bool, typer.Option("--best", help="Of rows with equal N and D k
 Mean = Annotated[bool, typer.Option("--mean", help="Of rows with equal N and D keep their mean loss.")]
 
 
-def _runs(path: Path, columns: str, units: str, best: bool, mean: bool, law: Law) -> pd.DataFrame:
-    """The user's table in our names and units. A store of runs is read as well: its finished runs."""
+def table_of_runs(
+    path: Path, columns: str, units: str, best: bool, mean: bool, law: Law | Callable[[pd.DataFrame], Law]
+) -> pd.DataFrame:
+    """The user's table in our names and units, fit for a law, or for the one that a function chooses by the table.
+
+    A store of runs is read as well: its finished runs.
+    """
     if best and mean:
         raise invalid("--best", "given without --mean", "both", "choose one")
     named = parse_columns(columns) if columns else None
     factors = parse_units(units) if units else None
-    if path.is_file() and path.open("rb").read(len(_SQLITE)) == _SQLITE:
+    if str(path) == "-":
+        runs = read_content(sys.stdin.buffer.read(), named, units=factors, source="standard input")
+    elif path.is_file() and path.open("rb").read(len(_SQLITE)) == _SQLITE:
         with Store(path, read_only=True) as store:
             runs = with_names(finished_runs(store.frame(), ()), named, units=factors, source=path.name)
     else:
         runs = read_table(path, named, units=factors)
+    law = law if isinstance(law, Law) else law(runs)
     table_columns(law, runs)  # units that differ from row to row are refused first: no factor mends them
     for doubt in doubts(runs):
         if doubt.grave and {*doubt.columns} & {*law.variables, "loss"}:
@@ -110,7 +130,7 @@ def _runs(path: Path, columns: str, units: str, best: bool, mean: bool, law: Law
 
 
 def fit_table(
-    table: Annotated[Path, typer.Argument(help="A row per run: CSV, TSV, JSON, JSON lines, Parquet, or a store.")],
+    table: Annotated[Path, typer.Argument(help=TABLE_HELP)],
     law: Annotated[str, typer.Option(help=", ".join(LAWS))] = "chinchilla",
     objective: Annotated[str, typer.Option(help=", ".join(OBJECTIVES))] = "log-huber",
     delta: Annotated[float | None, typer.Option(help="Threshold of the Huber objectives.")] = None,
@@ -126,8 +146,8 @@ def fit_table(
 ) -> None:
     """Fit a scaling law to a table of your own runs."""
     with one_line_errors():
-        chosen = _law(law, pin or [])
-        runs = _runs(table, columns, units, best, mean, chosen)
+        chosen = law_named(law, pin or [])
+        runs = table_of_runs(table, columns, units, best, mean, chosen)
         fitted = fit(chosen, runs, objective=objective, delta=delta)
         payload: dict[str, Any] = {
             "law": fitted.law.formula,
@@ -144,61 +164,20 @@ def fit_table(
             payload["se"] = {name: float(np.std(draws[name], ddof=1)) for name in fitted.law.free}
             percentiles = {name: intervals.percentile(draws[name]) for name in fitted.law.free}
             payload["ci95"] = {name: [band.low, band.high] for name, band in percentiles.items()}
-        outcomes = _outcomes(fitted, percentiles)
-        payload["intervals"] = {name: _plain(name, outcome) for name, outcome in outcomes.items()}
+        outcomes = interval_outcomes(fitted, percentiles)
+        payload["intervals"] = {name: interval_as_dict(name, outcome) for name, outcome in outcomes.items()}
         if plot is not None:
             payload["plot"] = str(plot_fit(fitted, plot))
         if as_json:
             print(json.dumps(payload, allow_nan=False))
             return
-        print_frame(_fit_frame(fitted, outcomes), f"{fitted.law.formula}, {objective}, {fitted.n} points")
+        print_frame(fit_frame(fitted, outcomes), f"{fitted.law.formula}, {objective}, {fitted.n} points")
         kind = f"percentiles of {bootstrap} pairs bootstraps" if bootstrap else "profile likelihood"
         typer.echo(f"95 % intervals: {kind}. E in nats per token, N in parameters, D in tokens, C in FLOPs.", err=True)
+        if plot is not None:
+            typer.echo(f"figure: {payload['plot']}", err=True)
         for warning in fitted.warnings:
             typer.echo(f"warning: {warning}", err=True)
-
-
-def _outcomes(fitted: Fit, percentiles: dict[str, intervals.Interval]) -> dict[str, intervals.Interval | Undetermined]:
-    """Of each free parameter its interval, the bootstrap's where there is one, or why there is none."""
-    bar = tqdm(fitted.law.free, desc="intervals", leave=False, delay=2, disable=not sys.stderr.isatty())
-    return {
-        name: fitted.undetermined.get(name)
-        or percentiles.get(name)
-        or intervals.profile_or_undetermined(fitted, name)
-        for name in bar
-    }  # fmt: skip
-
-
-def _plain(name: str, outcome: intervals.Interval | Undetermined) -> dict[str, Any]:
-    """An interval for JSON: an end that was not found is null, and `reason` says why."""
-    if isinstance(outcome, Undetermined):
-        return {"low": None, "high": None, "level": None, "method": None, "reason": outcome.sentence}
-    reasons = []
-    if outcome.open_low:
-        reasons.append(f"no lower end: {'E = 0' if name == 'E' else f'no smaller {name} in its range'} is not excluded")
-    if outcome.open_high:
-        reasons.append(f"no upper end: no larger {name} in its range is excluded")
-    ends = {"low": None if outcome.open_low else outcome.low, "high": None if outcome.open_high else outcome.high}
-    reason = {"reason": "; ".join(reasons)} if reasons else {}
-    return {**ends, "level": outcome.level, "method": outcome.method, **reason}
-
-
-def _fit_frame(fitted: Fit, outcomes: dict[str, intervals.Interval | Undetermined]) -> pd.DataFrame:
-    """Parameter, value and interval; the word undetermined for both where the points do not tell."""
-    parameters = []
-    for name, value in fitted.params.items():
-        outcome = outcomes.get(name)
-        if outcome is None:
-            shown = "pinned"
-        elif isinstance(outcome, Undetermined):
-            shown = str(outcome)
-        elif outcome.open_low or outcome.open_high:
-            shown = f"up to {outcome.high:.4g}" if outcome.open_low else f"{outcome.low:.4g} or more"
-        else:
-            shown = f"{outcome.low:.4g} to {outcome.high:.4g}"
-        number = str(outcome) if isinstance(outcome, Undetermined) else f"{value:.4g}"
-        parameters.append({"parameter": name, "value": number, "95 % interval": shown})
-    return pd.DataFrame(parameters)
 
 
 def allocate_budget(
@@ -230,38 +209,17 @@ def allocate_budget(
         generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
         own = None
         if table is not None:
-            own = _runs(table, columns, units, best, mean, Chinchilla())
+            own = table_of_runs(table, columns, units, best, mean, Chinchilla())
         elif columns or units or best or mean:
             raise invalid("--table", "given with --columns, --units, --best and --mean", None, "name your table")
         payload = planner.allocate(budget, generator, law=law, table=own)
         if as_json:
             print(json.dumps(payload, allow_nan=False))
             return
-        print_frame(_plan_frame(payload), "Compute-optimal plan")
+        print_frame(plan_frame(payload), "Compute-optimal plan")
         if payload["interval"] is not None:
             method = payload["interval"]["method"]
             typer.echo(f"95 % intervals: {method}; sampling error alone, neither the law's nor the window's.", err=True)
         for kind in ("note", "warning"):
             for sentence in payload[f"{kind}s"]:
                 typer.echo(f"{kind}: {sentence}", err=True)
-
-
-def _plan_frame(payload: dict[str, Any]) -> pd.DataFrame:
-    """Quantity, value, unit, interval, and decades outside the runs."""
-    interval = payload["interval"] or {}
-    outside = {**payload["extrapolation"], "flops": payload["extrapolation"]["C"]}
-    planned = []
-    for name, unit in payload["units"].items():
-        decades = outside.get(name)
-        far = "" if name not in outside else "not known" if decades is None else "none" if not decades else ""
-        planned.append(
-            {
-                "quantity": name,
-                "value": f"{payload[name]:.4g}",
-                "unit": unit,
-                "95 % interval": " to ".join(f"{end:.4g}" for end in interval.get(name, [])),
-                "beyond the runs": far or (f"{decades:+.1f} decades" if decades else ""),
-            }
-        )
-    law = {"quantity": "law", "value": payload["law"], "unit": "", "95 % interval": "", "beyond the runs": ""}
-    return pd.DataFrame([*planned, law])

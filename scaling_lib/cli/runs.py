@@ -16,7 +16,7 @@ import typer
 
 from scaling_lib import environment
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_lines
-from scaling_lib.errors import MissingDependency, check_choice, check_integer, invalid
+from scaling_lib.errors import MissingDependency, StoreError, check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
@@ -31,6 +31,8 @@ __all__ = ["experiment_list", "runs_app", "sweep_experiment"]
 _SHOWN_OF_REPEATS = ["identity", "conflict", "kept_excess_loss", "excess_loss", "loss_difference"]
 _SHOWN_OF_REPEATS += ["relative_difference"]
 _SHOWN_OF_REPEATS += ["kept_device", "device", "kept_time", "time"]
+# What a core of a common CPU reaches on models this small, for a word about the time before anything is measured.
+_FLOPS_OF_A_CORE = 2e10
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
 
@@ -201,6 +203,8 @@ def _swept(
     else:
         options["engine"] = _engine(engine, reader.device, time_budget)
     with Store(path, mirror=mirror) as runs:
+        if mirror is not None:  # now, not after the first ensemble: a mirror that cannot be written is told early
+            typer.echo(f"A snapshot of the store as it is: {runs.snapshot(mirror)}", err=True)
         known = widening.widened_so_far(whole, runs.frame()) if widen and len(runs) else whole
         others = len(runs) - (len(known) - len(runs.missing(known)))
         if others:
@@ -217,7 +221,8 @@ def _swept(
                 minutes = speed.seconds(missing) / 60 / options.get("workers", 1)
                 typer.echo(f"{len(missing)} of {len(grid)} runs to train, about {minutes:.1f} minutes.", err=True)
             elif missing and report is None:  # to measure the machine may take longer than the budget
-                typer.echo(f"{len(missing)} of {len(grid)} runs to train.", err=True)
+                cost = _expected_cost(missing, options.get("workers", 1)) if reader.device == "cpu" else ""
+                typer.echo(f"{len(missing)} of {len(grid)} runs to train{cost}.", err=True)
             left = None if time_budget is None else max(began + time_budget - time.monotonic(), 1e-9)
             if report is not None and left == 1e-9:
                 break
@@ -233,6 +238,16 @@ def _swept(
         missing = runs.missing(grid)
     assert report is not None
     return report, frame, missing
+
+
+def _expected_cost(missing: list[RunConfiguration], workers: int) -> str:
+    """How long runs take on a CPU, without a measurement; for what no day suffices, which profile is for one."""
+    flops = sum(6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in missing)
+    hours = flops / _FLOPS_OF_A_CORE / workers / 3600
+    if hours < 1:
+        return ""
+    fits = "" if hours < 24 else "; --profile smoke is the one for a CPU"
+    return f", {flops:.1e} FLOPs: some {hours:,.0f} hours on {workers} core(s) of a CPU{fits}"
 
 
 def _of_grid(frame: pd.DataFrame, grid: list[RunConfiguration]) -> pd.DataFrame:
@@ -308,6 +323,8 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Take over the runs of other stores, in any order; of a run made twice the first stays, the other is a repeat."""
+    with one_line_errors():
+        _check_sources(into, sources)  # all of them first: half a merge is worse than none
     with one_line_errors(), Store(into) as store:
         added = {str(source): store.merge(source, list_conflicts=list_conflicts) for source in sources}
         repeats = store.repeats()
@@ -319,12 +336,30 @@ def merge(
         typer.echo(f"{into}: {len(store)} runs{_repeated(repeats)}")
 
 
+def _check_sources(into: Path, sources: list[Path]) -> None:
+    """Every source is a store that can be opened, given once, and another than the one that receives."""
+    places: set[Path] = set()
+    for source in sources:
+        place = source.resolve()
+        if place == into.resolve():
+            raise invalid("sources", "other stores than the one that receives", str(source), "leave it out")
+        if place in places:
+            raise invalid("sources", "stores that are given once each", str(source), "leave one of the two out")
+        places.add(place)
+        with Store(source, read_only=True):
+            pass
+
+
 @runs_app.command("verify")
 def verify(path: StorePath, as_json: AsJson = False) -> None:
     """Check every row against its checksum and its identity, and results of one run against each other; exit status 1
     where anything is wrong."""
     with one_line_errors(), Store(path, read_only=True) as store:
-        problems, count = store.verify(), len(store)
+        problems = store.verify()
+        try:
+            count: int | None = len(store)
+        except StoreError:  # what is wrong is among the problems
+            count = None
         # Repeats cannot be read where their rows are damaged; `problems` says so then.
         repeats = pd.DataFrame() if problems else store.repeats()
         told = {"runs": count, "problems": problems} | ({} if problems else {"repeats": len(repeats)})

@@ -35,7 +35,11 @@ def emit(payload: dict[str, Any], as_json: bool, title: str) -> None:
         return
     table = Table(title=title, show_header=False)
     for key, value in payload.items():
-        table.add_row(key, f"{value:.6g}" if isinstance(value, float) else str(value))
+        if isinstance(value, dict):
+            shown = ", ".join(f"{name}: {number:.3g}" for name, number in value.items())
+        else:
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        table.add_row(key, shown)
     Console().print(table)
 
 
@@ -53,6 +57,8 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def print_lines(frame: pd.DataFrame, title: str) -> None:
     """A table of texts on standard output, one line a row and without rules, so that it is as narrow as its words."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)

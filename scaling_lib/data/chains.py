@@ -12,6 +12,7 @@ A random graph that is not connected is an error, unless giant_component=True as
 """
 
 import math
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 _NODES_LIMIT = 2**31 - 1
+# What a random graph takes while it is drawn: its edges, and for a dense one every pair of nodes.
+_BYTES_OF_AN_EDGE, _BYTES_OF_A_PAIR = 120, 40
 _TwoNodes = Annotated[int, Integer(minimum=2, maximum=_NODES_LIMIT)]
 _ThreeNodes = Annotated[int, Integer(minimum=3, maximum=_NODES_LIMIT)]
 _Generator = Annotated[np.random.Generator, Remedy("pass np.random.default_rng(seed)")]
@@ -72,7 +75,9 @@ def erdos_renyi(
     if probability is not None:
         edges = int(generator.binomial(pairs, check_real("probability", probability, minimum=0, maximum=1)))
     wanted = check_integer("edges", edges, minimum=0, maximum=pairs)
-    if wanted > pairs // 2:  # dense: draw which pairs stay away
+    dense = wanted > pairs // 2
+    _refuse_beyond_memory("edges" if probability is None else "probability", wanted, pairs if dense else 0)
+    if dense:  # draw which pairs stay away
         absent = _distinct_pairs(nodes, pairs - wanted, generator)
         keys = np.flatnonzero(np.triu(np.ones((nodes, nodes), bool), 1).ravel())
         keys = np.setdiff1d(keys, absent, assume_unique=True)
@@ -80,6 +85,31 @@ def erdos_renyi(
         keys = _distinct_pairs(nodes, wanted, generator)
     name = "edges" if probability is None else "probability"
     return _undirected(nodes, keys // nodes, keys % nodes, giant_component, name)
+
+
+def _refuse_beyond_memory(name: str, edges: int, pairs: int = 0) -> None:
+    """Raises InvalidArgument, which blames `name`, for more edges and listed pairs of nodes than memory holds."""
+    need, room = float(_BYTES_OF_AN_EDGE * edges + _BYTES_OF_A_PAIR * pairs), _available_memory()
+    if need > room:
+        raise InvalidArgument(
+            f"{name} must make a graph that fits into memory, got {edges} edges, which need {need / 1e9:.3g} GB of "
+            f"{room / 1e9:.3g}: make a smaller graph."
+        )
+
+
+def _available_memory() -> float:
+    """Bytes that this process may still take, by Linux and its control groups; infinite where nobody tells."""
+    room = math.inf
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                room = 1024.0 * int(line.split()[1])
+        most = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if most != "max":
+            room = min(room, float(most) - float(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError, IndexError):
+        pass
+    return room
 
 
 def _distinct_pairs(nodes: int, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -102,6 +132,7 @@ def barabasi_albert(nodes: _TwoNodes, *, attachments: Annotated[int, BY_HAND], g
     probability proportional to their degree (a repeated one is drawn again).
     """
     m = check_integer("attachments", attachments, minimum=1, maximum=nodes - 1)
+    _refuse_beyond_memory("attachments", m * (m - 1) // 2 + m * (nodes - m))
     old, young = np.triu_indices(m, 1)
     total = len(old) + m * (nodes - m)
     ends = np.empty(2 * total, np.int64)  # every node, once for each of its edges

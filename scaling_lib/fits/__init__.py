@@ -10,6 +10,7 @@ the rest of the library it needs only `errors` and `arguments`: the folder could
     uncertainty        resamples, intervals and their coverage, windows, straightness, rivals, collapse
     surfaces           L(N, D) without a formula
     allocation         the compute-optimal frontier, budgets and plans
+    forecasting        forecasts of larger runs, the worth of a known floor, what a recipe saves
     points             other people's runs, and runs drawn from a planted law
     solver             the numerics behind `fitting.fit`
 """

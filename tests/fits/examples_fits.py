@@ -4,7 +4,7 @@
 import numpy as np
 import pandas as pd
 
-from scaling_lib.fits import fitting, laws, tables
+from scaling_lib.fits import estimates, fitting, laws, tables
 from scaling_lib.fits.points import synthetic
 from scaling_lib.fits.uncertainty import coverage, intervals, resampling, straightness, windows
 from tests import scratch
@@ -57,6 +57,10 @@ EXAMPLES = [
     *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
     (tables.parse_units, {"text": "N=millions,D=1e9"}),
+    (
+        tables.read_content,
+        {"content": b"n,D,loss\n10,20,3.5\n20,40,3.1\n", "columns": {"N": "n"}, "units": {"D": 1.0}, "source": "pipe"},
+    ),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
     (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),
@@ -82,6 +86,19 @@ EXAMPLES = [
     ),
     (
         fitting.Fit,
+        {
+            "problem": FIT.problem,
+            "theta": FIT.theta,
+            "params": FIT.params,
+            "objective": FIT.objective,
+            "converged": True,
+            "others": {},
+            "derived": ("D",),
+            "declared": (),
+        },
+    ),
+    (
+        estimates.Estimate,
         {
             "problem": FIT.problem,
             "theta": FIT.theta,

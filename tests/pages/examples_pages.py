@@ -71,6 +71,7 @@ EXAMPLES = [
     (prose.plain, {"value": 0.749}),
     (prose.say, {"sentence": "nothing to fill"}),
     (prose.glue, {"key": "beta", "source": ROW}),
+    (plots.fit_figure, {"fitted": quantities.power_in_tokens(RUNS)}),
     (plots.plot_fit, {"fitted": quantities.power_in_tokens(RUNS), "path": scratch.folder() / "fit.png"}),
     (ledger.ledger, {}),
     (ledger.published_number, {"identifier": "chinchilla.2d.alpha"}),

@@ -22,6 +22,7 @@ arXiv 2603.22339). Where the grid's centre drifts with C, the exponents are wron
 
 from scaling_lib.fits.allocation.envelopes import envelope
 from scaling_lib.fits.allocation.frontiers import QUANTITIES, Allocation, Frontier, closed_form
+from scaling_lib.fits.allocation.inverse import InversePlan, inverse_plan
 from scaling_lib.fits.allocation.isoflops import isoflop, isoflop_bias, isoflop_loss
 from scaling_lib.fits.allocation.routes import comparison, grid_minimum, parametric
 
@@ -29,10 +30,12 @@ __all__ = [
     "QUANTITIES",
     "Allocation",
     "Frontier",
+    "InversePlan",
     "closed_form",
     "comparison",
     "envelope",
     "grid_minimum",
+    "inverse_plan",
     "isoflop",
     "isoflop_bias",
     "isoflop_loss",

@@ -220,9 +220,10 @@ def power_laws_of_draws(
     D: Float[np.ndarray, "draws budgets"],
     loss: Float[np.ndarray, "draws budgets"],
     used: Bool[np.ndarray, "draws budgets"],
+    counts: Float[np.ndarray, "draws budgets"] | None = None,
 ) -> pd.DataFrame:
     """`power_laws` of every draw, at the budgets of `optima`; draws with fewer than three budgets, or whose loss cannot
-    be fitted, are left out."""
+    be fitted, are left out. counts: how often each budget is in a draw, by default once."""
     central = optima["used"].to_numpy(bool)
     used = used & central
     enough = used.sum(axis=1) >= 3
@@ -231,7 +232,7 @@ def power_laws_of_draws(
         return pd.DataFrame(columns=list(QUANTITIES), dtype=float)
     kept = optima[central]
     log_c = np.log(kept["C"].to_numpy())
-    weights = used.astype(float)
+    weights = used.astype(float) if counts is None else counts[enough][:, central] * used
 
     def line(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y = np.where(used, y, 1.0)

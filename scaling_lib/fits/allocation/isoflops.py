@@ -1,7 +1,7 @@
 """Approach 2 of Hoffmann et al. 2022: a parabola through the runs of each budget, and what it does to a known law."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -40,12 +40,15 @@ def isoflop(
     spread: Annotated[float, Real(above=1)] = 1.2,
     within: Annotated[float | None, Real(above=1)] = None,
     resamples: Annotated[int, Integer(minimum=2, maximum=100_000)] = 1000,
+    resampling: Literal["signs", "pairs", "budgets"] = "signs",
 ) -> Frontier:
     """Approach 2: runs of one budget, a least squares parabola of L in log N, its vertex; D_opt = C / 6 N_opt.
 
     table: N, D, loss; C = 6 N D. spread: runs whose C lie within this factor of the smallest are one budget (fewer than
     four sizes: left out). within: keep only runs whose N is within this factor of the budget's best run. generator:
-    bands from residuals with random signs; the design stays. Raises InvalidArgument.
+    bands from `resamples` of them. resampling: "signs", residuals of the parabolas with random signs, the design stays;
+    "pairs", runs with replacement inside each budget; "budgets", whole budgets with replacement, their optima as they
+    are, which holds what makes an optimum differ from the line, whatever it is. Raises InvalidArgument.
 
     `optima` has also: runs; width, the factor by which the grid reaches from its middle; offset, the vertex over that
     middle; bias_N and bias_D, the relative errors that the parabola makes, noise-free and on these very runs, on the
@@ -74,7 +77,7 @@ def isoflop(
         kept.append(group)
     optima = pd.DataFrame(vertices, columns=list(_COLUMNS))
     require_budgets(optima, "table", "train four sizes or more around the best at each budget, or raise spread")
-    draws = None if generator is None else _draws(optima, kept, generator, resamples)
+    draws = None if generator is None else _DRAWS[resampling](optima, kept, generator, resamples)
     warnings = [
         edge_sentence(optima, "the vertex is outside the grid, or the parabola has none"),
         *_design_sentences(optima[optima["used"]], left_out),
@@ -124,6 +127,48 @@ def _draws(
     log_n, lowest, inside = (np.stack(column, axis=1) for column in zip(*parts, strict=True))
     N = np.exp(log_n)
     return power_laws_of_draws(optima, N, optima["C"].to_numpy() / 6 / N, lowest, inside)
+
+
+def _draws_of_pairs(
+    optima: pd.DataFrame, groups: list[pd.DataFrame], generator: np.random.Generator, resamples: int
+) -> pd.DataFrame:
+    """Runs with replacement in every budget; a resample of fewer than four sizes has no vertex."""
+    parts = []
+    for group in groups:
+        log_n, loss = np.log(group["N"].to_numpy()), group["loss"].to_numpy()
+        counts = generator.multinomial(len(loss), np.full(len(loss), 1 / len(loss)), size=resamples).astype(float)
+        middle, half = (log_n.max() + log_n.min()) / 2, np.ptp(log_n) / 2
+        x = (log_n - middle) / half
+        design = np.stack([np.ones_like(x), x, x**2], axis=1)
+        _, size = np.unique(log_n, return_inverse=True)
+        sizes = np.stack([counts[:, size == place].sum(axis=1) > 0 for place in range(size.max() + 1)]).sum(axis=0)
+        told = sizes >= _FEWEST
+        whole = np.einsum("rn,np,nq->rpq", counts, design, design)
+        whole[~told] = np.eye(3)
+        right = np.einsum("rn,np,n->rp", counts, design, loss)
+        constant, slope, bend = np.linalg.solve(whole, right[..., None])[..., 0].T
+        with np.errstate(all="ignore"):
+            place = -slope / (2 * bend)
+        inside = told & (bend > 0) & (np.abs(place) <= 1)
+        place = np.where(inside, place, 0.0)
+        parts.append((middle + half * place, np.where(inside, constant + slope * place + bend * place**2, 1.0), inside))
+    log_n, lowest, inside = (np.stack(column, axis=1) for column in zip(*parts, strict=True))
+    N = np.exp(log_n)
+    return power_laws_of_draws(optima, N, optima["C"].to_numpy() / 6 / N, lowest, inside)
+
+
+def _draws_of_budgets(
+    optima: pd.DataFrame, groups: list[pd.DataFrame], generator: np.random.Generator, resamples: int
+) -> pd.DataFrame:
+    """Budgets with replacement, of those that are used; each brings its optimum."""
+    used = optima["used"].to_numpy(bool)
+    counts = np.zeros((resamples, len(optima)))
+    counts[:, used] = generator.multinomial(used.sum(), np.full(used.sum(), 1 / used.sum()), size=resamples)
+    N, D, loss = (np.broadcast_to(optima[name].to_numpy(), counts.shape) for name in ("N", "D", "loss"))
+    return power_laws_of_draws(optima, N, D, loss, counts > 0, counts)
+
+
+_DRAWS = {"signs": _draws, "pairs": _draws_of_pairs, "budgets": _draws_of_budgets}
 
 
 def _design_sentences(used: pd.DataFrame, left_out: int) -> list[str]:

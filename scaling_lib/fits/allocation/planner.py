@@ -33,7 +33,7 @@ from scaling_lib.fits.tables import doubts, read_table, table_columns
 from scaling_lib.fits.uncertainty.intervals import profile_or_undetermined
 from scaling_lib.fits.undetermined import Undetermined
 
-__all__ = ["UNITS", "Plan", "allocate", "budget_cost", "budget_flops", "plan"]
+__all__ = ["UNITS", "Plan", "allocate", "budget_cost", "budget_flops", "determined_law", "plan"]
 
 DEFAULT_LAW = "besiroglu"
 # Share of peak that large training runs reach: 38 to 43 % on H100 for Llama 3 (arXiv 2407.21783).
@@ -214,14 +214,25 @@ def allocate(
         runs = read_table(_named_path(table), columns)
     elif columns is not None:
         raise invalid("columns", "left out where the table is no file", columns, "rename the columns of the table")
-    table_columns(Chinchilla(), runs)  # units that differ from row to row are refused first: no factor mends them
-    _refuse_doubtful(runs)
-    fitted = fit(Chinchilla(), runs)
-    _refuse_undetermined(fitted)
+    fitted = determined_law(runs)
     N, D = (fitted.problem.columns[name] for name in ("N", "D"))
     ranges = {name: (float(x.min()), float(x.max())) for name, x in (("N", N), ("D", D), ("C", 6 * N * D))}
     method = f"percentiles of {resamples} pairs bootstraps of the runs"
     return _with_range(parametric(fitted, generator, resamples=resamples), ranges, flops, level, method) | {"notes": []}
+
+
+@checked
+def determined_law(table: Any) -> Fit:
+    """Chinchilla's law fitted to runs (log-huber), for plans to rest on.
+
+    table: columns N, D, loss. Raises InvalidArgument for columns that seem to be in other units, and for runs that do
+    not determine how the loss depends on N and on D.
+    """
+    table_columns(Chinchilla(), table)  # units that differ from row to row are refused first: no factor mends them
+    _refuse_doubtful(table)
+    fitted = fit(Chinchilla(), table)
+    _refuse_undetermined(fitted)
+    return fitted
 
 
 def _refuse_doubtful(table: Any) -> None:

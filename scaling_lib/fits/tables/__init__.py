@@ -13,7 +13,7 @@ from scaling_lib.fits.tables.columns import (
     table_columns,
 )
 from scaling_lib.fits.tables.doubts import Doubt, doubts, suspicions
-from scaling_lib.fits.tables.reading import parse_columns, parse_units, read_table, with_names
+from scaling_lib.fits.tables.reading import parse_columns, parse_units, read_content, read_table, with_names
 
 __all__ = [
     "Doubt",
@@ -23,6 +23,7 @@ __all__ = [
     "one_row_a_point",
     "parse_columns",
     "parse_units",
+    "read_content",
     "read_table",
     "repeated_points",
     "suspicions",

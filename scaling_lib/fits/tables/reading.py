@@ -14,7 +14,7 @@ from scaling_lib.errors import InvalidArgument, InvalidData, check_instance, che
 from scaling_lib.fits.tables._text import read_text
 from scaling_lib.fits.tables.columns import derived_column, listed
 
-__all__ = ["UNITS", "parse_columns", "parse_units", "read_table", "with_names"]
+__all__ = ["UNITS", "parse_columns", "parse_units", "read_content", "read_table", "with_names"]
 
 # Words for what a count may be counted in.
 UNITS = {"ones": 1.0, "thousands": 1e3, "millions": 1e6, "billions": 1e9, "trillions": 1e12}
@@ -86,6 +86,27 @@ def read_table(
     except OSError as error:
         raise InvalidData(f"path must hold a table, got {file.name!r} ({error.strerror}): check its rights.") from None
     return with_names(_table_of(content, file), columns, units=units, source=file.name)
+
+
+@checked
+def read_content(
+    content: Annotated[bytes, BY_HAND],
+    columns: Annotated[Mapping[str, str] | None, BY_HAND] = None,
+    *,
+    units: Annotated[Mapping[str, float] | None, BY_HAND] = None,
+    source: str = "the table",
+) -> pd.DataFrame:
+    """The bytes of a file as a table: what `read_table` reads, of what has no path, such as a pipe.
+
+    source: how messages call it; its suffix, where it has one, counts as a file's. columns, units: as in `with_names`.
+    Raises InvalidArgument, InvalidData.
+
+    >>> read_content(b"N,D,loss\\n10,20,3.5\\n20,40,3.1\\n")["loss"].tolist()
+    [3.5, 3.1]
+    """
+    if not isinstance(content, bytes):
+        raise invalid("content", "bytes of a table", content, "pass what open(path, 'rb').read() gives")
+    return with_names(_table_of(content, Path(source)), columns, units=units, source=source)
 
 
 def _table_of(content: bytes, file: Path) -> pd.DataFrame:

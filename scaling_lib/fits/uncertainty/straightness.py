@@ -1,12 +1,8 @@
-"""Is it straight? Fisher's lack-of-fit test of a power law against replicated measurements.
+"""Is it straight? A power law against replicated measurements, and its slope window by window.
 
-Let y_ij be replicate j of log y at log x_i, i = 1..k, n in all. A power law says E[y_ij] = a - b log x_i. With the
-means m_i and the fitted line f_i,
-
-    F = [sum_i n_i (m_i - f_i)^2 / (k - 2)] / [sum_ij (y_ij - m_i)^2 / (n - k)]
-
-follows F(k - 2, n - k) if the law holds and the noise is normal on logarithms with one variance. A small p says that
-the bend is more than the scatter of the replicates: no power law in this window.
+A power law says E[ln y_ij] = a - b ln x_i for replicate j at x_i. The straight line through the means is tested against
+the scatter of the replicates (`fits.seeds.lack_of_fit`): a small p says that the bend is more than that scatter
+explains, no power law in this window.
 """
 
 from dataclasses import dataclass
@@ -19,8 +15,10 @@ from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Count, Entries, Integer, NonNegative, Share, checked
 from scaling_lib.errors import InvalidArgument, check_array, invalid
+from scaling_lib.fits.seeds import lack_of_fit
+from scaling_lib.fits.undetermined import Undetermined
 
-__all__ = ["Straightness", "lack_of_fit", "local_slopes"]
+__all__ = ["Straightness", "local_slopes", "straightness"]
 
 # Processors agree on a p-value, relatively, far better than this: closer to the level than this is "on the edge".
 EDGE = 1e-6
@@ -45,10 +43,9 @@ class Straightness:
     p: NonNegative
     exponent: float
 
-
     @checked
     def verdict(self, level: Share = 0.05) -> str:
-        """"bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
+        """ "bent": the bend is more than the replicates' scatter explains (p below the level). "compatible": it is not.
         "on the edge": p is the level to one part in a million (`EDGE`), and its last digits must not decide.
         """
         if abs(self.p - level) <= EDGE * level:
@@ -57,14 +54,14 @@ class Straightness:
 
 
 @checked
-def lack_of_fit(x: _Abscissae, y: _Ordinates) -> Straightness:
-    """Fisher's test of the module's docstring: do the replicates of y scatter as much as their means leave a power law?
+def straightness(x: _Abscissae, y: _Ordinates) -> Straightness:
+    """The test of lack of fit (`seeds.lack_of_fit`) of the straight line through the means of ln y against ln x.
 
     x, y: (points,), positive; equal x are replicates (seeds). Raises InvalidArgument unless x has three distinct values
     or more, one of them repeated, and replicates scatter.
 
     >>> x = np.repeat([1.0, 10.0, 100.0], 2)
-    >>> straight = lack_of_fit(x, x**-0.5 * np.tile([0.99, 1.01], 3))
+    >>> straight = straightness(x, x**-0.5 * np.tile([0.99, 1.01], 3))
     >>> f"exponent {straight.exponent:.2f}, p = {straight.p:.2f}"
     'exponent 0.50, p = 1.00'
     """
@@ -72,17 +69,13 @@ def lack_of_fit(x: _Abscissae, y: _Ordinates) -> Straightness:
     values, which, counts = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < 3 or len(values) == len(x):
         raise invalid("x", "three or more distinct values with replicates", x, "train more sizes and seeds")
-    log_y = np.log(y)
-    means = np.bincount(which, log_y) / counts
+    replicates = [np.log(y[which == place]) for place in range(len(values))]
+    means = np.array([logs.mean() for logs in replicates])
     slope, intercept = np.polyfit(np.log(values), means, 1, w=np.sqrt(counts))
-    bend = float(counts @ (means - intercept - slope * np.log(values)) ** 2)
-    scatter = float(((log_y - means[which]) ** 2).sum())
-    freedom, error_freedom = len(values) - 2, len(x) - len(values)
-    if scatter == 0:
+    tested = lack_of_fit(replicates, intercept + slope * np.log(values), 2)
+    if isinstance(tested, Undetermined):
         raise invalid("y", "replicates that scatter", y, "equal replicates give no error to test against")
-    statistic = (bend / freedom) / (scatter / error_freedom)
-    p = float(stats.f.sf(statistic, freedom, error_freedom))
-    return Straightness(statistic, freedom, error_freedom, p, -float(slope))
+    return Straightness(tested.statistic, int(tested.freedom), len(x) - len(values), tested.p, -float(slope))
 
 
 @checked

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_claims", "plot_fit"]
+__all__ = ["fit_figure", "plot_claims", "plot_fit"]
 
 # Of a forest plot: how many margins it reaches to either side, and the mark of each verdict.
 REACH = 4.0
@@ -43,12 +43,7 @@ def plot_fit(fitted: Annotated[Fit, Remedy("make one with fits.fitting.fit")], p
     if target.suffix.lstrip(".").lower() not in FigureCanvasAgg.get_supported_filetypes():
         raise invalid("path", "a file name that ends in .png, .pdf or .svg", str(target), "choose one of these")
     with style():
-        if len(fitted.law.variables) == 1:
-            figure, axes = plt.subplots()
-            _curve(fitted, axes)
-        else:
-            figure, pair = plt.subplots(1, 2, figsize=(9, 4))
-            _surface(fitted, *pair)
+        figure = fit_figure(fitted)
         try:
             figure.savefig(target, dpi=144, transparent=False)
         except OSError as error:
@@ -56,6 +51,21 @@ def plot_fit(fitted: Annotated[Fit, Remedy("make one with fits.fitting.fit")], p
         finally:
             plt.close(figure)
     return target
+
+
+@checked
+def fit_figure(fitted: Annotated[Fit, Remedy("make one with fits.fitting.fit")]) -> "Figure":
+    """The figure that `plot_fit` writes: a curve with its band, or measured against fitted loss and the residuals."""
+    import matplotlib.pyplot as plt
+
+    with style():
+        if len(fitted.law.variables) == 1:
+            figure, axes = plt.subplots()
+            _curve(fitted, axes)
+        else:
+            figure, pair = plt.subplots(1, 2, figsize=(9, 4))
+            _surface(fitted, *pair)
+    return figure
 
 
 def _curve(fitted: Fit, axes: "Axes") -> None:

@@ -14,7 +14,7 @@ from scaling_lib.arguments import BY_HAND, Choice, Real, checked
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import PowerLaw
-from scaling_lib.fits.uncertainty.straightness import lack_of_fit, local_slopes
+from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.pages.judging.measured import AnyMeasured, Measured
 from scaling_lib.pages.judging.quantities import measured
 from scaling_lib.runs.keeping.summaries import side
@@ -100,5 +100,5 @@ def one_power_law(replicates: Annotated[pd.DataFrame, BY_HAND], *, variable: Lit
     check_excess("replicates", replicates)
     if replicates["seed"].nunique() < 2:
         return Bend(None, "one seed")
-    p = lack_of_fit(replicates[variable].to_numpy(float), replicates["excess_loss"].to_numpy(np.float64)).p
+    p = straightness(replicates[variable].to_numpy(float), replicates["excess_loss"].to_numpy(np.float64)).p
     return Bend(p, {"below": "bent", "above": "compatible"}.get(side(p, SIGNIFICANT), "on the edge"))

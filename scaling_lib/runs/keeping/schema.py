@@ -117,6 +117,8 @@ def _version(connection: sqlite3.Connection, path: Path, read_only: bool) -> int
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         return SCHEMA_VERSION
+    if empty and application == version == 0:
+        raise StoreError(f"{path} is empty, no run was ever written to it: pass the path of a store of runs.")
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is another program's SQLite file: pass the path of a store of runs.")
     if version > SCHEMA_VERSION:

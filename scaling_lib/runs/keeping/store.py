@@ -203,10 +203,18 @@ class Store:
         Pages and rows are checked, identities, whether a repeat or a measurement is of a run that is not there, and
         whether two results of one run are in conflict.
         """
-        problems = [
-            f"SQLite: {row[0]}." for row in self._connection.execute("PRAGMA integrity_check") if row[0] != "ok"
-        ]
-        stored = self._select(_TEXTS)
+        problems = []
+        try:
+            for (said,) in self._connection.execute("PRAGMA integrity_check"):
+                if said != "ok":
+                    problems.append(f"SQLite: {said}.")
+            stored = self._select(_TEXTS)
+        except sqlite3.DatabaseError as error:  # a page that cannot be followed ends the check itself
+            return [*problems, f"SQLite: {error}: restore the file from its mirror."]
+        except StoreError as error:
+            if not problems:
+                raise
+            return [*problems, f"SQLite: {error.__cause__}: restore the file from its mirror."]
         held = {identity: configuration for configuration, _, _, _, identity in stored}
         for configuration, result, provenance, checksum, identity in stored:
             if checksum_of((configuration, result, provenance)) != checksum:

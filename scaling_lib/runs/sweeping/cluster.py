@@ -5,6 +5,7 @@ and gives back its records, with the provenance of its node. Machines that share
 `scaling-lab runs merge` do (`runs.sweeping.sweeps.shard_of`).
 """
 
+import socket
 import time
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from scaling_lib.models.devices import DEVICES
 from scaling_lib.runs.sweeping.sweeps import Engine, Ensemble, Finished, train_one
 
 __all__ = ["ray_engine"]
+
+_PATIENCE = 5.0  # seconds that the address of a cluster is given to answer
 
 
 @checked
@@ -38,6 +41,7 @@ def ray_engine(
 
     def engine(ensembles: list[Ensemble]) -> Finished:
         if not ray.is_initialized():
+            _require_answer(address)
             try:
                 ray.init(address=address, log_to_driver=False, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})
             except (ConnectionError, ValueError) as error:
@@ -62,6 +66,17 @@ def ray_engine(
                 yield running.pop(reference), ray.get(reference)
 
     return engine
+
+
+def _require_answer(address: str | None) -> None:
+    """Somebody listens at an address with a port: Ray itself waits for minutes. Raises InvalidArgument."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise invalid("address", "that of a running Ray cluster", address, f"start one ({error})") from None
 
 
 def _on_a_node(ensemble: Ensemble, device: str) -> Any:

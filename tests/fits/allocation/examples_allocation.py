@@ -47,6 +47,7 @@ EXAMPLES = [
             "spread": 1.2,
             "within": 3.0,
             "resamples": 3,
+            "resampling": "budgets",
         },
     ),
     (allocation.isoflop_loss, {"parameters": HOFFMANN, "N": np.array([1e8, 1e9]), "flops": 1e20}),

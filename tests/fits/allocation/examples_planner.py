@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from scaling_lib.fits.allocation import corrections, hardware, literature, planner
+from scaling_lib.fits.allocation import corrections, hardware, inverse, literature, planner
 from tests import scratch
 from tests.fits.allocation.planted_frontiers import HOFFMANN, grid
 from tests.records import fields_of
@@ -46,6 +46,11 @@ def for_a_budget(flops):
 
 
 EXAMPLES = [
+    (planner.determined_law, {"table": grid(HOFFMANN, 4, noise=1e-3)}),
+    (inverse.inverse_plan, {"parameters": HOFFMANN, "N": 1e9, "loss": 2.5}),
+    (inverse.inverse_plan, {"parameters": HOFFMANN, "D": 1e11, "tokens_per_parameter": 20.0}),
+    (inverse.inverse_plan, {"parameters": HOFFMANN, "flops": 1e21}),
+    (inverse.InversePlan, fields_of(inverse.inverse_plan(HOFFMANN, N=1e9, D=2e10))),
     (corrections.chinchilla_parameters, {"parameters": HOFFMANN}),
     (hardware.Hardware, fields_of(H100)),
     (corrections.InferencePlan, fields_of(INFERENCE)),

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.fits.uncertainty.straightness import Straightness, lack_of_fit
+from scaling_lib.fits.uncertainty.straightness import Straightness, straightness
 
 X = np.repeat(np.geomspace(1e3, 1e6, 7), 3)
 
@@ -16,17 +16,17 @@ def scattered(y, generator):
 
 def test_under_a_power_law_p_is_uniform():
     generator = np.random.default_rng(0)
-    p = [lack_of_fit(X, scattered(X**-0.4, generator)).p for _ in range(500)]
+    p = [straightness(X, scattered(X**-0.4, generator)).p for _ in range(500)]
     assert stats.kstest(p, "uniform").pvalue > 1e-3
 
 
 def test_an_offset_is_a_bend():
-    found = lack_of_fit(X, scattered(0.05 + 3 * X**-0.4, np.random.default_rng(0)))
+    found = straightness(X, scattered(0.05 + 3 * X**-0.4, np.random.default_rng(0)))
     assert found.p < 1e-6
 
 
 def test_the_exponent_is_that_of_the_line():
-    assert lack_of_fit(X, scattered(X**-0.4, np.random.default_rng(0))).exponent == pytest.approx(0.4, abs=0.02)
+    assert straightness(X, scattered(X**-0.4, np.random.default_rng(0))).exponent == pytest.approx(0.4, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_the_verdict_does_not_hang_on_the_last_digits_of_p(p, verdict):
 
 def test_it_says_what_it_needs():
     with pytest.raises(InvalidArgument, match="x must be three or more"):
-        lack_of_fit([1.0, 1.0, 2.0], [1.0, 1.1, 0.5])
+        straightness([1.0, 1.0, 2.0], [1.0, 1.1, 0.5])
     with pytest.raises(InvalidArgument, match="x must be three or more"):
-        lack_of_fit([1.0, 2.0, 3.0], [1.0, 0.5, 0.3])
+        straightness([1.0, 2.0, 3.0], [1.0, 0.5, 0.3])
     with pytest.raises(InvalidArgument, match="y must be replicates that scatter"):
-        lack_of_fit([1.0, 1.0, 2.0, 2.0, 3.0, 3.0], [1.0, 1.0, 0.5, 0.5, 0.3, 0.3])
+        straightness([1.0, 1.0, 2.0, 2.0, 3.0, 3.0], [1.0, 1.0, 0.5, 0.5, 0.3, 0.3])

@@ -279,3 +279,23 @@ def test_a_damaged_snapshot_does_not_take_the_place_of_a_whole_one(tmp_path):
         assert len(mirror) == 2
         assert mirror.verify() == []
     assert [path.name for path in (tmp_path / "drive").iterdir()] == ["runs.db"]
+
+
+def test_a_damaged_page_is_a_problem_and_no_traceback(tmp_path):
+    path = tmp_path / "runs.db"
+    with Store(path) as store:
+        store.add([planted.record(seed=i) for i in range(50)])
+    content = bytearray(path.read_bytes())
+    content[4096:4196] = b"\xff" * 100
+    path.write_bytes(content)
+    with Store(path, read_only=True) as store:
+        problems = store.verify()
+    assert problems
+    assert any(problem.startswith("SQLite: ") for problem in problems)
+    assert not any("\n" in problem for problem in problems)
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreError, match="is empty, no run was ever written to it"):
+        Store(tmp_path / "empty.db", read_only=True)

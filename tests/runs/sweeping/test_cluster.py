@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from scaling_lib.errors import MissingDependency
+from scaling_lib.errors import InvalidArgument, MissingDependency
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import cluster
 from scaling_lib.runs.sweeping.sweeps import sweep
@@ -17,6 +17,15 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(MissingDependency, match="cluster"):
         cluster.ray_engine()
+
+
+def test_an_address_where_nobody_listens_is_refused_in_seconds():
+    pytest.importorskip("ray")
+    for address in ("bad:1", "127.0.0.1:1", "ray://127.0.0.1:1"):
+        began = time.monotonic()
+        with pytest.raises(InvalidArgument, match="address must be that of a running Ray cluster"):
+            next(cluster.ray_engine(address)([RUNS]))
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.slow  # starts two Ray nodes: about half a minute

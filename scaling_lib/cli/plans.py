@@ -1,0 +1,50 @@
+"""`scaling-lab plan`: a size, a ratio or a loss is given, and the rest of the plan follows."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scaling_lib.cli.fits import TABLE_HELP, Best, ColumnNames, Mean, Units, table_of_runs
+from scaling_lib.cli.words import AsJson, emit, one_line_errors
+from scaling_lib.errors import check_choice, check_real, invalid
+from scaling_lib.fits.allocation import inverse_plan, planner
+from scaling_lib.fits.laws import Chinchilla
+from scaling_lib.fits.laws.published import published_law, published_names
+
+__all__ = ["inverse_budget"]
+
+
+def inverse_budget(
+    parameters: Annotated[float | None, typer.Option(help="Size of the model, N.")] = None,
+    tokens: Annotated[float | None, typer.Option(help="Tokens, D.")] = None,
+    ratio: Annotated[float | None, typer.Option(help="Tokens per parameter, D / N.")] = None,
+    flops: Annotated[float | None, typer.Option(help="Compute, C = 6 N D.")] = None,
+    loss: Annotated[float | None, typer.Option(help="Loss to reach, nats per token.")] = None,
+    law: Annotated[str | None, typer.Option(help="A published law; see `scaling-lab allocate --laws`.")] = None,
+    table: Annotated[Path | None, typer.Option(help=f"Fit the law to your own runs, instead. {TABLE_HELP}")] = None,
+    columns: ColumnNames = "",
+    units: Units = "",
+    best: Best = False,
+    mean: Mean = False,
+    as_json: AsJson = False,
+) -> None:
+    """The other way round: two of size, tokens, ratio, compute and loss fix a plan, and what it costs is told.
+
+    One of --flops and --loss alone gives the compute-optimal plan.
+    """
+    with one_line_errors():
+        if law is not None and table is not None:
+            raise invalid("--law", "left out where --table is given", law, "give one of the two")
+        if table is None:
+            if columns or units or best or mean:
+                raise invalid("--table", "given with --columns, --units, --best and --mean", None, "name your table")
+            name = planner.DEFAULT_LAW if law is None else check_choice("--law", law, published_names())
+            of_law, source = published_law(name).parameters, name
+        else:
+            runs = table_of_runs(table, columns, units, best, mean, Chinchilla())
+            of_law, source = planner.determined_law(runs).params, f"fitted to {table.name}"
+        asked = {"N": parameters, "D": tokens, "tokens_per_parameter": ratio, "flops": flops, "loss": loss}
+        given = {name: check_real(name, value, above=0) for name, value in asked.items() if value is not None}
+        emit(asdict(inverse_plan(of_law, **given)) | {"law": source}, as_json, "Plan")
