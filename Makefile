@@ -17,7 +17,8 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
+.PHONY: help book test test-all notebooks student ledger practice assignment capstone grade otter address environment \
+  clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -27,10 +28,11 @@ help:
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
-	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
+	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions; notebooks/capstones"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
 	@echo "make assignment CHAPTER=3 SEED=...   a notebook for students, and what their marks will follow from"
+	@echo "make capstone SEED=...    the project One shot as an assignment, with hidden worlds"
 	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
 	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
@@ -54,6 +56,7 @@ notebooks: $(INSTALLED)book
 
 student: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.student
+	@$(RUN) -m tools.classroom.capstone --practice
 
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger
@@ -63,6 +66,9 @@ practice: $(INSTALLED)book
 
 assignment: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.assignment --chapter "$(CHAPTER)" --seed "$(SEED)" --name "$(NAME)"
+
+capstone: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.capstone --seed "$(SEED)" --name "$(NAME)"
 
 grade: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.grade --assignment "$(ASSIGNMENT)" --submissions "$(SUBMISSIONS)" \
