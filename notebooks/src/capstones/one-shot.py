@@ -12,8 +12,6 @@
 
 # %%
 # What your functions may use when they are marked. Add to it what you need.
-import math
-
 import numpy as np
 
 # %% tags=["check"]
@@ -39,7 +37,6 @@ from scaling_lib.session import begin
 world = PlantedWorld("practice", 1)
 ledger = Ledger(world)
 print(f"floor {ledger.floor:.4f} nats, {ledger.left:.3g} FLOPs to screen")
-print(f"the large run: {math.log10(ledger.state()['hero']):.2f} decades of FLOPs")
 ledger.screen([[60_000, 60_000, rate, 0] for rate in (0.25, 1.0, 4.0)])
 
 # %% [markdown]
