@@ -16,6 +16,7 @@ __all__ = ["STRATEGIES", "Strategy"]
 History = list[list[Any]]
 # From the middle of a normal law to its 90 % quantile, in standard deviations.
 QUANTILE = 1.2816
+DOUBT = 1.2
 RATES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -40,10 +41,10 @@ def _finished(history: History) -> np.ndarray:
 
 
 # The reference: first rates at two sizes, then sizes and tokens at several ratios, then about the shape that a fit
-# calls best. Its interval is that of the fit and of a seed's scatter.
+# calls best. Its interval is that of the fit and of a seed's scatter, and a fifth more for doubt about both.
 
 EXPECTED = np.array([0.0, 0.0, 0.55, 0.55, 0.0, 0.07, 0.14])
-WIDTH = np.array([3.0, 3.0, 0.2, 0.2, 1.0, 0.05, 0.05])
+WIDTH = np.array([3.0, 3.0, 0.3, 0.3, 1.0, 0.05, 0.05])
 SCATTER = 0.03
 
 
@@ -94,13 +95,13 @@ def _reference_round(
         return [[*small, rate, 0] for rate in RATES] + [[*large, rate, 0] for rate in RATES[1:4]]
     law = _law(history, floor)
     if rounds_left == 2:
-        wanted = [(largest * share, ratio) for share in (0.03, 0.15, 0.5) for ratio in (0.1, 0.5, 2.5, 12.0)]
+        wanted = [(largest * share, ratio) for share in (0.05, 0.2, 0.6) for ratio in (0.02, 0.3, 3.0, 50.0)]
         scale = min(1.0, left / 2 / sum(flops for flops, _ in wanted))
         shapes = [_shape(flops * scale, ratio) for flops, ratio in wanted]
         return [[*shape, float(law.rate(shape[0])), 1] for shape in shapes]
     ratio = largest / 6 / law.best_size(largest) ** 2
     runs = []
-    for seed, factor in enumerate((1.0, 5.0, 0.2, 2.0, 0.5, 1.0), 2):
+    for seed, factor in enumerate((1.0, 20.0, 0.05, 4.0, 0.25, 1.0), 2):
         N, D = _shape(largest * 0.999, min(max(ratio * factor, 0.02), 100.0))
         if left >= 6.0 * N * D:
             runs.append([N, D, float(law.rate(N)), seed])
@@ -114,7 +115,7 @@ def _reference_forecast(history: History, floor: float, hero: float, **_: Any) -
     D, rate = int(hero / 6 / N), float(law.rate(N))
     steps = 1e-4 * np.eye(len(law.p))
     slope = np.array([(_excess(law.p + h, N, D, rate) - _excess(law.p - h, N, D, rate)) / 2e-4 for h in steps])
-    half = QUANTILE * math.sqrt(float(slope @ law.covariance @ slope) + SCATTER**2)
+    half = DOUBT * QUANTILE * math.sqrt(float(slope @ law.covariance @ slope) + SCATTER**2)
     middle = float(law.excess(N, D, rate))
     return [N, D, rate, *(floor + math.exp(middle + side * half) for side in (-1, 0, 1))]
 

@@ -17,7 +17,9 @@
 # - whether tokens or optimiser steps set the exponent in $D$,
 # - SP against muP with everything else equal, which the paper's own comparison is not.
 #
-# *You need* [chapter 0](00-the-thread), and a rough idea of what attention is. *Time:* seconds under the profile
+# *After it you can* count the parameters and the FLOPs of a transformer; carry a learning rate from a narrow model to
+# a wide one; read a coordinate check, and say what it cannot see. *You need* [chapter 0](00-the-thread), and a rough
+# idea of what attention is. *Time:* 1¼ hours to read, 3½ hours for the exercises; to run, seconds under the profile
 # `recorded`, about two minutes on one core under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the
 # exponent in $D$. (The paper writes $\alpha_D$ for the exponent in $N$ at fixed $D$.)
 
@@ -47,7 +49,9 @@ import pandas as pd
 from IPython.display import HTML, display
 
 # %% tags=["nbval-ignore-output"]
-from scaling_lib.coursework import check
+from scaling_lib.coursework import check, forecast
+from scaling_lib.coursework.experiments import recorded as recorded_runs
+from scaling_lib.coursework.experiments import tried
 from scaling_lib.data import chains, counting
 from scaling_lib.fits.uncertainty.straightness import local_slopes
 from scaling_lib.models.accounting import Architecture
@@ -1637,3 +1641,187 @@ found = [
 say(rf"""
 Planted one half; found {number(found[0], 3)} with natural logarithms and
 {number(found[1], 3)} with decimal ones.""")
+
+# %% [markdown] tags=["exercise", "key:sp-mup-or-a-bug"]
+# ### Exercise 12: SP, muP or a bug?
+#
+# *★★ · 15 minutes.* Four coordinate checks, each with the sizes of three layers at several widths. Under muP no layer grows
+# with the width, under SP all do; where only some do, there is a bug. Write `verdicts(widths, sizes)`, where
+# `sizes[i][j]` are the sizes of layer `j` in check `i`: the list of four verdicts, 1 for muP, 2 for SP, 3 for a bug. What
+# does not grow scatters about level; what grows does so at least as a power of a half.
+
+# %% tags=["stub", "key:sp-mup-or-a-bug"]
+def verdicts(widths, sizes):
+    """1 for muP, 2 for SP, 3 for a bug, of each check."""
+    ...
+
+
+# %% tags=["check", "key:sp-mup-or-a-bug"]
+check("sp-mup-or-a-bug", verdicts)
+
+# %% [markdown] tags=["solution", "key:sp-mup-or-a-bug"]
+# <details><summary><b>Solution</b></summary>
+#
+# Read the power of every layer as in exercise 11 and call it growing if it is above a quarter. All growing: SP. None: muP.
+# Some: a bug, such as one tensor that the table of rules forgot. A mean over layers would hide it.
+#
+# </details>
+
+# %% tags=["solution", "key:sp-mup-or-a-bug", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+planted_powers = {"muP": (0, 0, 0), "SP": (1, 1, 1), "a bug": (0, 1, 0)}
+for name, layer_powers in planted_powers.items():
+    planted_sizes = [grown ** float(power) for power in layer_powers]
+    read_off = [
+        np.polyfit(np.log(grown), np.log(layer), 1)[0]
+        for layer in planted_sizes
+    ]
+    growing = sum(power > 1 / 4 for power in read_off)
+    say(f"{name}: {growing} of {len(layer_powers)} layers grow.")
+
+# %% [markdown] tags=["exercise", "key:twice-the-width"]
+# ### Exercise 13: twice the width
+#
+# *★★ · 15 minutes · small experiment.* Under SP, by which factor does the best learning rate change from width 32 to width 64?
+# Register the factor, then pass `lab.train` in the cell below: it trains seven rates at both
+# widths, some seconds in all, and names the two runs that decide.
+
+# %% tags=["forecast", "key:twice-the-width"]
+forecast("twice-the-width", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width"]
+tried("twice-the-width")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width"]
+# <details><summary><b>Solution</b></summary>
+#
+# The matrices tolerate a rate that falls as one over the width, so the factor is about one half; and since the rates
+# tried are factors of two apart, the outcome can only be such a factor. An interval that holds the next one too was
+# honest.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
+# ### Exercise 14: twice the width, under muP
+#
+# *★★ · 15 minutes · small experiment.* The same under muP. What do you expect, and how sure can one seed make you? Train the five
+# rates at both widths.
+
+# %% tags=["forecast", "key:twice-the-width-in-mup"]
+forecast("twice-the-width-in-mup", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width-in-mup"]
+tried("twice-the-width-in-mup")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width-in-mup"]
+# <details><summary><b>Solution</b></summary>
+#
+# The expectation is 1: that is what muP is for. With one seed the outcome may be a step away, although nothing is
+# wrong: near its bottom the curve over rates is flat, and the scatter of a seed chooses among neighbours. What
+# decides is the parabola through several rates and seeds, as in the figure of this chapter.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width-in-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width-in-mup", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:five-times-the-batch"]
+# ### Exercise 15: five times the batch
+#
+# *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
+# rise?
+
+# %% tags=["forecast", "key:five-times-the-batch"]
+forecast("five-times-the-batch", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:five-times-the-batch"]
+tried("five-times-the-batch")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:five-times-the-batch"]
+# <details><summary><b>Solution</b></summary>
+#
+# A fifth of the steps. At these sizes steps limit the loss as much as tokens do, so the larger batch is several times
+# worse. A batch belongs beside every exponent in $D$.
+#
+# </details>
+
+# %% tags=["solution", "key:five-times-the-batch", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("five-times-the-batch", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:read-twice"]
+# ### Exercise 16: read twice
+#
+# *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
+# loss, and by which factor?
+
+# %% tags=["forecast", "key:read-twice"]
+forecast("read-twice", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:read-twice"]
+tried("read-twice")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:read-twice"]
+# <details><summary><b>Solution</b></summary>
+#
+# The number of steps is the same, and so is the loss, nearly. At this size it was the steps that were missing, not
+# the tokens: a second pass is worth what fresh tokens are. Where tokens are what is missing, it would not be.
+#
+# </details>
+
+# %% tags=["solution", "key:read-twice", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("read-twice", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:too-narrow"]
+# ### Exercise 17: too narrow
+#
+# *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
+# factor does its excess loss fall?
+
+# %% tags=["forecast", "key:too-narrow"]
+forecast("too-narrow", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:too-narrow"]
+tried("too-narrow")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:too-narrow"]
+# <details><summary><b>Solution</b></summary>
+#
+# Hardly at all. The capacity floor of that width lies far above zero, and no number of tokens gets below it. Fitted
+# alone, such a curve has an exponent in $D$ near zero.
+#
+# </details>
+
+# %% tags=["solution", "key:too-narrow", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("too-narrow", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:a-readout-of-its-own"]
+# ### Exercise 18: a readout of its own
+#
+# *★★ · 15 minutes · small experiment.* At width 32, a readout that is not tied to the embedding: does it help, and by which factor?
+# What does it do to $N$?
+
+# %% tags=["forecast", "key:a-readout-of-its-own"]
+forecast("a-readout-of-its-own", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:a-readout-of-its-own"]
+tried("a-readout-of-its-own")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:a-readout-of-its-own"]
+# <details><summary><b>Solution</b></summary>
+#
+# It helps several times over, for one more matrix of the embedding's size. Successor and predecessor are different
+# roles, and with a tied readout one vector has to play both. Before you conclude, compare at equal $N$ as well.
+#
+# </details>
+
+# %% tags=["solution", "key:a-readout-of-its-own", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("a-readout-of-its-own", recorded_runs)

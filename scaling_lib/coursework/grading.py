@@ -27,6 +27,9 @@ __all__ = ["FORMAT", "SHORTEST_SECRET", "Assignment", "Mark", "Marks", "grade"]
 
 FORMAT = 1  # of an assignment's notebook
 SHORTEST_SECRET = 12
+LEAST_DIFFERENT = 6  # characters
+# Stood on the instructors' page once: whoever reads it would try them first.
+PRINTED = ("a long secret of mine", "forty worlds", "autumn-2026")
 LARGEST_SUBMISSION = 20_000_000
 NAMED = re.compile(r'^ASSIGNMENT, FORMAT = "([\w.-]+)", (\d+)', re.M)
 NOT_ATTEMPTED = Diagnosis("not attempted", "", "Not attempted.")
@@ -40,6 +43,8 @@ def check_label_and_secret(label: str, secret: str) -> None:
     if len(secret) < SHORTEST_SECRET:
         wanted = f"a text of at least {SHORTEST_SECRET} characters"
         raise invalid("secret", wanted, f"{len(secret)} of them", "choose a longer one, which nobody can guess")
+    if len(set(secret)) < LEAST_DIFFERENT or secret.lower() in PRINTED:
+        raise invalid("secret", "one that nobody can guess", "one that stands in a page or repeats itself", "draw one")
 
 
 def check_without(without: Any) -> None:

@@ -29,7 +29,7 @@ __all__ = ["ROUNDS", "Ledger", "Registered", "play"]
 ROUNDS = 3
 HERO_SEED = 0
 _SHORT = "pass Trial(N, D, rate, seed) or [N, D, rate, seed] for each"
-_MOST_TRIALS = 500
+_MOST_TRIALS = 40
 
 
 @checked

@@ -6,7 +6,7 @@ one of the same FLOPs, the first is 40 (1 - 2 r), 0 at the least. With S the int
 
     S = (high - low) + 10 (distance by which the outcome lies outside),
 
-the second is 40 (1 - 2 S), 0 at the least. S is proper: its mean is lowest for those who state their own 10 % and 90 %
+the second is 40 (1 - S), 0 at the least. S is proper: its mean is lowest for those who state their own 10 % and 90 %
 quantiles. Points that are linear in it keep that, as long as none are lost below 0.
 """
 
@@ -26,8 +26,8 @@ POINTS = 40
 LEVEL = 0.8
 # In place of infinity, where there is no loss.
 LOST = 1e6
-# Each costs all points at a half: an excess 1.6 times the best one, an interval whose ends are as far apart.
-_LOST_PER_UNIT = 2.0
+# All points are lost at an excess 1.6 times the best one, and by an interval between excesses a factor of e apart.
+_LOST_BY_REGRET, _LOST_BY_INTERVAL = 2.0, 1.0
 
 
 @checked
@@ -81,8 +81,8 @@ def score(
     regret = math.log(world.expected_excess(registered.trial) / world.lowest_excess(hero))
     width = interval_score(registered.forecast, loss, world.floor)
     inside = registered.forecast.low <= loss <= registered.forecast.high
-    return Score(regret, width, inside, _points(regret), _points(width))
+    return Score(regret, width, inside, _points(_LOST_BY_REGRET * regret), _points(_LOST_BY_INTERVAL * width))
 
 
 def _points(lost: float) -> float:
-    return POINTS * max(0.0, 1 - _LOST_PER_UNIT * max(lost, 0.0))
+    return POINTS * max(0.0, 1 - max(lost, 0.0))

@@ -14,13 +14,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from scaling_lib.arguments import BY_HAND, Count, Integer, Positive, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Integer, Positive, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_instance, invalid
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.records import RunConfiguration
@@ -44,8 +44,15 @@ LARGEST = HERO / 30
 SCREENING = 1e12
 # A planted rate this many times the best one diverges.
 TOO_FAST = 8.0
+# Nobody trains a model of one parameter; in a planted world it would show a term of the law by itself.
+LEAST = 10_000
+# The floor that a player is told follows from the secret: each guess at the secret shall cost some milliseconds.
+_COST_OF_A_GUESS = {"n": 1 << 14, "r": 8, "p": 1}
 
 _LIST_OF_TRIALS = "build each with Trial(N, D, rate, seed)"
+
+
+_Number = Annotated[int, Integer(minimum=1, maximum=10**15)]
 
 
 @checked
@@ -53,8 +60,8 @@ _LIST_OF_TRIALS = "build each with Trial(N, D, rate, seed)"
 class Trial:
     """A model to be trained: N parameters on D tokens at a peak learning rate, with a seed."""
 
-    N: Count
-    D: Count
+    N: _Number
+    D: _Number
     rate: Positive
     seed: Annotated[int, Integer(minimum=0)] = 0
 
@@ -129,7 +136,7 @@ class PlantedWorld:
         if off > math.log(TOO_FAST):
             return math.inf
         best = law["A"] * trial.N ** -law["alpha"] + law["B"] * trial.D ** -law["beta"]
-        return float(best * math.exp(law["c"] * off**2))
+        return float(best * math.exp(min(law["c"] * off**2, 500.0)))  # as good as infinite
 
     @checked
     def lowest_excess(self, flops: Positive) -> float:
@@ -139,13 +146,18 @@ class PlantedWorld:
         N = (alpha * law["A"] / beta / law["B"]) ** (1 / (alpha + beta)) * (flops / 6) ** (beta / (alpha + beta))
         return float(law["A"] * N**-alpha + law["B"] * (flops / 6 / N) ** -beta)
 
-    def refusal(self, trial: Trial) -> str:
-        """Nothing is refused here."""
-        return ""
+    @checked
+    def refusal(self, trial: Annotated[Trial, Remedy(_LIST_OF_TRIALS)]) -> str:
+        """Why a trial is too small for this world; "" where it is not."""
+        return f"N and D must be at least {LEAST:,} here" if min(trial.N, trial.D) < LEAST else ""
 
     @checked
     def train(self, trials: Trials) -> list[float | None]:
-        """The loss of each trial in nats per token; None where it diverged."""
+        """The loss of each trial in nats per token; None where it diverged. Raises InvalidArgument for one that is too
+        small."""
+        for trial in trials:
+            if reason := self.refusal(trial):
+                raise InvalidArgument(f"trials must be runs of this world, got {trial}: {reason}.")
         losses: list[float | None] = []
         for trial in trials:
             excess = self.expected_excess(trial)
@@ -156,7 +168,12 @@ class PlantedWorld:
 
     def _digest(self, words: Any) -> int:
         text = json.dumps([self.number, words]).encode()
-        return int.from_bytes(hashlib.blake2b(text, key=self.secret.encode()[:64], digest_size=16).digest())
+        return int.from_bytes(hashlib.blake2b(text, key=_stretched(self.secret), digest_size=16).digest())
+
+
+@cache
+def _stretched(secret: str) -> bytes:
+    return hashlib.scrypt(secret.encode(errors="replace"), salt=b"planted worlds", dklen=32, **_COST_OF_A_GUESS)
 
 
 @checked

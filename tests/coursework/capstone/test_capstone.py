@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+import time
 
 import nbformat
 import numpy as np
@@ -125,6 +126,44 @@ def test_models_are_trained_under_the_same_ledger(tmp_path):
         assert words in trained.refusal(Trial(*wrong))
 
 
+# What was tried on One shot from a student's files alone, and what became of it
+
+
+@pytest.mark.parametrize(("N", "D"), [(1, 2_000_000), (2_000_000, 1), (9_999, 60_000)])
+def test_no_term_of_the_law_can_be_had_by_itself(N, D):
+    """A model of one parameter would show A, one token B, for next to nothing."""
+    with pytest.raises(InvalidArgument, match="N and D must be at least 10,000 here"):
+        Ledger(WORLD).screen([[N, D, 1.0, 0]])
+
+
+def test_scatter_cannot_be_averaged_away_by_a_thousand_seeds():
+    with pytest.raises(InvalidArgument, match="a list of at most 40 runs"):
+        Ledger(WORLD).screen([[10_000, 10_000, 1.0, seed] for seed in range(41)])
+
+
+def test_a_guess_at_the_secret_costs_time():
+    """The floor follows from the secret, and a player could try words on it."""
+    begun = time.process_time()
+    for number in range(5):
+        assert PlantedWorld(f"a guess at the secret, {number}").floor != WORLD.floor
+    assert time.process_time() - begun > 5 * 0.005
+
+
+@pytest.mark.parametrize("secret", ["a long secret of mine", "A LONG secret of mine", "aaaaaaaaaaaaaaaa"])
+def test_a_secret_that_would_be_tried_first_is_refused(secret):
+    with pytest.raises(InvalidArgument, match="secret must be one that nobody can guess") as refused:
+        OneShot("one-shot", secret)
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("rate", [1e-300, 1e300])
+def test_a_rate_out_of_the_world_gives_no_error(rate):
+    (loss,) = WORLD.train([Trial(60_000, 60_000, rate)])
+    assert loss is None or loss > 1e100
+    with pytest.raises(InvalidArgument, match="N must be an integer"):
+        Trial(10**400, 1, 1.0)
+
+
 # The ledger
 
 
@@ -137,7 +176,7 @@ def test_flops_are_counted_what_diverges_too_and_a_refused_request_costs_nothing
     for request, words in (
         ([SMALL, [400_000, 400_000, 1.0, 0]], "FLOPs each"),
         ([[150_000, 150_000, 1.0, seed] for seed in range(8)], "FLOPs together"),
-        ([SMALL, [0, 1, 1.0, 0]], "N must be an integer of at least 1"),
+        ([SMALL, [0, 1, 1.0, 0]], "N must be an integer"),
         ([SMALL, "text"], "got one that is none"),
         ("text", "trials must be a list"),
     ):
