@@ -19,7 +19,7 @@
 #
 # *After it you can* count the parameters and the FLOPs of a transformer; carry a learning rate from a narrow model to
 # a wide one; read a coordinate check, and say what it cannot see. *You need* [chapter 0](00-the-thread), and a rough
-# idea of what attention is. *Time:* 1¼ hours to read, 3½ hours for the exercises; to run, seconds under the profile
+# idea of what attention is. *Time:* 1¼ hours to read, 2½ hours for the exercises; to run, seconds under the profile
 # `recorded`, about two minutes on one core under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the
 # exponent in $D$. (The paper writes $\alpha_D$ for the exponent in $N$ at fixed $D$.)
 
@@ -48,10 +48,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
-# %% tags=["nbval-ignore-output"]
 from scaling_lib.coursework import check, forecast
 from scaling_lib.coursework.experiments import recorded as recorded_runs
 from scaling_lib.coursework.experiments import tried
+
+# %% tags=["nbval-ignore-output"]
 from scaling_lib.data import chains, counting
 from scaling_lib.fits.uncertainty.straightness import local_slopes
 from scaling_lib.models.accounting import Architecture
@@ -1311,7 +1312,7 @@ check("where-the-parameters-are", parameters)
 #
 # </details>
 
-# %% tags=["solution", "key:where-the-parameters-are", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:where-the-parameters-are", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 halves, shares = [], []
 for V in (200, 50_257):
@@ -1337,7 +1338,7 @@ $V/24$ is {halves[0]} and {halves[1]}. At width 512 the non-embedding share is
 #
 # </details>
 
-# %% tags=["solution", "key:sp-seen-from-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:sp-seen-from-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 rates = pd.DataFrame(
     {f"best λ, {arm}": best["optimum"] for arm, best in optima.items()}
@@ -1361,7 +1362,7 @@ rates.round(4)
 #
 # </details>
 
-# %% tags=["solution", "key:random-or-aligned", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:random-or-aligned", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 generator = np.random.default_rng(0)
 dimensions = 2 ** np.arange(4, 13)
@@ -1396,7 +1397,7 @@ say(f"Powers of $d$: {random} for random vectors, {aligned} for aligned ones.")
 #
 # </details>
 
-# %% tags=["solution", "key:twice-the-degree", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:twice-the-degree", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 nodes = 40
 around = 2 * np.pi * np.arange(nodes) / nodes
@@ -1429,7 +1430,7 @@ Ring of {nodes} nodes, logits of rank {rank}; excess loss at growing scale:
 #
 # </details>
 
-# %% tags=["solution", "key:luck-of-the-draw", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:luck-of-the-draw", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 means = optima["muP"]["excess_loss"]
 at_best = summaries.near_best_rate(runs["er-200"], steps=0)
@@ -1473,7 +1474,7 @@ check("what-weight-decay-did", weights_left)
 #
 # </details>
 
-# %% tags=["solution", "key:what-weight-decay-did", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:what-weight-decay-did", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 weights_left = {}
 for width in (16, 128):
@@ -1501,7 +1502,7 @@ left.reset_index().round(3)
 #
 # </details>
 
-# %% tags=["solution", "key:another-way-of-counting", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:another-way-of-counting", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 sizes = np.log(fair["muP"][["N", "N_nonembedding"]].astype(float))
 ranges = sizes.max() - sizes.min()
@@ -1537,7 +1538,7 @@ check("what-a-run-costs", training_flops)
 #
 # </details>
 
-# %% tags=["solution", "key:what-a-run-costs", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:what-a-run-costs", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 shape = Architecture(200, 64)
 by_rule = 6 * shape.parameters * 20_000 * 50
@@ -1569,7 +1570,7 @@ check("rate-of-a-wider-matrix", matrix_rate)
 #
 # </details>
 
-# %% tags=["solution", "key:rate-of-a-wider-matrix", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:rate-of-a-wider-matrix", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 relative = Parametrization("mup-base", base_width=32)
 wide_rules = tensor_rules(Architecture(200, 256), relative)
@@ -1602,7 +1603,7 @@ check("factor-of-attention", attention_factor)
 #
 # </details>
 
-# %% tags=["solution", "key:factor-of-attention", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:factor-of-attention", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 dimension = np.array([8, 16, 32, 64])
 factors = {"SP": dimension**-0.5, "muP, base 8": 8**0.5 / dimension}
@@ -1631,7 +1632,7 @@ check("power-of-a-coordinate-check", power_of_width)
 #
 # </details>
 
-# %% tags=["solution", "key:power-of-a-coordinate-check", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:power-of-a-coordinate-check", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 grown = np.array([32, 64, 128, 256])
 planted = grown**0.5
@@ -1667,7 +1668,7 @@ check("sp-mup-or-a-bug", verdicts)
 #
 # </details>
 
-# %% tags=["solution", "key:sp-mup-or-a-bug", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:sp-mup-or-a-bug", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 planted_powers = {"muP": (0, 0, 0), "SP": (1, 1, 1), "a bug": (0, 1, 0)}
 for name, layer_powers in planted_powers.items():
@@ -1701,127 +1702,6 @@ tried("twice-the-width")  # with lab.train it trains
 #
 # </details>
 
-# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 tried("twice-the-width", recorded_runs)
-
-# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
-# ### Exercise 14: twice the width, under muP
-#
-# *★★ · 15 minutes · small experiment.* The same under muP. What do you expect, and how sure can one seed make you? Train the five
-# rates at both widths.
-
-# %% tags=["forecast", "key:twice-the-width-in-mup"]
-forecast("twice-the-width-in-mup", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:twice-the-width-in-mup"]
-tried("twice-the-width-in-mup")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:twice-the-width-in-mup"]
-# <details><summary><b>Solution</b></summary>
-#
-# The expectation is 1: that is what muP is for. With one seed the outcome may be a step away, although nothing is
-# wrong: near its bottom the curve over rates is flat, and the scatter of a seed chooses among neighbours. What
-# decides is the parabola through several rates and seeds, as in the figure of this chapter.
-#
-# </details>
-
-# %% tags=["solution", "key:twice-the-width-in-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("twice-the-width-in-mup", recorded_runs)
-
-# %% [markdown] tags=["exercise", "key:five-times-the-batch"]
-# ### Exercise 15: five times the batch
-#
-# *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
-# rise?
-
-# %% tags=["forecast", "key:five-times-the-batch"]
-forecast("five-times-the-batch", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:five-times-the-batch"]
-tried("five-times-the-batch")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:five-times-the-batch"]
-# <details><summary><b>Solution</b></summary>
-#
-# A fifth of the steps. At these sizes steps limit the loss as much as tokens do, so the larger batch is several times
-# worse. A batch belongs beside every exponent in $D$.
-#
-# </details>
-
-# %% tags=["solution", "key:five-times-the-batch", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("five-times-the-batch", recorded_runs)
-
-# %% [markdown] tags=["exercise", "key:read-twice"]
-# ### Exercise 16: read twice
-#
-# *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
-# loss, and by which factor?
-
-# %% tags=["forecast", "key:read-twice"]
-forecast("read-twice", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:read-twice"]
-tried("read-twice")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:read-twice"]
-# <details><summary><b>Solution</b></summary>
-#
-# The number of steps is the same, and so is the loss, nearly. At this size it was the steps that were missing, not
-# the tokens: a second pass is worth what fresh tokens are. Where tokens are what is missing, it would not be.
-#
-# </details>
-
-# %% tags=["solution", "key:read-twice", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("read-twice", recorded_runs)
-
-# %% [markdown] tags=["exercise", "key:too-narrow"]
-# ### Exercise 17: too narrow
-#
-# *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
-# factor does its excess loss fall?
-
-# %% tags=["forecast", "key:too-narrow"]
-forecast("too-narrow", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:too-narrow"]
-tried("too-narrow")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:too-narrow"]
-# <details><summary><b>Solution</b></summary>
-#
-# Hardly at all. The capacity floor of that width lies far above zero, and no number of tokens gets below it. Fitted
-# alone, such a curve has an exponent in $D$ near zero.
-#
-# </details>
-
-# %% tags=["solution", "key:too-narrow", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("too-narrow", recorded_runs)
-
-# %% [markdown] tags=["exercise", "key:a-readout-of-its-own"]
-# ### Exercise 18: a readout of its own
-#
-# *★★ · 15 minutes · small experiment.* At width 32, a readout that is not tied to the embedding: does it help, and by which factor?
-# What does it do to $N$?
-
-# %% tags=["forecast", "key:a-readout-of-its-own"]
-forecast("a-readout-of-its-own", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:a-readout-of-its-own"]
-tried("a-readout-of-its-own")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:a-readout-of-its-own"]
-# <details><summary><b>Solution</b></summary>
-#
-# It helps several times over, for one more matrix of the embedding's size. Successor and predecessor are different
-# roles, and with a tied readout one vector has to play both. Before you conclude, compare at equal $N$ as well.
-#
-# </details>
-
-# %% tags=["solution", "key:a-readout-of-its-own", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("a-readout-of-its-own", recorded_runs)

@@ -23,7 +23,7 @@
 #
 # *After it you can* fit an exponent above a floor, and see from local exponents that an offset is wrong; take the
 # run, not the point, as the unit of an error bar; say by how much the luckiest of several seeds moves an exponent.
-# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 3 hours for
+# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 3¾ hours for
 # the exercises; to run, half a minute under the profile `recorded`, where nothing is trained; under `smoke` it trains
 # the smallest runs of the first chapter.
 
@@ -1763,6 +1763,104 @@ tried("who-scatters")  # with lab.train it trains
 # %% tags=["solution", "key:who-scatters", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
 tried("who-scatters", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
+# ### Exercise 15: twice the width, under muP
+#
+# *★★ · 15 minutes · small experiment.* Under muP, by which factor does the best learning rate change from width
+# 32 to width 64? What do you expect, and how sure can one seed make you? Train the five
+# rates at both widths.
+
+# %% tags=["forecast", "key:twice-the-width-in-mup"]
+forecast("twice-the-width-in-mup", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width-in-mup"]
+tried("twice-the-width-in-mup")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width-in-mup"]
+# <details><summary><b>Solution</b></summary>
+#
+# The expectation is 1: that is what muP is for. With one seed the outcome may be a step away, although nothing is
+# wrong: near its bottom the curve over rates is flat, and the scatter of a seed chooses among neighbours. What
+# decides is the parabola through several rates and seeds, as in chapter 2.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width-in-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width-in-mup", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:five-times-the-batch"]
+# ### Exercise 16: five times the batch
+#
+# *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
+# rise?
+
+# %% tags=["forecast", "key:five-times-the-batch"]
+forecast("five-times-the-batch", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:five-times-the-batch"]
+tried("five-times-the-batch")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:five-times-the-batch"]
+# <details><summary><b>Solution</b></summary>
+#
+# A fifth of the steps. At these sizes steps limit the loss as much as tokens do, so the larger batch is several times
+# worse. A batch belongs beside every exponent in $D$.
+#
+# </details>
+
+# %% tags=["solution", "key:five-times-the-batch", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("five-times-the-batch", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:read-twice"]
+# ### Exercise 17: read twice
+#
+# *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
+# loss, and by which factor?
+
+# %% tags=["forecast", "key:read-twice"]
+forecast("read-twice", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:read-twice"]
+tried("read-twice")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:read-twice"]
+# <details><summary><b>Solution</b></summary>
+#
+# The number of steps is the same, and so is the loss, nearly. At this size it was the steps that were missing, not
+# the tokens: a second pass is worth what fresh tokens are. Where tokens are what is missing, it would not be.
+#
+# </details>
+
+# %% tags=["solution", "key:read-twice", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("read-twice", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:too-narrow"]
+# ### Exercise 18: too narrow
+#
+# *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
+# factor does its excess loss fall?
+
+# %% tags=["forecast", "key:too-narrow"]
+forecast("too-narrow", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:too-narrow"]
+tried("too-narrow")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:too-narrow"]
+# <details><summary><b>Solution</b></summary>
+#
+# Hardly at all. The capacity floor of that width lies far above zero, and no number of tokens gets below it. Fitted
+# alone, such a curve has an exponent in $D$ near zero.
+#
+# </details>
+
+# %% tags=["solution", "key:too-narrow", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("too-narrow", recorded_runs)
 
 # %% [markdown]
 # ## What this chapter does not show

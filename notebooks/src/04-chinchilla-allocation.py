@@ -18,7 +18,7 @@
 #
 # *After it you can* solve the allocation of a budget, from a bill to a size; say what a wrong size costs in compute;
 # tell which of an allocation's numbers the data determine. *You need* chapter 3's idea of a fitted law, and a
-# derivative. *Time:* 1 hour to read, 2 hours for the exercises; to run, under half a minute in every profile, since
+# derivative. *Time:* 1 hour to read, 2¼ hours for the exercises; to run, under half a minute in every profile, since
 # nothing is trained here. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in $D$.
 
 # %% tags=["setup", "hide-input"]
@@ -1546,3 +1546,27 @@ tried("size-or-tokens")  # with lab.train it trains
 # %% tags=["solution", "key:size-or-tokens", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
 # @title Solution, in code
 tried("size-or-tokens", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:a-readout-of-its-own"]
+# ### Exercise 12: a readout of its own
+#
+# *★★ · 15 minutes · small experiment.* At width 32, a readout that is not tied to the embedding: does it help, and by which factor?
+# What does it do to $N$?
+
+# %% tags=["forecast", "key:a-readout-of-its-own"]
+forecast("a-readout-of-its-own", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:a-readout-of-its-own"]
+tried("a-readout-of-its-own")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:a-readout-of-its-own"]
+# <details><summary><b>Solution</b></summary>
+#
+# It helps several times over, for one more matrix of the embedding's size. Successor and predecessor are different
+# roles, and with a tied readout one vector has to play both. Before you conclude, compare at equal $N$ as well.
+#
+# </details>
+
+# %% tags=["solution", "key:a-readout-of-its-own", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("a-readout-of-its-own", recorded_runs)

@@ -100,6 +100,18 @@ _ALL = (
         _ratio("learning_rate", {"width": 64}, {"width": 32}),
     ),
     SmallExperiment(
+        "almost-twice-the-tokens",
+        "excess loss after 196,000 tokens over that after 100,000",
+        {"er-100": {_TOKENS: (100_000, 196_000), _RATE: (0.5, 1.0, 2.0), **_ONE_SEED}},
+        _ratio("excess_loss", {"D": 196_000}, {"D": 100_000}),
+    ),
+    SmallExperiment(
+        "who-scatters",
+        "scatter over three seeds of ln(excess loss) at width 16 over that at width 64",
+        {"er-200": {_WIDTH: (16, 64), _RATE: (1.0,)}},
+        _scatter_ratio,
+    ),
+    SmallExperiment(
         "twice-the-width-in-mup",
         "best learning rate of width 64 over that of width 32, under muP",
         {"er-200": {_WIDTH: (32, 64), **_ONE_SEED}},
@@ -124,28 +136,16 @@ _ALL = (
         _ratio("excess_loss", {"D": 400_000}, {"D": 100_000}),
     ),
     SmallExperiment(
-        "a-readout-of-its-own",
-        "excess loss with a readout of its own over that with the embedding as readout, at width 32",
-        {"er-200-untied": {_WIDTH: (32,), **_ONE_SEED}, "er-200": {_WIDTH: (32,), **_ONE_SEED}},
-        _ratio("excess_loss", {"tied": False}, {"tied": True}),
-    ),
-    SmallExperiment(
-        "almost-twice-the-tokens",
-        "excess loss after 196,000 tokens over that after 100,000",
-        {"er-100": {_TOKENS: (100_000, 196_000), _RATE: (0.5, 1.0, 2.0), **_ONE_SEED}},
-        _ratio("excess_loss", {"D": 196_000}, {"D": 100_000}),
-    ),
-    SmallExperiment(
-        "who-scatters",
-        "scatter over three seeds of ln(excess loss) at width 16 over that at width 64",
-        {"er-200": {_WIDTH: (16, 64), _RATE: (1.0,)}},
-        _scatter_ratio,
-    ),
-    SmallExperiment(
         "size-or-tokens",
         "excess loss of width 16 on 400,000 tokens over that of width 32 on 100,000, at about the same FLOPs",
         {"er-200-dense": {_WIDTH: (16, 32), _TOKENS: (100_000, 400_000), _RATE: (0.5, 1.0, 2.0), **_ONE_SEED}},
         _ratio("excess_loss", {"width": 16, "D": 400_000}, {"width": 32, "D": 100_000}),
+    ),
+    SmallExperiment(
+        "a-readout-of-its-own",
+        "excess loss with a readout of its own over that with the embedding as readout, at width 32",
+        {"er-200-untied": {_WIDTH: (32,), **_ONE_SEED}, "er-200": {_WIDTH: (32,), **_ONE_SEED}},
+        _ratio("excess_loss", {"tied": False}, {"tied": True}),
     ),
 )
 SMALL: Mapping[str, SmallExperiment] = MappingProxyType({small.key: small for small in _ALL})
