@@ -19,7 +19,7 @@
 #
 # *After it you can* count the parameters and the FLOPs of a transformer; carry a learning rate from a narrow model to
 # a wide one; read a coordinate check, and say what it cannot see. *You need* [chapter 0](00-the-thread), and a rough
-# idea of what attention is. *Time:* 1¼ hours to read, 2½ hours for the exercises; to run, seconds under the profile
+# idea of what attention is. *Time:* 1¼ hours to read, 2¼ hours for the exercises; to run, seconds under the profile
 # `recorded`, about two minutes on one core under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the
 # exponent in $D$. (The paper writes $\alpha_D$ for the exponent in $N$ at fixed $D$.)
 
@@ -48,9 +48,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
-from scaling_lib.coursework import check, forecast
-from scaling_lib.coursework.experiments import recorded as recorded_runs
-from scaling_lib.coursework.experiments import tried
+from scaling_lib.coursework import check
 
 # %% tags=["nbval-ignore-output"]
 from scaling_lib.data import chains, counting
@@ -1679,29 +1677,3 @@ for name, layer_powers in planted_powers.items():
     ]
     growing = sum(power > 1 / 4 for power in read_off)
     say(f"{name}: {growing} of {len(layer_powers)} layers grow.")
-
-# %% [markdown] tags=["exercise", "key:twice-the-width"]
-# ### Exercise 13: twice the width
-#
-# *★★ · 15 minutes · small experiment.* Under SP, by which factor does the best learning rate change from width 32 to width 64?
-# Register the factor, then pass `lab.train` in the cell below: it trains seven rates at both
-# widths, some seconds in all, and names the two runs that decide.
-
-# %% tags=["forecast", "key:twice-the-width"]
-forecast("twice-the-width", low=..., value=..., high=...)
-
-# %% tags=["experiment", "key:twice-the-width"]
-tried("twice-the-width")  # with lab.train it trains
-
-# %% [markdown] tags=["solution", "key:twice-the-width"]
-# <details><summary><b>Solution</b></summary>
-#
-# The matrices tolerate a rate that falls as one over the width, so the factor is about one half; and since the rates
-# tried are factors of two apart, the outcome can only be such a factor. An interval that holds the next one too was
-# honest.
-#
-# </details>
-
-# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
-# @title Solution, in code
-tried("twice-the-width", recorded_runs)

@@ -23,7 +23,7 @@
 #
 # *After it you can* fit an exponent above a floor, and see from local exponents that an offset is wrong; take the
 # run, not the point, as the unit of an error bar; say by how much the luckiest of several seeds moves an exponent.
-# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 3¾ hours for
+# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 4 hours for
 # the exercises; to run, half a minute under the profile `recorded`, where nothing is trained; under `smoke` it trains
 # the smallest runs of the first chapter.
 
@@ -1764,11 +1764,36 @@ tried("who-scatters")  # with lab.train it trains
 # @title Solution, in code
 tried("who-scatters", recorded_runs)
 
-# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
-# ### Exercise 15: twice the width, under muP
+# %% [markdown] tags=["exercise", "key:twice-the-width"]
+# ### Exercise 15: twice the width
 #
-# *★★ · 15 minutes · small experiment.* Under muP, by which factor does the best learning rate change from width
-# 32 to width 64? What do you expect, and how sure can one seed make you? Train the five
+# *★★ · 15 minutes · small experiment.* Under SP, by which factor does the best learning rate change from width 32 to width 64?
+# Register the factor, then pass `lab.train` in the cell below: it trains seven rates at both
+# widths, some seconds in all, and names the two runs that decide.
+
+# %% tags=["forecast", "key:twice-the-width"]
+forecast("twice-the-width", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width"]
+tried("twice-the-width")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width"]
+# <details><summary><b>Solution</b></summary>
+#
+# The matrices tolerate a rate that falls as one over the width, so the factor is about one half; and since the rates
+# tried are factors of two apart, the outcome can only be such a factor. An interval that holds the next one too was
+# honest.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
+# ### Exercise 16: twice the width, under muP
+#
+# *★★ · 15 minutes · small experiment.* The same under muP. What do you expect, and how sure can one seed make you? Train the five
 # rates at both widths.
 
 # %% tags=["forecast", "key:twice-the-width-in-mup"]
@@ -1791,7 +1816,7 @@ tried("twice-the-width-in-mup")  # with lab.train it trains
 tried("twice-the-width-in-mup", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:five-times-the-batch"]
-# ### Exercise 16: five times the batch
+# ### Exercise 17: five times the batch
 #
 # *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
 # rise?
@@ -1815,7 +1840,7 @@ tried("five-times-the-batch")  # with lab.train it trains
 tried("five-times-the-batch", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:read-twice"]
-# ### Exercise 17: read twice
+# ### Exercise 18: read twice
 #
 # *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
 # loss, and by which factor?
@@ -1839,7 +1864,7 @@ tried("read-twice")  # with lab.train it trains
 tried("read-twice", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:too-narrow"]
-# ### Exercise 18: too narrow
+# ### Exercise 19: too narrow
 #
 # *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
 # factor does its excess loss fall?

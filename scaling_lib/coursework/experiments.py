@@ -94,12 +94,6 @@ def _scatter_ratio(runs: pd.DataFrame) -> tuple[float, list[str]]:
 _ONE_SEED = {"seed": (0,)}
 _ALL = (
     SmallExperiment(
-        "twice-the-width",
-        "best learning rate of width 64 over that of width 32, under SP",
-        {"er-200-sp": {_WIDTH: (32, 64), **_ONE_SEED}},
-        _ratio("learning_rate", {"width": 64}, {"width": 32}),
-    ),
-    SmallExperiment(
         "almost-twice-the-tokens",
         "excess loss after 196,000 tokens over that after 100,000",
         {"er-100": {_TOKENS: (100_000, 196_000), _RATE: (0.5, 1.0, 2.0), **_ONE_SEED}},
@@ -110,6 +104,12 @@ _ALL = (
         "scatter over three seeds of ln(excess loss) at width 16 over that at width 64",
         {"er-200": {_WIDTH: (16, 64), _RATE: (1.0,)}},
         _scatter_ratio,
+    ),
+    SmallExperiment(
+        "twice-the-width",
+        "best learning rate of width 64 over that of width 32, under SP",
+        {"er-200-sp": {_WIDTH: (32, 64), **_ONE_SEED}},
+        _ratio("learning_rate", {"width": 64}, {"width": 32}),
     ),
     SmallExperiment(
         "twice-the-width-in-mup",
@@ -178,7 +178,7 @@ def tried(key: str, train: Any = None) -> None:
     train: `lab.train` of a session, which trains what its store lacks, or `recorded`; None trains nothing. The outcome
     stands beside the forecast that was registered for `key`, and the identities of the runs that decide below it.
     """
-    if key not in SMALL:
+    if not isinstance(key, str) or key not in SMALL:
         print(f"There is no small experiment {key!r}: it is one of {', '.join(SMALL)}.")
         return
     small = SMALL[key]
