@@ -19,7 +19,8 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment grade otter address environment clean
+.PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment capstone grade otter \
+  address environment clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -31,10 +32,11 @@ help:
 	@echo "make gpu MINUTES=9 OUT=gpu-result   on a CUDA device: its tests, its speed, and as much of gpu-er-1k as that allows"
 	@echo "make retrain ONLY=er-100   train recorded tables again (all: hours), and say which verdicts change"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
-	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions"
+	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions; notebooks/capstones"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
 	@echo "make assignment CHAPTER=3 SEED=...   a notebook for students, and what their marks will follow from"
+	@echo "make capstone SEED=...    the project One shot as an assignment, with hidden worlds"
 	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
 	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
@@ -64,6 +66,7 @@ notebooks: $(INSTALLED)book
 
 student: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.student
+	@$(RUN) -m tools.classroom.capstone --practice
 
 ledger: $(INSTALLED)book
 	@$(RUN) -m tools.ledger
@@ -73,6 +76,9 @@ practice: $(INSTALLED)book
 
 assignment: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.assignment --chapter "$(CHAPTER)" --seed "$(SEED)" --name "$(NAME)"
+
+capstone: $(INSTALLED)book
+	@$(RUN) -m tools.classroom.capstone --seed "$(SEED)" --name "$(NAME)"
 
 grade: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.grade --assignment "$(ASSIGNMENT)" --submissions "$(SUBMISSIONS)" \

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from coursework.coordinates import VERDICTS
 from coursework.lines import slope
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
@@ -334,4 +335,4 @@ COORDINATES = Exercise(
     ),
 )
 
-EXERCISES = (PARAMETERS, DECAY, FLOPS, RATE, ATTENTION, COORDINATES)
+EXERCISES = (PARAMETERS, DECAY, FLOPS, RATE, ATTENTION, COORDINATES, VERDICTS)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from coursework.lines import slope
+from coursework.luck import LUCK
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
 __all__ = ["EXERCISES"]
@@ -417,4 +418,4 @@ HELD_OUT = Exercise(
     ),
 )
 
-EXERCISES = (UNITS, BIAS, EXPONENT, TYPICAL, RUNS, HELD_OUT)
+EXERCISES = (UNITS, LUCK, BIAS, EXPONENT, TYPICAL, RUNS, HELD_OUT)

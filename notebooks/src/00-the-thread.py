@@ -14,8 +14,10 @@
 # - how the loss of a trained model is measured against that floor without sampling noise,
 # - how a claim is judged: by an interval against a margin that was written down before the models were trained.
 #
-# *You need* logarithms, a little probability, and no more. *Time:* seconds under the profile `recorded`, one to two
-# minutes on a laptop under `smoke`, a few minutes on a Colab GPU under `colab`.
+# *After it you can* say why the floor of the loss is known exactly for walks on a graph; read a verdict: an interval,
+# a margin, a rule. *You need* logarithms, a little probability, and no more. *Time:* 15 minutes to read; to run,
+# seconds under the profile `recorded`, one to two minutes on a laptop under `smoke`, a few minutes on a Colab GPU
+# under `colab`.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.

@@ -18,8 +18,10 @@
 # - what loss a learner without parameters, who only counts, reaches after $D$ transitions. Every transformer of this book
 #   is compared with that counter.
 #
-# *You need* logarithms, a little probability, eigenvalues in one section. *Time:* about half a minute under every
-# profile, since nothing is trained here; an hour with the exercises.
+# *After it you can* compute the entropy rate of a walk; say what a learner that only counts reaches after so many
+# tokens; decide by likelihoods whether a tail is a power law. *You need* logarithms, a little probability,
+# eigenvalues in one section. *Time:* 1 hour to read, 2¾ hours for the exercises; to run, about half a minute under
+# every profile, since nothing is trained here.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.

@@ -17,7 +17,9 @@
 # - whether tokens or optimiser steps set the exponent in $D$,
 # - SP against muP with everything else equal, which the paper's own comparison is not.
 #
-# *You need* [chapter 0](00-the-thread), and a rough idea of what attention is. *Time:* seconds under the profile
+# *After it you can* count the parameters and the FLOPs of a transformer; carry a learning rate from a narrow model to
+# a wide one; read a coordinate check, and say what it cannot see. *You need* [chapter 0](00-the-thread), and a rough
+# idea of what attention is. *Time:* 1¼ hours to read, 2¼ hours for the exercises; to run, seconds under the profile
 # `recorded`, about two minutes on one core under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the
 # exponent in $D$. (The paper writes $\alpha_D$ for the exponent in $N$ at fixed $D$.)
 
@@ -46,8 +48,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, display
 
-# %% tags=["nbval-ignore-output"]
 from scaling_lib.coursework import check
+
+# %% tags=["nbval-ignore-output"]
 from scaling_lib.data import chains, counting
 from scaling_lib.fits.uncertainty.straightness import local_slopes
 from scaling_lib.models.accounting import Architecture
@@ -1308,7 +1311,7 @@ check("where-the-parameters-are", parameters)
 #
 # </details>
 
-# %% tags=["solution", "key:where-the-parameters-are", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:where-the-parameters-are", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 halves, shares = [], []
 for V in (200, 50_257):
@@ -1334,7 +1337,7 @@ $V/24$ is {halves[0]} and {halves[1]}. At width 512 the non-embedding share is
 #
 # </details>
 
-# %% tags=["solution", "key:sp-seen-from-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:sp-seen-from-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 rates = pd.DataFrame(
     {f"best λ, {arm}": best["optimum"] for arm, best in optima.items()}
@@ -1358,7 +1361,7 @@ rates.round(4)
 #
 # </details>
 
-# %% tags=["solution", "key:random-or-aligned", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:random-or-aligned", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 generator = np.random.default_rng(0)
 dimensions = 2 ** np.arange(4, 13)
@@ -1393,7 +1396,7 @@ say(f"Powers of $d$: {random} for random vectors, {aligned} for aligned ones.")
 #
 # </details>
 
-# %% tags=["solution", "key:twice-the-degree", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:twice-the-degree", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 nodes = 40
 around = 2 * np.pi * np.arange(nodes) / nodes
@@ -1426,7 +1429,7 @@ Ring of {nodes} nodes, logits of rank {rank}; excess loss at growing scale:
 #
 # </details>
 
-# %% tags=["solution", "key:luck-of-the-draw", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:luck-of-the-draw", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 means = optima["muP"]["excess_loss"]
 at_best = summaries.near_best_rate(runs["er-200"], steps=0)
@@ -1470,7 +1473,7 @@ check("what-weight-decay-did", weights_left)
 #
 # </details>
 
-# %% tags=["solution", "key:what-weight-decay-did", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:what-weight-decay-did", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 weights_left = {}
 for width in (16, 128):
@@ -1498,7 +1501,7 @@ left.reset_index().round(3)
 #
 # </details>
 
-# %% tags=["solution", "key:another-way-of-counting", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:another-way-of-counting", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 sizes = np.log(fair["muP"][["N", "N_nonembedding"]].astype(float))
 ranges = sizes.max() - sizes.min()
@@ -1534,7 +1537,7 @@ check("what-a-run-costs", training_flops)
 #
 # </details>
 
-# %% tags=["solution", "key:what-a-run-costs", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:what-a-run-costs", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 shape = Architecture(200, 64)
 by_rule = 6 * shape.parameters * 20_000 * 50
@@ -1566,7 +1569,7 @@ check("rate-of-a-wider-matrix", matrix_rate)
 #
 # </details>
 
-# %% tags=["solution", "key:rate-of-a-wider-matrix", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:rate-of-a-wider-matrix", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 relative = Parametrization("mup-base", base_width=32)
 wide_rules = tensor_rules(Architecture(200, 256), relative)
@@ -1599,7 +1602,7 @@ check("factor-of-attention", attention_factor)
 #
 # </details>
 
-# %% tags=["solution", "key:factor-of-attention", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:factor-of-attention", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 dimension = np.array([8, 16, 32, 64])
 factors = {"SP": dimension**-0.5, "muP, base 8": 8**0.5 / dimension}
@@ -1628,7 +1631,7 @@ check("power-of-a-coordinate-check", power_of_width)
 #
 # </details>
 
-# %% tags=["solution", "key:power-of-a-coordinate-check", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# %% tags=["solution", "key:power-of-a-coordinate-check", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
 # @title Solution, in code
 grown = np.array([32, 64, 128, 256])
 planted = grown**0.5
@@ -1638,3 +1641,40 @@ found = [
 say(rf"""
 Planted one half; found {number(found[0], 3)} with natural logarithms and
 {number(found[1], 3)} with decimal ones.""")
+
+# %% [markdown] tags=["exercise", "key:sp-mup-or-a-bug"]
+# ### Exercise 12: SP, muP or a bug?
+#
+# *★★ · 15 minutes.* Four coordinate checks, each with the sizes of three layers at several widths. Under muP no layer grows
+# with the width, under SP all do; where only some do, there is a bug. Write `verdicts(widths, sizes)`, where
+# `sizes[i][j]` are the sizes of layer `j` in check `i`: the list of four verdicts, 1 for muP, 2 for SP, 3 for a bug. What
+# does not grow scatters about level; what grows does so at least as a power of a half.
+
+# %% tags=["stub", "key:sp-mup-or-a-bug"]
+def verdicts(widths, sizes):
+    """1 for muP, 2 for SP, 3 for a bug, of each check."""
+    ...
+
+
+# %% tags=["check", "key:sp-mup-or-a-bug"]
+check("sp-mup-or-a-bug", verdicts)
+
+# %% [markdown] tags=["solution", "key:sp-mup-or-a-bug"]
+# <details><summary><b>Solution</b></summary>
+#
+# Read the power of every layer as in exercise 11 and call it growing if it is above a quarter. All growing: SP. None: muP.
+# Some: a bug, such as one tensor that the table of rules forgot. A mean over layers would hide it.
+#
+# </details>
+
+# %% tags=["solution", "key:sp-mup-or-a-bug", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+planted_powers = {"muP": (0, 0, 0), "SP": (1, 1, 1), "a bug": (0, 1, 0)}
+for name, layer_powers in planted_powers.items():
+    planted_sizes = [grown ** float(power) for power in layer_powers]
+    read_off = [
+        np.polyfit(np.log(grown), np.log(layer), 1)[0]
+        for layer in planted_sizes
+    ]
+    growing = sum(power > 1 / 4 for power in read_off)
+    say(f"{name}: {growing} of {len(layer_powers)} layers grow.")

@@ -21,9 +21,11 @@
 # Throughout, $\alpha$ is the exponent in the number of parameters $N$, and $\beta$ the exponent in the number of tokens
 # $D$.
 #
-# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* half a minute under the profile
-# `recorded`, where nothing is trained; under `smoke` it trains the smallest runs of the first chapter. Two hours with the
-# exercises.
+# *After it you can* fit an exponent above a floor, and see from local exponents that an offset is wrong; take the
+# run, not the point, as the unit of an error bar; say by how much the luckiest of several seeds moves an exponent.
+# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 4 hours for
+# the exercises; to run, half a minute under the profile `recorded`, where nothing is trained; under `smoke` it trains
+# the smallest runs of the first chapter.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -50,7 +52,9 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
-from scaling_lib.coursework import check
+from scaling_lib.coursework import check, forecast, reveal
+from scaling_lib.coursework.experiments import recorded as recorded_runs
+from scaling_lib.coursework.experiments import tried
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import (
     BrokenPower,
@@ -153,6 +157,11 @@ exponents.round(3)
 # *★ · 5 minutes.* Write down your answer before you scroll on. The planted law has $E = 1.8$ and $\beta = 0.35$, without any noise. A
 # colleague assumes 1.85, which is less than 3 % too much. Will the fitted exponent be too large or too small, and by how
 # much? At which end of the plot will the points leave the line? And if the assumed offset is too small by as much?
+#
+# Register the exponent that your colleague fits. The figure and the numbers below are folded until you open them.
+
+# %% tags=["forecast", "key:wrong-offset"]
+forecast("wrong-offset", low=..., value=..., high=...)
 
 # %% tags=["hide-input"]
 assumed = np.round(np.arange(1.70, 1.8651, 0.01), 2)
@@ -182,7 +191,7 @@ panels = [
     Panel(320, 320, [*right.marks, *right_marks]),
 ]
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "hide-output"]
 sentences = [
     f"Fitted exponent {number(exponent, decimals=3)}; local exponents from "
     f"{number(first, decimals=2)} at the smallest D to "
@@ -219,7 +228,7 @@ show_live(
     runs=[],
 )
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"]
 exponent_at = dict(zip(assumed.tolist(), -slope, strict=True))
 right_one, too_large, too_small = truth["E"], 1.85, 1.75
 without = -np.polyfit(np.log(tokens), np.log(clean), 1)[0]
@@ -231,6 +240,9 @@ fitted exponent is **{number(exponent_at[too_large], decimals=2)} instead of
 gives {number(without, decimals=3)}. The lines look fine for most of the way:
 the mistake sits at the right end, among the most expensive runs.
 """)
+
+# %% tags=["hide-output", "key:wrong-offset"]
+reveal("wrong-offset", exponent_at[too_large])
 
 # %% [markdown] tags=["solution", "key:wrong-offset"]
 # <details><summary><b>Solution of exercise 1</b></summary>
@@ -1331,6 +1343,18 @@ The exponents: {number(bits["beta"], decimals=4)} and
 #
 # *★★ · 15 minutes.* Show that the smallest of three independent standard normal variables has mean $-3/(2\sqrt\pi)$. *Hint:* start with two, where
 # $\min(X, Y) = (X + Y - |X - Y|)/2$; then use that for three, $\mathbb{E}\min + \mathbb{E}\max = 0$ and the middle one has mean 0.
+#
+# Then write `expected_lowest(k, mean, scatter)`: the mean of the lowest of `k` losses that are normal with this mean and
+# standard deviation, for `k` up to 10, to a thousandth. (Integrate, or simulate long enough.)
+
+# %% tags=["stub", "key:luckiest-of-three"]
+def expected_lowest(k, mean, scatter):
+    """Mean of the lowest of k normal losses."""
+    ...
+
+
+# %% tags=["check", "key:luckiest-of-three"]
+check("luckiest-of-three", expected_lowest)
 
 # %% [markdown] tags=["solution", "key:luckiest-of-three"]
 # <details><summary><b>Solution</b></summary>
@@ -1690,6 +1714,178 @@ At the largest $D$ the line misses the planted table by
 {number(misses[0], 2)} nats when it has seen all points and by
 {number(misses[2], 2)} when the two largest were held out.
 """)
+
+# %% [markdown] tags=["exercise", "key:almost-twice-the-tokens"]
+# ### Exercise 13: almost twice the tokens
+#
+# *★★ · 10 minutes · small experiment.* On the graph of 100 nodes, from 100,000 to 196,000 tokens: by which factor does the excess
+# loss of the model fall? Chapter 1 says what a counter would do.
+
+# %% tags=["forecast", "key:almost-twice-the-tokens"]
+forecast("almost-twice-the-tokens", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:almost-twice-the-tokens"]
+tried("almost-twice-the-tokens")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:almost-twice-the-tokens"]
+# <details><summary><b>Solution</b></summary>
+#
+# A counter's excess falls as one over the tokens, and so would come down to about one half. The model's falls a
+# little faster: it is still catching up with the counter here, which is why a local exponent above 1 is no law.
+#
+# </details>
+
+# %% tags=["solution", "key:almost-twice-the-tokens", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("almost-twice-the-tokens", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:who-scatters"]
+# ### Exercise 14: who scatters more?
+#
+# *★★ · 10 minutes · small experiment.* Three seeds at width 16 and three at width 64, all at learning rate 1. Which scatters more
+# in $\ln(L - H)$, and by which factor? How sure can three seeds make you?
+
+# %% tags=["forecast", "key:who-scatters"]
+forecast("who-scatters", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:who-scatters"]
+tried("who-scatters")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:who-scatters"]
+# <details><summary><b>Solution</b></summary>
+#
+# Chapter 2 said that narrow models scatter more. The standard deviation of three numbers is easily off by half of
+# itself, so that a ratio of two of them may come out on either side of 1, as it does here. A narrow interval was not
+# honest: this takes more seeds.
+#
+# </details>
+
+# %% tags=["solution", "key:who-scatters", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("who-scatters", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:twice-the-width"]
+# ### Exercise 15: twice the width
+#
+# *★★ · 15 minutes · small experiment.* Under SP, by which factor does the best learning rate change from width 32 to width 64?
+# Register the factor, then pass `lab.train` in the cell below: it trains seven rates at both
+# widths, some seconds in all, and names the two runs that decide.
+
+# %% tags=["forecast", "key:twice-the-width"]
+forecast("twice-the-width", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width"]
+tried("twice-the-width")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width"]
+# <details><summary><b>Solution</b></summary>
+#
+# The matrices tolerate a rate that falls as one over the width, so the factor is about one half; and since the rates
+# tried are factors of two apart, the outcome can only be such a factor. An interval that holds the next one too was
+# honest.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
+# ### Exercise 16: twice the width, under muP
+#
+# *★★ · 15 minutes · small experiment.* The same under muP. What do you expect, and how sure can one seed make you? Train the five
+# rates at both widths.
+
+# %% tags=["forecast", "key:twice-the-width-in-mup"]
+forecast("twice-the-width-in-mup", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:twice-the-width-in-mup"]
+tried("twice-the-width-in-mup")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:twice-the-width-in-mup"]
+# <details><summary><b>Solution</b></summary>
+#
+# The expectation is 1: that is what muP is for. With one seed the outcome may be a step away, although nothing is
+# wrong: near its bottom the curve over rates is flat, and the scatter of a seed chooses among neighbours. What
+# decides is the parabola through several rates and seeds, as in chapter 2.
+#
+# </details>
+
+# %% tags=["solution", "key:twice-the-width-in-mup", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("twice-the-width-in-mup", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:five-times-the-batch"]
+# ### Exercise 17: five times the batch
+#
+# *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
+# rise?
+
+# %% tags=["forecast", "key:five-times-the-batch"]
+forecast("five-times-the-batch", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:five-times-the-batch"]
+tried("five-times-the-batch")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:five-times-the-batch"]
+# <details><summary><b>Solution</b></summary>
+#
+# A fifth of the steps. At these sizes steps limit the loss as much as tokens do, so the larger batch is several times
+# worse. A batch belongs beside every exponent in $D$.
+#
+# </details>
+
+# %% tags=["solution", "key:five-times-the-batch", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("five-times-the-batch", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:read-twice"]
+# ### Exercise 18: read twice
+#
+# *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
+# loss, and by which factor?
+
+# %% tags=["forecast", "key:read-twice"]
+forecast("read-twice", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:read-twice"]
+tried("read-twice")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:read-twice"]
+# <details><summary><b>Solution</b></summary>
+#
+# The number of steps is the same, and so is the loss, nearly. At this size it was the steps that were missing, not
+# the tokens: a second pass is worth what fresh tokens are. Where tokens are what is missing, it would not be.
+#
+# </details>
+
+# %% tags=["solution", "key:read-twice", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("read-twice", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:too-narrow"]
+# ### Exercise 19: too narrow
+#
+# *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
+# factor does its excess loss fall?
+
+# %% tags=["forecast", "key:too-narrow"]
+forecast("too-narrow", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:too-narrow"]
+tried("too-narrow")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:too-narrow"]
+# <details><summary><b>Solution</b></summary>
+#
+# Hardly at all. The capacity floor of that width lies far above zero, and no number of tokens gets below it. Fitted
+# alone, such a curve has an exponent in $D$ near zero.
+#
+# </details>
+
+# %% tags=["solution", "key:too-narrow", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("too-narrow", recorded_runs)
 
 # %% [markdown]
 # ## What this chapter does not show

@@ -16,9 +16,10 @@
 # - how counting embeddings or not turns $a = 0.5$ into 0.7 and more,
 # - where "20 tokens per parameter" comes from, and when not to use it.
 #
-# *You need* chapter 3's idea of a fitted law, and a derivative. *Time:* under half a minute in every profile, since
-# nothing is trained here; an hour with the exercises. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ that in
-# $D$.
+# *After it you can* solve the allocation of a budget, from a bill to a size; say what a wrong size costs in compute;
+# tell which of an allocation's numbers the data determine. *You need* chapter 3's idea of a fitted law, and a
+# derivative. *Time:* 1 hour to read, 2¼ hours for the exercises; to run, under half a minute in every profile, since
+# nothing is trained here. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -45,7 +46,9 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
-from scaling_lib.coursework import check
+from scaling_lib.coursework import check, forecast, reveal
+from scaling_lib.coursework.experiments import recorded as recorded_runs
+from scaling_lib.coursework.experiments import tried
 from scaling_lib.fits import allocation
 from scaling_lib.fits.allocation import (
     corrections,
@@ -589,8 +592,8 @@ means over seeds. Its exponent against counting's 1, at width 128:
 if len(wide):
     sizes = np.log(wide.groupby("width")["N"].first().astype(float))
     growth = np.diff(sizes) / np.diff(np.log(sizes.index.to_numpy(float)))
-    forecast = judged["forecast.er-1k-wide"]
-    scored = written_value(forecast)
+    forecast_row = judged["forecast.er-1k-wide"]
+    scored = written_value(forecast_row)
     band = forecasts.registered()["er-1k-wide"]
     found = forecasts.scored("er-1k-wide", recorded_or_none)
     where = "inside" if found.inside else "outside"
@@ -642,6 +645,11 @@ frontier.summary().loc[["E", "gamma", "a", "b"]].round(3)
 # *★★ · 5 minutes.* Nobody knows $E$ for text. Suppose it were not fitted but pinned, at values from 1.70 to 1.90. On
 # the real points the fitted value is 1.817. Write down three guesses: from the lowest to the highest $E$, by how much
 # does $\alpha$ change? $\beta$? And $a = \beta/(\alpha+\beta)$?
+#
+# Register the change of $a$. The figure and the numbers below are folded until you open them.
+
+# %% tags=["forecast", "key:assumed-floor"]
+forecast("assumed-floor", low=..., value=..., high=...)
 
 # %% [markdown] tags=["solution", "key:assumed-floor"]
 # <details><summary><b>Solution</b></summary>
@@ -652,7 +660,7 @@ frontier.summary().loc[["E", "gamma", "a", "b"]].round(3)
 #
 # </details>
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "hide-output"]
 floors = np.linspace(1.70, 1.90, 9)
 pinned = pd.DataFrame(
     [fit(Chinchilla().pin(E=E), points.table).params for E in floors]
@@ -685,7 +693,7 @@ show(
     runs=[],
 )
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "hide-output"]
 change = {
     name: number(pinned[name].iloc[-1] - pinned[name].iloc[0], decimals=3)
     for name in ("alpha", "beta", "a")
@@ -696,6 +704,9 @@ From E = {number(floors[0], decimals=2)} to {number(floors[-1], decimals=2)}
 ({which}) $\alpha$ changes by {change["alpha"]}, $\beta$ by {change["beta"]},
 and $a$ by {change["a"]}.
 """)
+
+# %% tags=["hide-output", "key:assumed-floor"]
+reveal("assumed-floor", pinned["a"].iloc[-1] - pinned["a"].iloc[0])
 
 # %% [markdown]
 # The same can be read off without the points: the library keeps the covariance of the bootstrapped fit to the real ones
@@ -1511,3 +1522,51 @@ say(rf"""
 {percent(0.4, decimals=0)}: {number(rented, 2)} FLOPs, and a model of
 {number(size, 2)} parameters by the planted law.
 """)
+
+# %% [markdown] tags=["exercise", "key:size-or-tokens"]
+# ### Exercise 11: size or tokens?
+#
+# *★★ · 15 minutes · small experiment.* At about the same FLOPs, on the graph of mean degree 20: width 16 on 400,000 tokens, or
+# width 32 on 100,000? Register the excess loss of the first over that of the second.
+
+# %% tags=["forecast", "key:size-or-tokens"]
+forecast("size-or-tokens", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:size-or-tokens"]
+tried("size-or-tokens")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:size-or-tokens"]
+# <details><summary><b>Solution</b></summary>
+#
+# The wider one, by far. At width 16 the floor of its capacity is in the way, and tokens cannot buy it back. A
+# law $E + A N^{-\alpha} + B D^{-\beta}$ knows no such floor.
+#
+# </details>
+
+# %% tags=["solution", "key:size-or-tokens", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("size-or-tokens", recorded_runs)
+
+# %% [markdown] tags=["exercise", "key:a-readout-of-its-own"]
+# ### Exercise 12: a readout of its own
+#
+# *★★ · 15 minutes · small experiment.* At width 32, a readout that is not tied to the embedding: does it help, and by which factor?
+# What does it do to $N$?
+
+# %% tags=["forecast", "key:a-readout-of-its-own"]
+forecast("a-readout-of-its-own", low=..., value=..., high=...)
+
+# %% tags=["experiment", "key:a-readout-of-its-own"]
+tried("a-readout-of-its-own")  # with lab.train it trains
+
+# %% [markdown] tags=["solution", "key:a-readout-of-its-own"]
+# <details><summary><b>Solution</b></summary>
+#
+# It helps several times over, for one more matrix of the embedding's size. Successor and predecessor are different
+# roles, and with a tied readout one vector has to play both. Before you conclude, compare at equal $N$ as well.
+#
+# </details>
+
+# %% tags=["solution", "key:a-readout-of-its-own", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+tried("a-readout-of-its-own", recorded_runs)

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from scaling_lib.arguments import Integer, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Integer, Remedy, checked
 from scaling_lib.coursework.cage import PROTECTIONS
+from scaling_lib.coursework.capstone.marking import OneShot
 from scaling_lib.coursework.grading import Assignment, Marks
+from scaling_lib.errors import check_instance
 
 __all__ = ["result", "without_notebook"]
 
@@ -42,9 +44,10 @@ def result(marks: Annotated[Marks, Remedy("make them with grade")]) -> dict[str,
 
 @checked
 def without_notebook(
-    count: Annotated[int, Integer(minimum=0)], assignment: Annotated[Assignment, Remedy("build it with Assignment()")]
+    count: Annotated[int, Integer(minimum=0)], assignment: Annotated[Assignment | OneShot, BY_HAND]
 ) -> dict[str, Any]:
     """The object of results.json where not one notebook was handed in, but `count` of them."""
+    check_instance("assignment", assignment, (Assignment, OneShot), remedy="build it with Assignment()")
     words = f"Hand in one notebook; you handed in {count}: the one that was given out, with your functions."
     tests = [
         {"name": exercise.title, "score": 0, "max_score": exercise.points, "output": "Not graded.", "visibility": AFTER}

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+
 from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.coursework.cage import PROTECTIONS, Broken, Cage, Limits, Reply
 from scaling_lib.coursework.exercises import AnyExercise, Diagnosis, Exercise, diagnose, draw_cases
@@ -25,10 +27,30 @@ __all__ = ["FORMAT", "SHORTEST_SECRET", "Assignment", "Mark", "Marks", "grade"]
 
 FORMAT = 1  # of an assignment's notebook
 SHORTEST_SECRET = 12
+LEAST_DIFFERENT = 6  # characters
+# Stood on the instructors' page once: whoever reads it would try them first.
+PRINTED = ("a long secret of mine", "forty worlds", "autumn-2026")
 LARGEST_SUBMISSION = 20_000_000
 NAMED = re.compile(r'^ASSIGNMENT, FORMAT = "([\w.-]+)", (\d+)', re.M)
 NOT_ATTEMPTED = Diagnosis("not attempted", "", "Not attempted.")
 _ASK_FOR_LIMITS = "build it with Limits()"
+
+
+def check_label_and_secret(label: str, secret: str) -> None:
+    """Refuse, with InvalidArgument, a label that is no name of a file and a secret that could be guessed."""
+    if not re.fullmatch(r"[\w.-]+", label):
+        raise invalid("label", "of letters, digits, dots and hyphens", label, "pass one such as 'chapter-3'")
+    if len(secret) < SHORTEST_SECRET:
+        wanted = f"a text of at least {SHORTEST_SECRET} characters"
+        raise invalid("secret", wanted, f"{len(secret)} of them", "choose a longer one, which nobody can guess")
+    if len(set(secret)) < LEAST_DIFFERENT or secret.lower() in PRINTED:
+        raise invalid("secret", "one that nobody can guess", "one that stands in a page or repeats itself", "draw one")
+
+
+def check_without(without: Any) -> None:
+    """Refuse, with InvalidArgument, what is no list of protections."""
+    if isinstance(without, str) or not isinstance(without, Sequence) or not set(map(str, without)) <= set(PROTECTIONS):
+        raise invalid("without", f"a list of some of {', '.join(PROTECTIONS)}", without, "pass () for none")
 
 
 @checked
@@ -44,13 +66,21 @@ class Assignment:
     secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w.-]+", self.label):
-            raise invalid("label", "of letters, digits, dots and hyphens", self.label, "pass one such as 'chapter-3'")
-        if len(self.secret) < SHORTEST_SECRET:
-            wanted = f"a text of at least {SHORTEST_SECRET} characters"
-            raise invalid(
-                "secret", wanted, f"{len(self.secret)} of them", "choose a longer one, which nobody can guess"
-            )
+        check_label_and_secret(self.label, self.secret)
+
+    @property
+    def asked(self) -> list[Any]:
+        """What the marks follow from, as plain data: inputs, right answers, mistakes and points."""
+        return [
+            [
+                exercise.key,
+                exercise.points,
+                cases := self.cases(exercise),
+                [np.asarray(exercise.answer(**case)).tolist() for case in cases],
+                [[mistake.name, mistake.says] for mistake in exercise.mistakes],
+            ]
+            for exercise in self.exercises
+        ]
 
     @checked
     def cases(self, exercise: AnyExercise) -> list[dict[str, Any]]:
@@ -120,8 +150,7 @@ def grade(
     student: whose it is. explain: say what was wrong, as after the due date, instead of asking about it. without:
     protections to do without. A file that cannot be graded gets no points, and a note that says why.
     """
-    if isinstance(without, str) or not isinstance(without, Sequence) or not set(map(str, without)) <= set(PROTECTIONS):
-        raise invalid("without", f"a list of some of {', '.join(PROTECTIONS)}", without, "pass () for none")
+    check_without(without)
     begun = time.monotonic()
     try:
         cells = cells_of(Path(submission), assignment.label)

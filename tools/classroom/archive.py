@@ -35,14 +35,11 @@ import json
 import sys
 from pathlib import Path
 
-import coursework
+from coursework.assignments import assignment_of, grade
 from scaling_lib.coursework.gradescope import result, without_notebook
-from scaling_lib.coursework.grading import Assignment, grade
 
 folder, written = Path(sys.argv[1]), Path(sys.argv[2])
-held = json.loads(Path("assignment.json").read_text(encoding="utf-8"))
-exercises = tuple(coursework.EXERCISES[key] for key in held["exercises"])
-assignment = Assignment(held["label"], exercises, held["secret"])
+assignment = assignment_of(json.loads(Path("assignment.json").read_text(encoding="utf-8")))
 notebooks = sorted(folder.rglob("*.ipynb"))
 if len(notebooks) == 1:
     made = result(grade(notebooks[0], assignment))

@@ -20,6 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 import coursework
+from coursework.assignments import AnyAssignment, as_data, assignment_of
 from scaling_lib.coursework.grading import FORMAT, SHORTEST_SECRET, Assignment
 from scaling_lib.errors import InvalidArgument
 from tools.chapters import LANGUAGE, ROOT, from_source, sources
@@ -98,6 +99,11 @@ def assignment_notebook(chapter: int, given: Assignment) -> NotebookNode:
 
 def write(chapter: int, given: Assignment, folder: Path = FOLDER) -> Path:
     """Write the three files; the folder they are in. Raises InvalidArgument rather than lose another secret."""
+    return written(assignment_notebook(chapter, given), given, folder)
+
+
+def written(notebook: NotebookNode, given: AnyAssignment, folder: Path = FOLDER) -> Path:
+    """Write an assignment's three files, of which `notebook` is the one for students; the folder they are in."""
     place = folder / given.label
     kept = place / KEPT
     if kept.exists() and json.loads(kept.read_text(encoding="utf-8"))["secret"] != given.secret:
@@ -106,25 +112,17 @@ def write(chapter: int, given: Assignment, folder: Path = FOLDER) -> Path:
             "pass NAME=..., or the same SEED, or move that folder away."
         )
     place.mkdir(parents=True, exist_ok=True)
-    (place / f"{given.label}.ipynb").write_text(text(assignment_notebook(chapter, given)), encoding="utf-8")
+    (place / f"{given.label}.ipynb").write_text(text(notebook), encoding="utf-8")
     private(kept, (json.dumps(as_data(given), indent=1) + "\n").encode())
     private(place / "gradescope.zip", archive(as_data(given)))
     return place
 
 
-def as_data(given: Assignment) -> dict[str, object]:
-    """What `assignment.json` holds."""
-    keys = [exercise.key for exercise in given.exercises]
-    return {"label": given.label, "format": FORMAT, "exercises": keys, "secret": given.secret}
-
-
-def read(place: Path) -> Assignment:
+def read(place: Path) -> AnyAssignment:
     """The assignment of a folder, of its `assignment.json`, or of a label. Raises InvalidArgument."""
     kept = folder_of(place) / KEPT
     try:
-        held = json.loads(kept.read_text(encoding="utf-8"))
-        exercises = tuple(coursework.EXERCISES[key] for key in held["exercises"])
-        return Assignment(held["label"], exercises, held["secret"])
+        return assignment_of(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, InvalidArgument):
             raise

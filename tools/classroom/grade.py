@@ -23,12 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
+from coursework.assignments import AnyAssignment, grade
 from scaling_lib.coursework.cage import PROTECTIONS, Cage, Limits
 from scaling_lib.coursework.gradescope import result
-from scaling_lib.coursework.grading import LARGEST_SUBMISSION, Assignment, Mark, Marks, grade, printable
+from scaling_lib.coursework.grading import LARGEST_SUBMISSION, Mark, Marks, printable
 from scaling_lib.errors import InvalidArgument
 from tools.classroom import reports
 from tools.classroom.assignment import folder_of, read, shown
@@ -93,19 +93,9 @@ def _hidden(file: Path, folder: Path) -> bool:
     return any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
 
 
-def fingerprint(submission: Submission, assignment: Assignment, protections: Sequence[str]) -> str:
+def fingerprint(submission: Submission, assignment: AnyAssignment, protections: Sequence[str]) -> str:
     """A hash of everything that a submission's marks follow from."""
-    asked = [
-        [
-            exercise.key,
-            exercise.points,
-            cases := assignment.cases(exercise),
-            [np.asarray(exercise.answer(**case)).tolist() for case in cases],
-            [[mistake.name, mistake.says] for mistake in exercise.mistakes],
-        ]
-        for exercise in assignment.exercises
-    ]
-    told = json.dumps([assignment.label, submission.student, submission.note, sorted(protections), asked])
+    told = json.dumps([assignment.label, submission.student, submission.note, sorted(protections), assignment.asked])
     hashed = hashlib.blake2b(told.encode(errors="replace"), key=assignment.secret.encode()[:64], digest_size=16)
     with contextlib.suppress(OSError):
         if submission.path.is_file() and submission.path.stat().st_size <= LARGEST_SUBMISSION:
@@ -138,7 +128,7 @@ def store(place: Path, content: Mapping[str, Any] | str) -> None:
 
 def grade_class(
     listed: Sequence[Submission],
-    assignment: Assignment,
+    assignment: AnyAssignment,
     into: Path,
     protections: Sequence[str],
     *,
@@ -170,7 +160,7 @@ def grade_class(
     return [done[one] for one in listed]
 
 
-def ungraded(one: Submission, assignment: Assignment) -> Marks:
+def ungraded(one: Submission, assignment: AnyAssignment) -> Marks:
     """No points, and why."""
     nothing = tuple(
         Mark(exercise.key, exercise.title, 0, exercise.points, "not attempted", "", "Not graded.")
@@ -180,7 +170,7 @@ def ungraded(one: Submission, assignment: Assignment) -> Marks:
 
 
 def write_reports(
-    listed: Sequence[Submission], marks: Sequence[Marks], assignment: Assignment, into: Path, missing: Sequence[str]
+    listed: Sequence[Submission], marks: Sequence[Marks], assignment: AnyAssignment, into: Path, missing: Sequence[str]
 ) -> None:
     """marks.csv, mistakes.csv and the pages."""
     store(into / "marks.csv", reports.marks_table(assignment, marks))

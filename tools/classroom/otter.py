@@ -13,10 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scaling_lib.coursework.grading import Assignment
+from coursework.assignments import AnyAssignment, as_data
 from scaling_lib.errors import InvalidArgument
 from tools.classroom.archive import library_files, requirements
-from tools.classroom.assignment import as_data, folder_of, private, read, shown
+from tools.classroom.assignment import folder_of, private, read, shown
 
 NAME = "scaling_otter"
 PLUGIN = '''"""Hands Otter an empty notebook and sets each score from the cage."""
@@ -28,7 +28,7 @@ import nbformat
 from otter.plugins import AbstractOtterPlugin
 
 import coursework
-from scaling_lib.coursework.grading import Assignment, grade
+from coursework.assignments import assignment_of, grade
 
 
 class Envelope(AbstractOtterPlugin):
@@ -38,9 +38,8 @@ class Envelope(AbstractOtterPlugin):
         return nbformat.v4.new_notebook()
 
     def after_grading(self, results):
-        held = json.loads((Path(coursework.__file__).parents[1] / "assignment.json").read_text(encoding="utf-8"))
-        exercises = tuple(coursework.EXERCISES[key] for key in held["exercises"])
-        assignment = Assignment(held["label"], exercises, held["secret"])
+        kept = Path(coursework.__file__).parents[1] / "assignment.json"
+        assignment = assignment_of(json.loads(kept.read_text(encoding="utf-8")))
         for mark in grade(self.submission_path, assignment).marks:
             results.update_score(mark.key, mark.points)
 '''
@@ -66,7 +65,7 @@ ABSENT = (
 )
 
 
-def write(assignment: Assignment, folder: Path) -> list[str]:
+def write(assignment: AnyAssignment, folder: Path) -> list[str]:
     """Write what `otter generate` packs; the files beside tests, configuration and requirements, relative to it."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tests").mkdir(parents=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from scaling_lib.coursework.grading import Assignment, Marks
+from coursework.assignments import AnyAssignment
+from scaling_lib.coursework.grading import Marks
 
 __all__ = ["Bar", "class_page", "histogram", "marks_table", "mistakes_table", "student_page"]
 
@@ -85,7 +86,7 @@ class Bar:
     says: str
 
 
-def histogram(assignment: Assignment, marks: Sequence[Marks]) -> list[Bar]:
+def histogram(assignment: AnyAssignment, marks: Sequence[Marks]) -> list[Bar]:
     """For each exercise, the answers by what they were: right, not attempted, each mistake; the most frequent first."""
     graded = [one for one in marks if not one.note]
     bars = []
@@ -113,7 +114,7 @@ def _table(lines: Sequence[Sequence[object]]) -> str:
     return held.getvalue()
 
 
-def marks_table(assignment: Assignment, marks: Sequence[Marks]) -> str:
+def marks_table(assignment: AnyAssignment, marks: Sequence[Marks]) -> str:
     """marks.csv: a line for each student, with the points of each exercise."""
     keys = [exercise.key for exercise in assignment.exercises]
     lines: list[Sequence[object]] = [["student", "points", "out_of", *keys, "note"]]
@@ -127,7 +128,7 @@ def mistakes_table(bars: Sequence[Bar]) -> str:
     return _table(lines + [[bar.key, bar.name, bar.count, bar.percent, bar.says] for bar in bars])
 
 
-def class_page(assignment: Assignment, marks: Sequence[Marks], links: Sequence[str], missing: Sequence[str]) -> str:
+def class_page(assignment: AnyAssignment, marks: Sequence[Marks], links: Sequence[str], missing: Sequence[str]) -> str:
     """The page of a class, with the histogram of mistakes. links: to each student's page."""
     return _PAGES.from_string(HEAD + CLASS).render(
         title=assignment.label,
@@ -141,7 +142,7 @@ def class_page(assignment: Assignment, marks: Sequence[Marks], links: Sequence[s
     )
 
 
-def student_page(assignment: Assignment, marks: Marks) -> str:
+def student_page(assignment: AnyAssignment, marks: Marks) -> str:
     """The page of a student."""
     return _PAGES.from_string(HEAD + STUDENT).render(
         title=f"{assignment.label}: {marks.student}", style=STYLE, marks=marks
