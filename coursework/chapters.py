@@ -81,6 +81,18 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
             "under half a minute in every profile, since nothing is trained here",
             _AXES,
         ),
+        "05-twins-and-collapse": Chapter(
+            (
+                "say which numbers of a training a smaller graph can keep, and build its twin",
+                "take an excess loss apart into leak and within",
+                "register a forecast, and say what its failure teaches",
+            ),
+            "chapters [0](00-the-thread) and [1](01-graph-walks-entropy); chapter [2](02-transformers-sp-mup) for what muP "
+            "is",
+            45,
+            "seconds under the profile `recorded`, a minute or two under `smoke`",
+            r"Throughout, $\beta$ is the exponent in the number of tokens $D$.",
+        ),
     }
 )
 
