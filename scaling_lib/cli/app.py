@@ -5,6 +5,7 @@ import typer
 
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
+from scaling_lib.cli.compare import compare
 from scaling_lib.cli.fits import allocate_budget, fit_table
 from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment
 from scaling_lib.cli.samples import sample_run
@@ -26,3 +27,4 @@ app.command("sample")(sample_run)
 app.command("fit")(fit_table)
 app.command("allocate")(allocate_budget)
 app.command()(claims)
+app.command()(compare)

@@ -53,6 +53,8 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def print_lines(frame: pd.DataFrame, title: str) -> None:
     """A table of texts on standard output, one line a row and without rules, so that it is as narrow as its words."""
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)

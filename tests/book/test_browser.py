@@ -4,6 +4,7 @@ import functools
 import http.server
 import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,15 @@ VIEWS = [
     pytest.param(size, scheme, marks=() if (size, scheme) in QUICK else pytest.mark.slow, id=f"{size[0]}-{scheme}")
     for size in (DESKTOP, PHONE)
     for scheme in ("light", "dark")
+]
+
+
+# Vendored: npm axe-core 4.14.1 (MPL-2.0), the rules of accessibility that a program can check.
+AXE = Path(__file__).with_name("axe-core") / "axe.min.js"
+# A page is asked in one view in `make test`, and in the opposite one with what is slow.
+AXE_VIEWS = [
+    pytest.param(DESKTOP, "light", id="desktop-light"),
+    pytest.param(PHONE, "dark", marks=pytest.mark.slow, id="phone-dark"),
 ]
 
 
@@ -105,6 +115,30 @@ def test_page_is_whole(visit, page, size, scheme):
     assert shown.evaluate("document.documentElement.dataset.theme") == scheme
     ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) > 3 * 128) == (scheme == "light")
+
+
+def accessibility(shown):
+    """What axe-core finds on a page that is critical or serious: the rule, and the elements."""
+    shown.evaluate(AXE.read_text(encoding="utf-8"))
+    report = shown.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
+        for rule in report["violations"]
+        if rule["impact"] in ("critical", "serious")
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
+def test_page_is_accessible(visit, page, size, scheme):
+    assert accessibility(visit(size, scheme).open(page)) == []
+
+
+def test_what_axe_finds_is_told(visit):
+    page = visit().page
+    page.set_content('<html lang="en"><title>x</title><main><h1>x</h1><img src="data:,"></main>')
+    assert [line.partition(":")[0] for line in accessibility(page)] == ["critical image-alt"]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
