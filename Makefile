@@ -17,13 +17,14 @@ export OMP_NUM_THREADS := 1
 # A backend chosen from outside hides figures in notebooks.
 unexport MPLBACKEND
 
-.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean
+.PHONY: help book test test-all notebooks student ledger practice assignment grade otter address environment clean pdf
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book                 execute every chapter on the recorded runs (no torch) and render the book"
 	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
+	@echo "make pdf                  the whole book as one file, printed by Chromium: _build/book.pdf"
 	@echo "make test                 lint, types, tests, smoke execution twice, strict book build, pages in a browser"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
@@ -42,6 +43,9 @@ $(error PROFILE must be recorded, smoke, colab or full, got "$(PROFILE)")
 endif
 book: $(INSTALLED)$(if $(filter recorded,$(PROFILE)),book,book,train)
 	@$(RUN) -m tools.book --profile $(PROFILE)
+
+pdf: $(INSTALLED)$(EVERYTHING) book
+	@$(RUN) -m tools.pdf
 
 test: $(INSTALLED)$(EVERYTHING)
 	@$(RUN) -m tools.test

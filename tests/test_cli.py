@@ -441,7 +441,7 @@ def test_compare_finds_the_recorded_runs_made_again(stored):
     for line in told["settings"]:
         assert line["verdict"] == "the recorded runs, made again"
         assert line["largest_difference_of_repeats"] == 0
-        assert line["own"] == line["recorded"]
+        assert line["own"] == pytest.approx(line["recorded"], rel=1e-12)
         assert line["ratio"] is None
 
 

@@ -1,6 +1,5 @@
 """A valid call for each public name of the fits' laws, fitting, tables, resampling, intervals, coverage, windows."""
 
-
 import numpy as np
 import pandas as pd
 
@@ -57,6 +56,10 @@ EXAMPLES = [
     *((law.pin, {law.parameters[1]: 2.0}) for law, _ in LAWS_AND_VALUES),
     (tables.parse_columns, {"text": "N=params,D=tokens"}),
     (tables.parse_units, {"text": "N=millions,D=1e9"}),
+    (
+        tables.append_run,
+        {"path": scratch.folder() / "own.csv", "N": 1e6, "D": 2e7, "loss": 3.25, "more": {"seed": 0}},
+    ),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
     (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),
     (tables.table_columns, {"law": LAW, "table": TABLE}),
