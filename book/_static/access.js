@@ -10,6 +10,16 @@
     }
   }
 
+  /* The switch of colours has a name; those of its three icons, one of which is seen, would be a second one. */
+  function nameSwitchOnce() {
+    for (const icon of document.querySelectorAll(".theme-switch-button .theme-switch")) {
+      icon.removeAttribute("title");
+      icon.removeAttribute("aria-labelledby");
+      icon.setAttribute("aria-hidden", "true");
+      for (const title of icon.querySelectorAll("title")) title.remove();
+    }
+  }
+
   /* What scrolls sideways can be scrolled by keyboard. Wide formulas and tables begin to scroll when a window narrows. */
   const SCROLLING = ".table-scroll, .pst-scrollable-table-container, .cell_output .output, .cell_output details table, " +
     ".highlight pre, div.math, mjx-container, details.figure-data table";
@@ -28,6 +38,7 @@
 
   function mend() {
     nameByWords();
+    nameSwitchOnce();
     scrollByKeyboard();
   }
 

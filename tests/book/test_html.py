@@ -127,14 +127,13 @@ GLOSSARY = LINKED.words_of((ROOT / "book" / "glossary.md").read_text(encoding="u
 PROSE = [page for page in PAGES if page.startswith("book/") and page not in LINKED.LEFT_OUT]
 # Where no words are linked: code, headings, and what blocks write as HTML.
 NO_PROSE = ("pre", "code", "script", "style", "h1", "h2", "h3", "h4", "details", "dl", "aside")
+NO_PROSE_CLASS = ["table-scroll", "claims-fold", "math", "headerlink", "sd-summary-title", "admonition-title", "rubric"]
 
 
 def prose(article):
     """Every text of an article that is prose, with whether it stands in a link."""
     for text in article.find_all(string=True):
-        if not any(text.find_parent(name) for name in NO_PROSE) and not text.find_parent(
-            class_=["table-scroll", "claims-fold", "math", "headerlink", "sd-summary-title", "admonition-title", "rubric"]
-        ):
+        if not any(text.find_parent(name) for name in NO_PROSE) and not text.find_parent(class_=NO_PROSE_CLASS):
             yield str(text), text.find_parent("a") is not None
 
 

@@ -223,6 +223,8 @@ def _claim_cell(row: Row) -> str:
         folded.append(f"published spread {claim.spread:g}")
     if row.shown is not None and row.shown.low != row.shown.high:
         folded.append(f"power {words['power']}, <em>reproduced</em> if true {words['chance']}")
+    if row.measured is not None and not row.measured.runs:
+        folded.append("no runs needed")
     if claim.scope:
         folded.append(f"compared over: {typeset(claim.scope)}")
     if claim.note:
@@ -248,7 +250,7 @@ def ours_cell(row: Row, recorded: Mapping[str, str]) -> str:
         cell += f"<small>{words['interval']}</small>"
     names = sorted({recorded[run] for run in runs if run in recorded})
     links = ", ".join(f'<a href="status.html#table-{name}">{name}</a>' for name in names)
-    return f"{cell}<small>{len(runs)} runs: {links}</small>" if runs else f"{cell}<small>no runs needed</small>"
+    return f"{cell}<small>{len(runs)} runs: {links}</small>" if runs else cell
 
 
 def anchor_of_kind(kind: str) -> str:
