@@ -43,9 +43,11 @@ def append_run(
             before = file.read()
             if before:
                 _check_columns(before, list(row), target)
-            lines = [list(row.values())] if before else [list(row), list(row.values())]
             text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(lines)
+            writer = csv.writer(text, lineterminator="\n")
+            if not before:
+                writer.writerow(row)
+            writer.writerow(row.values())
             file.write(text.getvalue().encode())
     except OSError as error:
         raise invalid("path", "a file in a writable folder", str(target), f"pass another ({error.strerror})") from None
@@ -75,7 +77,7 @@ def _check_columns(before: bytes, wanted: list[str], path: Path) -> None:
     if found != wanted:
         raise InvalidArgument(
             f"path must name a file with the columns {', '.join(wanted)}, got {', '.join(found)} in {path.name!r}: "
-            "pass a new name, or the same columns for every run."
+            "pass a new name, or for every run the same columns in more."
         )
     if not before.endswith(b"\n"):
         raise InvalidData(f"path must end with a whole line, got {path.name!r}, cut off: delete its last line.")
