@@ -47,6 +47,15 @@ def chapters(source: Path) -> dict[int, str]:
     return {int(path.name[:2]): f"/notebooks/{path.stem}" for path in paths}
 
 
+def joined(parent: nodes.TextElement) -> None:
+    """Make one text of texts that stand side by side: MyST parts them at the end of a line, in the middle of a word."""
+    for at in range(len(parent) - 1, 0, -1):
+        before, after = parent[at - 1], parent[at]
+        if isinstance(before, nodes.Text) and isinstance(after, nodes.Text):
+            del parent[at]
+            parent[at - 1] = nodes.Text(str(before) + str(after))
+
+
 class FirstUses(SphinxTransform):
     """Makes the links, before references are resolved."""
 
@@ -63,6 +72,8 @@ class FirstUses(SphinxTransform):
         self.known = {word.lower(): word for word in self.words}
         self.pages = chapters(source)
         self.used: set[str] = set()
+        for parent in self.document.findall(nodes.TextElement):
+            joined(parent)
         for node in list(self.document.findall(lambda node: isinstance(node, nodes.Text | pending_xref))):
             if isinstance(node, pending_xref):
                 if node.get("reftype") == "term":

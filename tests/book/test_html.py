@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pandas as pd
 import pytest
+from docutils import nodes
 
 from tests.book.conftest import CHAPTERS, PAGES, anchors
 from tests.comparing import notebook_differences
@@ -131,10 +132,13 @@ NO_PROSE_CLASS = ["table-scroll", "claims-fold", "math", "headerlink", "sd-summa
 
 
 def prose(article):
-    """Every text of an article that is prose, with whether it stands in a link."""
+    """Every text of an article that is prose, with whether it stands in a link; of the rest, what stands in one: a list
+    of definitions may hold the first use."""
     for text in article.find_all(string=True):
-        if not any(text.find_parent(name) for name in NO_PROSE) and not text.find_parent(class_=NO_PROSE_CLASS):
-            yield str(text), text.find_parent("a") is not None
+        in_link = text.find_parent("a") is not None
+        rest = any(text.find_parent(name) for name in NO_PROSE) or text.find_parent(class_=NO_PROSE_CLASS)
+        if in_link or not rest:
+            yield str(text), in_link
 
 
 @pytest.mark.parametrize("page", PROSE)
@@ -160,6 +164,13 @@ def test_words_of_the_glossary_are_found_in_the_plural_and_not_in_other_words():
     found = LINKED.pattern_of(GLOSSARY)
     said = "Widths, not bandwidth or width-wise; excess\nlosses; SP but not sp; Erdős–Rényi graphs."
     assert found.findall(said) == ["Widths", "excess\nlosses", "SP", "Erdős–Rényi graphs"]
+
+
+def test_a_word_is_whole_where_its_line_ends():
+    texts = [nodes.Text(part) for part in ("a power", "\n", "law")]
+    paragraph = nodes.paragraph("", "", *texts, nodes.literal(text="x"), nodes.Text("y"))
+    LINKED.joined(paragraph)
+    assert [child.astext() for child in paragraph] == ["a power\nlaw", "x", "y"]
 
 
 def test_no_page_knows_the_machine_that_made_it(site):

@@ -13,9 +13,12 @@ from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import texts
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.ledger import VERDICTS
+from tools.chapters import sources
 from tools.pages.book import Block, Book
 from tools.pages.markup import anchor, listed, raw
 
+# The chapters that there are: a rule may name one that is still to be written.
+WRITTEN = {source.stem for source in sources()}
 # What the first part of an id stands for. One that is not here is written as it is.
 EXPERIMENTS = {
     "all": "All experiments of the paper",
@@ -212,7 +215,7 @@ def _claim_cell(row: Row) -> str:
     claim, words, identifier = row.claim, texts(row), escape(row.claim.id, quote=True)
     source = "" if claim.source == "the paper" else f"{escape(claim.source)}; "
     chapter = ""
-    if claim.chapter:
+    if claim.chapter in WRITTEN:
         chapter = f' · <a href="../notebooks/{claim.chapter}.html">chapter {int(claim.chapter[:2])}</a>'
     link = f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a>'
     folded = [f"{link} {source}{escape(claim.place)}{chapter}"]
