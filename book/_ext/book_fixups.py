@@ -31,7 +31,14 @@ def mend_roles(app: Sphinx, pagename: str, templatename: str, context: dict, doc
     """
     if "body" in context:
         body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
-        context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        context["body"] = re.sub(r'<dt class="sig.*?</dt>', plain_lines, body, flags=re.DOTALL)
+
+
+def plain_lines(signature: re.Match[str]) -> str:
+    """A signature over several lines is no list of definitions, whose terms would be missing."""
+    lines = signature[0].replace("<dl>", '<div class="sig-lines">').replace("</dl>", "</div>")
+    return lines.replace("<dd>", "<div>").replace("</dd>", "</div>")
 
 
 def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
