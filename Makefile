@@ -20,7 +20,7 @@ export OMP_NUM_THREADS := 1
 unexport MPLBACKEND
 
 .PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment capstone grade otter \
-  address environment clean
+  address environment clean pdf
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -28,6 +28,7 @@ help:
 	@echo "make book                 execute every chapter on the recorded runs (no torch) and render the book"
 	@echo "make book PROFILE=smoke   the same, but train first: small models, minutes, your own points in the figures"
 	@echo "make test                 lint, types, tests, smoke execution, strict book build, pages in a browser"
+	@echo "make pdf                  the whole book as one file, printed by Chromium: _build/book.pdf"
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make gpu MINUTES=9 OUT=gpu-result   on a CUDA device: its tests, its speed, and as much of gpu-er-1k as that allows"
 	@echo "make retrain ONLY=er-100   train recorded tables again (all: hours), and say which verdicts change"
@@ -48,6 +49,9 @@ $(error PROFILE must be recorded, smoke, colab or full, got "$(PROFILE)")
 endif
 book: $(INSTALLED)$(if $(filter recorded,$(PROFILE)),book,book,train)
 	@$(RUN) -m tools.book --profile $(PROFILE)
+
+pdf: $(INSTALLED)$(EVERYTHING) book
+	@$(RUN) -m tools.pdf
 
 test: $(INSTALLED)$(EVERYTHING)
 	@$(RUN) -m tools.test

@@ -1,12 +1,11 @@
 """Options of the test suite, and the browser that several tests look through."""
 
 import os
-import shutil
 import sys
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+import tools.browser
 
 
 def checked(function):
@@ -47,15 +46,14 @@ def pytest_runtest_setup(item):
 @pytest.fixture(scope="module")
 def browser():
     """Debian's Chromium, driven by Playwright, with no way out to the network."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = tools.browser.program()
     if program is None:
         if os.environ.get("SCALING_REQUIRE_BROWSER") == "1":
             pytest.fail("SCALING_REQUIRE_BROWSER is set, and there is no Chromium")
-        pytest.skip("there is no Chromium: apt-get install chromium")
+        pytest.skip(tools.browser.MISSING)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        browser = playwright.chromium.launch(executable_path=program, args=tools.browser.FLAGS)
         yield browser
         browser.close()

@@ -41,7 +41,7 @@ def payload(*arguments):
 def test_help_names_the_verbs():
     done = run(app, ["--help"])
     assert done.exit_code == 0
-    for verb in ("chain", "experiments", "sweep", "runs", "fit", "allocate", "claims"):
+    for verb in ("chain", "experiments", "sweep", "runs", "fit", "allocate", "claims", "compare"):
         assert verb in done.stdout
 
 
@@ -420,6 +420,92 @@ def test_claims_of_a_store_that_is_not_there():
     assert done.exit_code == 2
     assert done.stdout == ""
     assert "nowhere.db" in done.stderr
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A store of recorded runs of er-100 with changes: a function of their records to the path."""
+
+    def stored(change):
+        with Store(tmp_path / "own.db") as store:
+            store.add([change(record) for record in records_of(load_recorded("er-100"))])
+        return str(tmp_path / "own.db")
+
+    return stored
+
+
+def of_another_seed(factor):
+    """A recorded run as if it had another seed, and `factor` times its excess loss."""
+
+    def change(record):
+        result = record.result
+        if result.excess_loss is not None:
+            excess = result.excess_loss * factor
+            result = replace(result, excess_loss=excess, loss=result.entropy_rate + excess)
+        configuration = replace(record.configuration, seed=record.configuration.seed + 1000)
+        return replace(record, configuration=configuration, result=result)
+
+    return change
+
+
+def test_compare_finds_the_recorded_runs_made_again(stored):
+    told = payload("compare", stored(lambda record: record))
+    recorded = load_recorded("er-100")
+    assert told["runs"] == len(recorded)
+    assert told["settings_not_recorded"] == 0
+    assert sum(line["repeated"] for line in told["settings"]) == (recorded["status"] == "ok").sum()
+    for line in told["settings"]:
+        assert line["verdict"] == "the recorded runs, made again"
+        assert line["largest_difference_of_repeats"] == 0
+        assert line["own"] == pytest.approx(line["recorded"], rel=1e-12)
+        assert line["ratio"] is None
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "agrees"), (3.0, "differs")])
+def test_compare_judges_other_seeds_by_their_interval(stored, factor, verdict):
+    told = payload("compare", stored(of_another_seed(factor)))
+    assert len(told["settings"]) > 3
+    for line in told["settings"]:
+        assert line["repeated"] == 0
+        assert line["ratio"] == pytest.approx(factor)
+        assert line["low"] < line["ratio"] < line["high"]
+        assert line["verdict"] == ("differs" if line["low"] > 1 or line["high"] < 1 else "agrees")
+    best = min(told["settings"], key=lambda line: line["recorded"])
+    assert best["verdict"] == verdict
+
+
+def test_compare_as_a_table_has_a_line_a_setting(stored):
+    done = run(app, ["compare", stored(of_another_seed(1.0))], env={"COLUMNS": "160"})
+    assert done.exit_code == 0
+    assert done.stdout.count("er-100") == load_recorded("er-100")[["width", "D"]].drop_duplicates().shape[0]
+    assert "agrees" in done.stdout
+
+
+def test_compare_of_runs_that_nobody_recorded(tmp_path):
+    with Store(tmp_path / "own.db") as store:
+        store.add([planted.record(tokens=10_000)])
+    told = payload("compare", str(tmp_path / "own.db"))
+    assert (told["settings"], told["settings_not_recorded"]) == ([], 1)
+
+
+def test_compare_sets_a_forecast_beside_the_readers_run(tmp_path):
+    recorded = load_recorded("er-1k-wide")
+    with Store(tmp_path / "own.db") as store:
+        store.add(records_of(recorded[(recorded["width"] == 192) & (recorded["D"] == 651_000)]))
+    (line,) = payload("compare", str(tmp_path / "own.db"))["forecasts"]
+    assert (line["name"], line["low"], line["high"]) == ("er-1k-wide", 0.044 - 0.0098, 0.044 + 0.0098)
+    assert line["inside"] is (line["low"] <= line["own"] <= line["high"])
+    done = run(app, ["compare", str(tmp_path / "own.db")], env={"COLUMNS": "160"})
+    assert "inside the band" in done.stdout
+
+
+@pytest.mark.parametrize("path", ["nowhere.db", "."])
+def test_compare_without_a_store_is_one_line(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run(app, ["compare", path])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert path in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ HOMES = metadata.packages_distributions()
 # Which extras a folder may count on: the library's are asked for when they are needed, and named in the error.
 ALLOWED = {
     "scaling_lib": ("train", "book", "cluster"),
-    "tools": ("book", "train"),
+    "tools": ("book", "train", "test"),  # `make pdf` prints with the browser of the tests
     "benchmarks": ("book", "train", "bench"),
     "coursework": (),
     "tests": ("book", "train", "test", "cluster"),

@@ -23,6 +23,24 @@ def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict, doc
     ]
 
 
+def mend_roles(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+    """Leave out two names that make a page worse for screen readers.
+
+    docutils calls a bibliography a list, whose entries are no items of a list; MyST-NB names every folded cell "Toggle
+    hidden content", which hides the words that are seen.
+    """
+    if "body" in context:
+        body = context["body"].replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        context["body"] = re.sub(r'<dt class="sig.*?</dt>', plain_lines, body, flags=re.DOTALL)
+
+
+def plain_lines(signature: re.Match[str]) -> str:
+    """A signature over several lines is no list of definitions, whose terms would be missing."""
+    lines = signature[0].replace("<dl>", '<div class="sig-lines">').replace("</dl>", "</div>")
+    return lines.replace("<dd>", "<div>").replace("</dd>", "</div>")
+
+
 def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put a section for every public module of a floor, its rooms included, in the place of `% modules: FLOOR`."""
     with mock(app.config.autodoc_mock_imports):
@@ -87,6 +105,7 @@ def make_mocks_annotate() -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     make_mocks_annotate()
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", mend_roles)
     app.connect("source-read", list_modules)
     app.connect("autodoc-process-signature", plain_signature)
     app.connect("autodoc-process-docstring", plain_docstring, priority=100)

@@ -1,49 +1,110 @@
-/* Filters of the table of claims. The table is complete without this file: it only hides rows. */
+/* The filter of the list of claims. The page is complete without this file: it only hides rows, and opens what is
+   folded. The address holds the state: ?show=differs&kind=exact&experiment=counting&chapter=01&words=... */
 (() => {
   "use strict";
-  const table = document.querySelector("table.claims");
-  if (!table) return;
-  const rows = [...table.querySelectorAll("tr[data-verdict]")];
-  const groups = [...table.tBodies];
+  const tables = [...document.querySelectorAll("table.claims")];
+  if (!tables.length) return;
+  const rows = tables.flatMap((table) => [...table.querySelectorAll("tr[data-verdict]")]);
+  const groups = tables.flatMap((table) => [...table.tBodies]);
+  const folds = [...document.querySelectorAll("details.claims-fold")];
   const texts = rows.map((row) => row.textContent.toLowerCase());
+  const MEASURED = "measured here", EVERYTHING = "everything";
 
   const form = document.createElement("form");
   form.className = "claims-filter";
   form.innerHTML =
     '<label>Words <input type="search" name="words" autocomplete="off"></label>' +
-    '<label>Verdict <select name="verdict"><option value="">all</option></select></label>' +
+    '<label>Show <select name="show"></select></label>' +
     '<label>Kind <select name="kind"><option value="">all</option></select></label>' +
-    '<output aria-live="polite"></output>';
-  const { words, verdict, kind } = form.elements;
+    '<label>Experiment <select name="experiment"><option value="">all</option></select></label>' +
+    '<label>Chapter <select name="chapter"><option value="">all</option></select></label>' +
+    '<button type="button">Reset</button><output aria-live="polite"></output>';
+  const { words, show, kind, experiment, chapter } = form.elements;
+  const facets = { kind, experiment, chapter };
   const output = form.querySelector("output");
-  for (const name of new Set(rows.map((row) => row.dataset.verdict))) verdict.add(new Option(name, name));
-  for (const name of new Set(rows.map((row) => row.dataset.kind))) kind.add(new Option(name, name));
+
+  const values = (name) => [...new Set(rows.map((row) => row.dataset[name]))].filter(Boolean);
+  for (const name of [MEASURED, EVERYTHING, ...values("verdict")]) show.add(new Option(name, name));
+  for (const name of values("kind")) kind.add(new Option(name, name));
+  const titles = new Map(rows.map((row) => [row.dataset.experiment, row.dataset.title]));
+  for (const [name, title] of [...titles].sort((a, b) => a[1].localeCompare(b[1]))) experiment.add(new Option(title, name));
+  for (const name of values("chapter").sort()) chapter.add(new Option(Number(name), name));
+
+  function choose(state) {
+    words.value = state.get("words") || "";
+    const asked = state.get("show");
+    show.value = [...show.options].some((option) => option.value === asked) ? asked : MEASURED;
+    for (const [name, field] of Object.entries(facets)) {
+      field.value = state.get(name) || "";
+      if (field.selectedIndex < 0) field.value = "";
+    }
+  }
+
+  function address() {
+    const state = new URLSearchParams();
+    if (words.value) state.set("words", words.value);
+    if (show.value !== MEASURED) state.set("show", show.value);
+    for (const [name, field] of Object.entries(facets)) if (field.value) state.set(name, field.value);
+    const query = state.toString();
+    return location.pathname + (query ? `?${query}` : "") + location.hash;
+  }
+
+  function shownBy(verdict) {
+    if (show.value === MEASURED) return verdict !== "not run";
+    return show.value === EVERYTHING || show.value === verdict;
+  }
 
   function apply() {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const narrowed = wanted.length > 0 || Object.values(facets).some((field) => field.value) ||
+      ![MEASURED, EVERYTHING, "not run"].includes(show.value);
     let shown = 0;
     rows.forEach((row, index) => {
-      const fits = (!verdict.value || row.dataset.verdict === verdict.value) &&
-        (!kind.value || row.dataset.kind === kind.value) &&
+      const fits = shownBy(row.dataset.verdict) &&
+        Object.entries(facets).every(([name, field]) => !field.value || field.value === row.dataset[name]) &&
         wanted.every((word) => texts[index].includes(word));
       row.hidden = !fits;
       shown += fits;
     });
     for (const group of groups) group.hidden = !group.querySelector("tr[data-verdict]:not([hidden])");
+    for (const table of tables) table.parentElement.hidden = [...table.tBodies].every((group) => group.hidden);
+    for (const fold of folds) {
+      fold.hidden = !fold.querySelector("tr[data-verdict]:not([hidden])");
+      fold.open = narrowed && !fold.hidden;
+    }
     output.textContent = `${shown} of ${rows.length} claims`;
   }
 
-  function reveal() {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target || !target.hidden) return;
-    form.reset();
+  function changed() {
     apply();
-    target.scrollIntoView();
+    history.replaceState(null, "", address());
   }
 
-  form.addEventListener("input", apply);
+  /* A link to a row that is hidden or folded shows it. */
+  function reveal() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    if (target.matches("tr[data-verdict]") && target.hidden) {
+      choose(new URLSearchParams({ show: EVERYTHING }));
+      changed();
+    }
+    let opened = false;
+    for (let fold = target.closest("details:not([open])"); fold; fold = fold.parentElement.closest("details:not([open])")) {
+      fold.open = true;
+      opened = true;
+    }
+    if (opened || target.matches("tr[data-verdict]")) target.scrollIntoView();
+  }
+
+  form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelector("button").addEventListener("click", () => {
+    choose(new URLSearchParams());
+    changed();
+  });
   window.addEventListener("hashchange", reveal);
-  table.parentElement.before(form);
+  tables[0].parentElement.before(form);
+  choose(new URLSearchParams(location.search));
   apply();
+  reveal();
 })();

@@ -8,6 +8,7 @@ import typer
 
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
+from scaling_lib.cli.compare import compare
 from scaling_lib.cli.fits import allocate_budget, fit_table
 from scaling_lib.cli.plans import inverse_budget
 from scaling_lib.cli.report import report_table
@@ -57,3 +58,4 @@ app.command("allocate")(allocate_budget)
 app.command("plan")(inverse_budget)
 app.command("report")(report_table)
 app.command()(claims)
+app.command()(compare)

@@ -25,7 +25,7 @@ def claims(
 ) -> None:
     """The ledger of claims with its verdicts."""
     with one_line_errors():
-        ledger = evaluate(recorded_or_none if store is None else _from_store(store))
+        ledger = evaluate(recorded_or_none if store is None else tables_of(stored_runs(store, "--store")))
         if as_json:
             print(json.dumps({"claims": [row.as_dict() for row in ledger]}, allow_nan=False))
             return
@@ -33,16 +33,20 @@ def claims(
         print_frame(totals(ledger).reset_index(), "Totals by kind, which are not added up")
 
 
-def _from_store(path: Path) -> Tables:
-    """An experiment's runs, whatever the profile they were made under, out of a store or a folder of stores; what is no
-    run of the reader's (results on published points) as recorded."""
+def stored_runs(path: Path, argument: str) -> pd.DataFrame:
+    """Every run of a store, or of a folder of stores, once. argument: what an error calls the path."""
     frames = []
     for file in sorted(path.glob("*.db")) if path.is_dir() else [path]:
         with Store(file, read_only=True) as runs:
             frames.append(runs.frame())
     if not frames:
-        raise invalid("--store", "a store, or a folder with stores", str(path), "train something into it first")
-    frame = pd.concat(frames).drop_duplicates("identity")
+        raise invalid(argument, "a store, or a folder with stores", str(path), "train something into it first")
+    return pd.concat(frames).drop_duplicates("identity", ignore_index=True)
+
+
+def tables_of(frame: pd.DataFrame) -> Tables:
+    """An experiment's runs, whatever the profile they were made under, out of the runs of stores; what is no run of the
+    reader's (results on published points) as recorded."""
 
     @cache  # many claims ask for one experiment, and where every seed has a graph they are all made
     def wanted(name: str) -> set[str]:

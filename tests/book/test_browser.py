@@ -4,6 +4,7 @@ import functools
 import http.server
 import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,15 @@ VIEWS = [
     pytest.param(size, scheme, marks=() if (size, scheme) in QUICK else pytest.mark.slow, id=f"{size[0]}-{scheme}")
     for size in (DESKTOP, PHONE)
     for scheme in ("light", "dark")
+]
+
+
+# Vendored: npm axe-core 4.14.1 (MPL-2.0), the rules of accessibility that a program can check.
+AXE = Path(__file__).with_name("axe-core") / "axe.min.js"
+# A page is asked in one view in `make test`, and in the opposite one with what is slow.
+AXE_VIEWS = [
+    pytest.param(DESKTOP, "light", id="desktop-light"),
+    pytest.param(PHONE, "dark", marks=pytest.mark.slow, id="phone-dark"),
 ]
 
 
@@ -108,6 +118,30 @@ def test_page_is_whole(visit, page, size, scheme):
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) > 3 * 128) == (scheme == "light")
 
 
+def accessibility(shown):
+    """What axe-core finds on a page that is critical or serious: the rule, and the elements."""
+    shown.evaluate(AXE.read_text(encoding="utf-8"))
+    report = shown.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
+        for rule in report["violations"]
+        if rule["impact"] in ("critical", "serious")
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
+def test_page_is_accessible(visit, page, size, scheme):
+    assert accessibility(visit(size, scheme).open(page)) == []
+
+
+def test_what_axe_finds_is_told(visit):
+    page = visit().page
+    page.set_content('<html lang="en"><title>x</title><main><h1>x</h1><img src="data:,"></main>')
+    assert [line.partition(":")[0] for line in accessibility(page)] == ["critical image-alt"]
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
     visited = visit(PHONE)
@@ -120,31 +154,87 @@ def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
     assert visited.complaints == []
 
 
-@of_one_page
-@pytest.mark.parametrize("page", ["book/claims"])
-def test_claims_are_all_there_and_the_filter_only_hides(visit, browser, url, page):
-    context = browser.new_context(java_script_enabled=False)
+# The page of claims, before anything on it is unfolded, is at most this high on a desktop.
+CLAIMS_HEIGHT = 12_000
+ROWS = "table.claims tr[data-verdict]"
+HEIGHT = "document.documentElement.scrollHeight"
+
+
+def test_claims_are_complete_without_scripts_and_short(browser, url):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
     bare = context.new_page()
-    bare.goto(f"{url}/{page}.html")
-    rows = bare.locator("table.claims tr[data-verdict]").count()
+    bare.goto(f"{url}/book/claims.html")
+    rows = bare.locator(ROWS)
+    kinds = {row.get_attribute("data-verdict") for row in rows.all()}
     assert bare.locator(".claims-filter").count() == 0
+    assert bare.locator(f"{ROWS}:visible").count() < rows.count()
+    assert "not run" in kinds
+    assert len(kinds) > 3
+    assert bare.locator("article.bd-article").bounding_box()["height"] < CLAIMS_HEIGHT
     context.close()
 
-    visited = visit(PHONE)
-    opened = visited.open(page)
-    shown = opened.locator("table.claims tr[data-verdict]:visible")
-    assert shown.count() == rows > 0
-    opened.get_by_label("Words").fill("COUNTING exponent")
+
+def verdicts(shown):
+    return {row.get_attribute("data-verdict") for row in shown.all()}
+
+
+def test_the_filter_of_claims_begins_with_what_was_measured_and_its_address_can_be_shared(visit):
+    visited = visit(DESKTOP)
+    page = visited.open("book/claims")
+    rows, shown = page.locator(ROWS), page.locator(f"{ROWS}:not([hidden])")
+    every = rows.count()
+    assert page.evaluate(HEIGHT) < CLAIMS_HEIGHT
+    assert page.get_by_label("Show").input_value() == "measured here"
+    measured = shown.count()
+    assert 0 < measured < every
+    assert "not run" not in verdicts(shown)
+    assert page.locator(".claims-filter output").text_content() == f"{measured} of {every} claims"
+    page.get_by_label("Words").fill("COUNTING exponent")
     texts = [text.lower() for text in shown.all_text_contents()]
-    assert 0 < len(texts) < rows
+    assert 0 < len(texts) < measured
     assert all("counting" in text and "exponent" in text for text in texts)
-    assert opened.locator(".claims-filter output").text_content() == f"{len(texts)} of {rows} claims"
-    opened.get_by_label("Words").fill("")
-    opened.get_by_label("Verdict").select_option("not run")
-    assert {row.get_attribute("data-verdict") for row in shown.all()} == {"not run"}
-    opened.evaluate("location.hash = 'claim-counting-beta'")
-    opened.locator("#claim-counting-beta").wait_for(state="visible")
-    assert shown.count() == rows
+    assert "words=COUNTING+exponent" in page.url
+    page.get_by_role("button", name="Reset").click()
+    assert shown.count() == measured
+    page.get_by_label("Show").select_option("not run")
+    page.get_by_label("Experiment").select_option("er-8k-k0")
+    assert verdicts(shown) == {"not run"}
+    assert {row.get_attribute("data-experiment") for row in shown.all()} == {"er-8k-k0"}
+    chosen, address = shown.count(), page.url
+    assert page.locator(f"{ROWS}:visible").count() == chosen > 0
+
+    page.goto(address)
+    assert shown.count() == chosen
+    assert page.get_by_label("Experiment").input_value() == "er-8k-k0"
+    for facet, value in (("Kind", "exact"), ("Chapter", "01")):
+        page.goto(f"{visited.url}/book/claims.html?show=everything")
+        assert shown.count() == every
+        page.get_by_label(facet).select_option(value)
+        assert {row.get_attribute(f"data-{facet.lower()}") for row in shown.all()} == {value}
+    assert visited.complaints == []
+
+
+def test_the_totals_of_claims_lead_to_their_rows(visit):
+    page = visit(DESKTOP).open("book/claims")
+    link = page.locator('.totals a[href*="show=differs"]').first
+    count, address = int(link.text_content()), link.get_attribute("href")
+    link.click()
+    page.wait_for_url(lambda url: url.endswith(address))
+    shown = page.locator(f"{ROWS}:visible")
+    assert shown.count() == count > 0
+    assert verdicts(shown) == {"differs"}
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_link_to_a_claim_shows_it_where_the_filter_hides_it(visit, size):
+    visited = visit(size)
+    page = visited.page
+    page.goto(f"{visited.url}/book/claims.html?show=differs#claim-er-8k-k0-alpha")
+    page.locator("#claim-er-8k-k0-alpha").wait_for(state="visible")
+    assert page.get_by_label("Show").input_value() == "everything"
+    page.evaluate("location.hash = 'claim-chinchilla-2d-alpha'")
+    page.locator("#claim-chinchilla-2d-alpha").wait_for(state="visible")
+    assert page.evaluate(STICKING_OUT) == []
     assert visited.complaints == []
 
 

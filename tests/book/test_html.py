@@ -1,5 +1,6 @@
 """The rendered pages, as HTML."""
 
+import importlib.util
 import inspect
 import os
 import re
@@ -14,6 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, NavigableString, Tag
+from docutils import nodes
 
 from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, seen_before
 from tests.comparing import notebook_differences
@@ -151,6 +153,64 @@ def test_every_link_inside_the_book_arrives(site, page):
         assert target.exists(), f"{link['href']} leads nowhere"
         if url.fragment and target.suffix == ".html":
             assert unquote(url.fragment) in anchors(target), f"{link['href']} leads nowhere"
+
+
+def first_uses():
+    """The extension that makes the links."""
+    spec = importlib.util.spec_from_file_location("first_uses", ROOT / "book" / "_ext" / "first_uses.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LINKED = first_uses()
+GLOSSARY = LINKED.words_of((ROOT / "book" / "glossary.md").read_text(encoding="utf-8"))
+PROSE = [page for page in PAGES if page.startswith("book/") and page not in LINKED.LEFT_OUT]
+# Where no words are linked: code, headings, and what blocks write as HTML.
+NO_PROSE = ("pre", "code", "script", "style", "h1", "h2", "h3", "h4", "details", "dl", "aside")
+NO_PROSE_CLASS = ["table-scroll", "claims-fold", "math", "headerlink", "sd-summary-title", "admonition-title", "rubric"]
+
+
+def prose(article):
+    """Every text of an article that is prose, with whether it stands in a link; of the rest, what stands in one: a list
+    of definitions may hold the first use."""
+    for text in article.find_all(string=True):
+        in_link = text.find_parent("a") is not None
+        rest = any(text.find_parent(name) for name in NO_PROSE) or text.find_parent(class_=NO_PROSE_CLASS)
+        if in_link or not rest:
+            yield str(text), in_link
+
+
+@pytest.mark.parametrize("page", PROSE)
+def test_the_first_use_of_a_word_of_the_glossary_is_a_link(site, page):
+    texts = list(prose(site.article(page)))
+    for word in GLOSSARY:
+        pattern = LINKED.pattern_of([word])
+        linked = [in_link for text, in_link in texts if pattern.search(text)]
+        longer = [other for other in GLOSSARY if word != other and pattern.search(other)]
+        first = next((text for text, in_link in texts if pattern.search(text)), "")
+        if linked and not any(LINKED.pattern_of([other]).search(first) for other in longer):
+            assert linked[0], f"{word!r} is first used without a link in {first.strip()[:80]!r}"
+
+
+@pytest.mark.parametrize("page", PROSE)
+def test_every_chapter_by_number_is_a_link(site, page):
+    for text, in_link in prose(site.article(page)):
+        assert in_link or not LINKED.CHAPTER.search(text), f"no link in {text.strip()[:80]!r}"
+
+
+def test_words_of_the_glossary_are_found_in_the_plural_and_not_in_other_words():
+    assert {"excess loss", "width", "SP", "Erdős–Rényi graph"} <= set(GLOSSARY)
+    found = LINKED.pattern_of(GLOSSARY)
+    said = "Widths, not bandwidth or width-wise; excess\nlosses; SP but not sp; Erdős–Rényi graphs."
+    assert found.findall(said) == ["Widths", "excess\nlosses", "SP", "Erdős–Rényi graphs"]
+
+
+def test_a_word_is_whole_where_its_line_ends():
+    texts = [nodes.Text(part) for part in ("a power", "\n", "law")]
+    paragraph = nodes.paragraph("", "", *texts, nodes.literal(text="x"), nodes.Text("y"))
+    LINKED.joined(paragraph)
+    assert [child.astext() for child in paragraph] == ["a power\nlaw", "x", "y"]
 
 
 def test_no_page_knows_the_machine_that_made_it(site):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html import escape
+from urllib.parse import urlencode
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import power_law_runs, surface_runs
 from tools.chapters import ROOT
-from tools.pages import claims, filling, runs, status
+from tools.pages import claims, filling, listing, runs, status
 from tools.pages.book import Book
 from tools.pages.markup import anchor
 
@@ -144,28 +145,67 @@ def test_a_typed_decimal_is_found():
     assert bare_decimals(text) == ["0.74", ".5", "-1.25"]
 
 
-def test_every_claim_has_its_row_its_anchor_and_its_words(shipped):
-    html = claims.claims_table(shipped)
+def listed_claims(book):
+    """The list of all claims, appendix and what was not run included."""
+    return "".join(make(book) for make in (listing.claims_table, listing.refits, listing.not_run))
+
+
+def test_every_claim_has_one_row_its_anchor_and_its_words(shipped):
+    html = listed_claims(shipped)
     for identifier, row in shipped.rows.items():
         said = f'data-verdict="{row.verdict}" data-kind="{row.claim.kind}"'
-        assert html.count(f'<tr id="{anchor(identifier)}" {said}>') == 1
+        assert html.count(f'<tr id="{anchor(identifier)}" {said} ') == 1
+    assert html.count("<tr id=") == len(shipped.rows)
 
 
-def test_rows_are_grouped_by_verdict_and_all_there(shipped):
-    grouped = claims.groups(list(shipped.rows.values()))
-    assert sum(map(len, grouped.values())) == len(shipped.rows)
-    assert all(len({row.verdict for row in rows}) == 1 for rows in grouped.values())
+def test_what_was_measured_stands_in_the_list_and_what_was_not_is_folded_by_experiment(shipped):
+    rows = list(shipped.rows.values())
+    grouped, folded = listing.groups(rows), listing.waiting(rows)
+    assert all({row.verdict for row in members} == {verdict} for verdict, members in grouped.items())
+    assert "not run" not in grouped
+    assert all({row.claim.id.split(".")[0] for row in members} == {name} for name, members in folded.items())
+    refits = [row for row in rows if listing.is_refit(row)]
+    assert sum(map(len, [*grouped.values(), *folded.values(), refits])) == len(rows)
+    html = listing.not_run(shipped)
+    assert html.count("<details class=") == len(folded)
+    count = sum(map(len, folded.values()))
+    assert listing.waiting_count(shipped).startswith(f"{count} claims of {len(folded)} experiments")
+
+
+@pytest.mark.parametrize(
+    ("words", "html"),
+    [
+        ("Erdos-Renyi, kappa 0: mean (alpha_D-bar)", "Erdős–Rényi, κ 0: mean (α\u0304<sub>D</sub>)"),
+        ("N_opt ~ C^a", "N<sub>opt</sub> ∝ C<sup>a</sup>"),
+        ("E + A N^-alpha, 1/D^2, 10^12.95", "E + A N<sup>−α</sup>, 1/D<sup>2</sup>, 10<sup>12.95</sup>"),
+        ("+- is <b> of alphabet, muP", "± is &lt;b&gt; of alphabet, muP"),
+    ],
+)
+def test_words_of_the_ledger_are_typeset(words, html):
+    assert listing.typeset(words) == html
+
+
+def test_a_figure_is_linked_where_the_build_drew_it(shipped):
+    chapters = tuple(sorted((ROOT / "notebooks").glob("*.ipynb")))
+    drawn = replace(shipped, executed=chapters)
+    link = filling.fill('{{ figure("fig-degrees") }}', drawn, "page.md")
+    assert link == '<a href="../notebooks/01-graph-walks-entropy.html#fig-degrees">figure</a>'
+    asked = {name for path in TEMPLATES for name in re.findall(r'figure\("([\w-]+)"\)', path.read_text())}
+    assert len(asked) > 5
+    assert asked <= {name for path in chapters for name in filling.drawn_figures(path)}
+    absent = replace(shipped, executed=())
+    assert filling.fill('{{ figure("fig-degrees") }}', absent, "page.md") == "its figure needs recorded runs"
 
 
 def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
     rows = [row for row in shipped.rows.values() if row.verdict == "undetermined"]
     assert len(rows) > 5
-    html = claims.claims_table(shipped)
+    html = listed_claims(shipped)
     for row in rows:
         line = html.partition(f'<tr id="{anchor(row.claim.id)}"')[2].partition("</tr>")[0]
         ours = re.findall("<td>(.*?)</td>", line)[2]
-        assert row.reason in line
-        assert re.fullmatch(r"–<small>(\d+ runs: .*|no runs needed)</small>", ours)
+        assert listing.typeset(row.reason) in line
+        assert re.fullmatch(r"–(<small>\d+ runs: .*</small>)?", ours)
         result = filling.fill(f'{{{{ claim("{row.claim.id}").result }}}}', shipped, "page.md")
         assert re.sub("<.*?>", "", result) in (
             f"undetermined ({row.reason})",
@@ -178,8 +218,11 @@ def test_totals_go_by_kind_and_are_never_added_up(shipped):
     counted = totals(list(shipped.rows.values()))
     for kind in KINDS:
         line = text.partition(f"<td>{kind} (")[2].partition("</tr>")[0]
-        cells = [cell.replace("–", "0").replace(",", "") for cell in re.findall("<td>(.*?)</td>", line)]
+        cells = [re.sub("<.*?>|,", "", cell).replace("–", "0") for cell in re.findall("<td>(.*?)</td>", line)]
         assert [int(cell) for cell in cells] == counted.loc[kind].tolist()
+        for verdict, count in counted.loc[kind].items():
+            link = escape(f"?{urlencode({'show': verdict, 'kind': kind})}#claims-table")
+            assert (f'href="{link}"' in line) is bool(count)
     reproduced = int(counted["reproduced"].sum())
     assert f">{reproduced}<" not in text
 
@@ -201,7 +244,7 @@ def test_runs_lead_to_their_table(tmp_path):
     trained = book(tmp_path, {"er-100": power_law_runs(1.0)}.get)
     row = trained.rows["counting.rate"]
     recorded = dict.fromkeys(row.measured.runs, "er-100")
-    assert '72 runs: <a href="status.html#table-er-100">er-100</a>' in claims.ours_cell(row, recorded)
+    assert '72 runs: <a href="status.html#table-er-100">er-100</a>' in listing.ours_cell(row, recorded)
 
 
 def test_a_figure_for_each_kind_that_has_values(tmp_path):

@@ -1,6 +1,5 @@
 """A valid call for each public name of the fits' laws, fitting, tables, resampling, intervals, coverage, windows."""
 
-
 import numpy as np
 import pandas as pd
 
@@ -60,6 +59,10 @@ EXAMPLES = [
     (
         tables.read_content,
         {"content": b"n,D,loss\n10,20,3.5\n20,40,3.1\n", "columns": {"N": "n"}, "units": {"D": 1.0}, "source": "pipe"},
+    ),
+    (
+        tables.append_run,
+        {"path": scratch.folder() / "own.csv", "N": 1e6, "D": 2e7, "loss": 3.25, "more": {"seed": 0}},
     ),
     (tables.read_table, {"path": FILE, "columns": {"L": "loss"}, "units": {"D": 1.0}}),
     (tables.with_names, {"table": FRAME, "columns": {"N": "D"}, "units": {"loss": 1.0}, "source": "mine"}),

@@ -1,4 +1,4 @@
-"""The ledger on the pages: its totals, forest plots, forecasts, and the table of all claims."""
+"""The ledger on the pages: its totals, forest plots, forecasts and changes."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,7 +6,6 @@ from itertools import groupby
 
 import pandas as pd
 
-from scaling_lib.pages.drawing.figures import csv_link, table_html
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.plots import plot_claims
 from scaling_lib.pages.drawing.prose import texts
@@ -16,6 +15,7 @@ from scaling_lib.pages.judging.forecasts import registered, scored
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
 from scaling_lib.pages.judging.measured import Measured
 from tools.pages.book import Block, Book
+from tools.pages.listing import anchor_of_kind, filtered
 from tools.pages.markup import anchor, figure, raw
 
 MEANINGS = {
@@ -36,21 +36,14 @@ KIND_MEANINGS = {
 }
 
 
-def anchor_of_kind(kind: str) -> str:
-    """The end of the name of a kind's figure."""
-    return kind.replace(" ", "-")
-
-
 def totals_table(book: Book) -> str:
     """How many claims of each kind have which verdict, what the verdicts mean, and that kinds are not added up."""
     rows = list(book.rows.values())
     lines = ["| verdict | meaning |", "| --- | --- |"]
     lines += [f"| **{name}** | {MEANINGS[name]} |" for name in VERDICTS]
     counted = totals(rows)
-    named = [f"{kind} ({KIND_MEANINGS[kind]})" for kind in counted.index]
-    shown = counted.map(lambda count: number(int(count)) if count else "–").reset_index(drop=True)
-    shown.columns.name = None
-    shown.insert(0, "kind", named)
+    heads = "".join(f'<th scope="col">{verdict}</th>' for verdict in VERDICTS)
+    body = "".join(_totals_row(kind, counted.loc[kind].astype(int).to_dict()) for kind in counted.index)
     older = sum(row.exploratory for row in rows)
     said = (
         f"Of the verdicts {number(older)} are exploratory: their rule is younger than their runs. Rows without runs of "
@@ -58,8 +51,22 @@ def totals_table(book: Book) -> str:
         "fail, and a verdict by twin speaks of a graph that stands for another, so it is never counted with those on "
         "the paper's own sizes."
     )
-    counts = raw(f'<div class="totals">{table_html(shown)}</div>')
+    head = f'<thead><tr><th scope="col">kind</th>{heads}</tr></thead>'
+    table = f'<table class="dataframe">{head}<tbody>{body}</tbody></table>'
+    counts = raw(f'<div class="totals"><div class="table-scroll">{table}</div></div>')
     return "\n".join(lines) + f"\n\n{counts}\n\n{said}"
+
+
+def _totals_row(kind: str, counted: Mapping[str, int]) -> str:
+    """A kind and how many of its claims have which verdict, each a link to the list of just these."""
+    cells = [f"<td>{kind} ({KIND_MEANINGS[kind]})</td>"]
+    for verdict, count in counted.items():
+        address = escape(filtered(show=verdict, kind=kind))
+        label = f"{number(count)} {verdict}, {kind}"
+        cells.append(
+            f'<td><a href="{address}" aria-label="{label}">{number(count)}</a></td>' if count else "<td>–</td>"
+        )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def two_chances(book: Book) -> str:
@@ -109,7 +116,9 @@ def ledger_changes_list(book: Book) -> str:
             lines.append(
                 f"<dt>{name}, {escape(change.now)}</dt><dd>It said: {escape(change.said)}<br>{escape(change.why)}</dd>"
             )
-        parts.append(f'<h3>{day:%Y-%m-%d}</h3><dl class="changes">{"".join(lines)}</dl>')
+        count = f"{number(len(lines))} change{'s' if len(lines) > 1 else ''}"
+        listed = f'<dl class="changes">{"".join(lines)}</dl>'
+        parts.append(f"<details><summary>{day:%Y-%m-%d}: {count}</summary>{listed}</details>")
     return raw("\n".join(parts))
 
 
@@ -121,10 +130,12 @@ def forest(book: Book) -> str:
     parts = []
     for kind in KINDS:
         rows = [row for row in book.rows.values() if row.shown is not None and row.claim.kind == kind]
+        title = f"{kind[0].upper()}{kind[1:]}"
         if rows:
-            parts.append(_forest_figure(book, kind, rows))
+            values = f"{number(len(rows))} value{'s' if len(rows) > 1 else ''}"
+            parts.append(f":::::{{dropdown}} {title}: {values}\n\n{_forest_figure(book, kind, rows)}\n\n:::::")
         else:
-            parts.append(f"*{kind[0].upper()}{kind[1:]}: no value is decided yet.*")
+            parts.append(f"*{title}: no value is decided yet.*")
     return "\n\n".join(parts)
 
 
@@ -157,111 +168,6 @@ def _forest_data(rows: list[Row]) -> pd.DataFrame:
         names = ("published", "margin", "ours", "interval", "power", "chance", "verdict")
         lines.append({"claim": row.claim.id} | {name: words[name] for name in names} | {"margins away": shift})
     return pd.DataFrame(lines)
-
-
-# ---------------------------------------------------------------------- the table of all claims
-
-
-def groups(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows by verdict; of those not run, claims with a rule before claims without."""
-    by_verdict = {verdict: [row for row in rows if row.verdict == verdict] for verdict in VERDICTS}
-    waiting = by_verdict.pop("not run")
-    by_verdict["not run: the rule is fixed, the runs are missing"] = [row for row in waiting if row.claim.judged]
-    by_verdict["not run: no rule yet"] = [row for row in waiting if not row.claim.judged]
-    return {title: members for title, members in by_verdict.items() if members}
-
-
-def claims_table(book: Book) -> str:
-    """All claims, a group for each verdict, and the same as a download."""
-    rows = list(book.rows.values())
-    # From a run to the recorded table that holds it.
-    recorded = {run: name for name, runs in book.run_tables().items() for run in runs["identity"]}
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Claim", "Published", "Ours", "Verdict"))
-    bodies = "".join(_group(title, members, recorded) for title, members in groups(rows).items())
-    table = f'<table class="claims" id="all-claims"><thead><tr>{head}</tr></thead>{bodies}</table>'
-    region = f'<div class="table-scroll" role="region" tabindex="0" aria-label="All claims">{table}</div>'
-    script = '<script src="../_static/claims.js" defer></script>'
-    return raw(f"<p>{csv_link('claims', claims_frame(rows))} ({len(rows)} rows, every field)</p>{region}{script}")
-
-
-def _group(title: str, rows: list[Row], recorded: Mapping[str, str]) -> str:
-    head = f'<tr class="group"><th colspan="4" scope="rowgroup">{escape(title)} ({len(rows)})</th></tr>'
-    return f"<tbody>{head}{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
-
-
-def _claim_row(row: Row, recorded: Mapping[str, str]) -> str:
-    cells = (_claim_cell(row), _published_cell(row), ours_cell(row, recorded), _verdict_cell(row))
-    return (
-        f'<tr id="{anchor(row.claim.id)}" data-verdict="{row.verdict}" data-kind="{row.claim.kind}">'
-        f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-    )
-
-
-def _verdict_cell(row: Row) -> str:
-    """The word, why it is undetermined or how much it could have said, and the kind."""
-    cell = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
-    if row.reason:
-        cell += f"<small>{escape(row.reason)}</small>"
-    ours = row.shown
-    if ours is not None and ours.low != ours.high:
-        words = texts(row)
-        cell += f"<small>power {words['power']}, <em>reproduced</em> if true {words['chance']}</small>"
-    return f"{cell}<small>{row.claim.kind}</small>"
-
-
-def _claim_cell(row: Row) -> str:
-    """Id, words, place and chapter, note and scope."""
-    claim, identifier = row.claim, escape(row.claim.id, quote=True)
-    source = "" if claim.source == "the paper" else f"{claim.source}; "
-    chapter = ""
-    if claim.chapter:
-        chapter = f' · <a href="../notebooks/{claim.chapter}.html">chapter {int(claim.chapter[:2])}</a>'
-    cell = (
-        f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a> {escape(claim.claim)}'
-        f"<small>{escape(source)}{escape(claim.place)}{chapter}</small>"
-    )
-    if claim.note:
-        cell += f"<small>{escape(claim.note)}</small>"
-    if claim.scope:
-        cell += f"<details><summary>compared over</summary>{escape(claim.scope)}</details>"
-    return cell
-
-
-def _published_cell(row: Row) -> str:
-    """Value, unit, spread and margin."""
-    claim, words = row.claim, texts(row)
-    cell = escape(words["published"])
-    if claim.unit not in ("1", "words"):
-        cell += f" {escape(claim.unit)}"
-    if claim.spread is not None:
-        cell += f"<small>spread {claim.spread:g}</small>"
-    if claim.margin is not None:
-        sense = "" if claim.sense == "equal" else f"{claim.sense}, "
-        cell += f"<small>{sense}margin {escape(words['margin'])}</small>"
-    return cell
-
-
-def ours_cell(row: Row, recorded: Mapping[str, str]) -> str:
-    """Our value, its interval and its runs, with links to the figure and to the tables of the runs. recorded: from a
-    run to the recorded table that holds it."""
-    if row.measured is None:
-        return "–"
-    words, runs, ours = texts(row), row.measured.runs, row.shown
-    cell = "–" if ours is None else f'<a href="#fig-claims-{anchor_of_kind(row.claim.kind)}">{words["ours"]}</a>'
-    if ours is not None and ours.low != ours.high:
-        cell += f"<small>{words['interval']}</small>"
-    names = sorted({recorded[run] for run in runs if run in recorded})
-    links = ", ".join(f'<a href="status.html#table-{name}">{name}</a>' for name in names)
-    return f"{cell}<small>{len(runs)} runs: {links}</small>" if runs else f"{cell}<small>no runs needed</small>"
-
-
-def claims_frame(rows: list[Row]) -> pd.DataFrame:
-    """Every field of every row, for the download; of the runs only how many."""
-    frame = pd.DataFrame([row.as_dict() for row in rows])
-    for end, name in enumerate(("low", "high")):
-        frame[name] = [None if interval is None else interval[end] for interval in frame["interval"]]
-    frame["unit"], frame["note"] = [row.claim.unit for row in rows], [row.claim.note for row in rows]
-    return frame.assign(runs=frame["runs"].map(len)).drop(columns="interval")
 
 
 def forecasts(book: Book) -> str:
@@ -298,6 +204,5 @@ BLOCKS: Mapping[str, Block] = {
     "ledger_changes": ledger_changes_list,
     "false_differences": false_differences,
     "forest": forest,
-    "claims_table": claims_table,
     "forecasts": forecasts,
 }

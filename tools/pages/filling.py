@@ -6,8 +6,9 @@ A page is a Jinja2 template. It names its results:
                                   power, chance, place, and result, which is ours, interval and verdict in one, and of
                                   an undetermined row the verdict and its reason
     {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
+    {{ figure("fig-NAME") }}      a link to a figure of a chapter, or words where this build has not drawn it
     {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
-    {{ block("NAME") }}           a paragraph, table or figure: claims.py, runs.py, fitters.py, status.py
+    {{ block("NAME") }}           a paragraph, table or figure: claims.py, listing.py, runs.py, ...
 
 and words that depend on a verdict are chosen by it; every verdict has its words, so that none is foreseen:
 
@@ -29,6 +30,7 @@ from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError
 
 from scaling_lib.errors import InvalidArgument, invalid
@@ -38,12 +40,12 @@ from scaling_lib.pages.judging.claims import Row, evaluate
 from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
-from tools.pages import claims, fitters, runs, status
+from tools.pages import claims, fitters, listing, runs, status
 from tools.pages.book import Block, Book
 from tools.pages.markup import anchor, listed
 from tools.pages.numbers import NUMBERS
 
-BLOCKS: Mapping[str, Block] = {**claims.BLOCKS, **runs.BLOCKS, **fitters.BLOCKS, **status.BLOCKS}
+BLOCKS: Mapping[str, Block] = {**claims.BLOCKS, **listing.BLOCKS, **runs.BLOCKS, **fitters.BLOCKS, **status.BLOCKS}
 
 
 def fill_pages(folder: Path, executed: list[Path]) -> None:
@@ -94,6 +96,7 @@ def _environment(book: Book) -> Environment:
     environment.globals = {
         "claim": lambda identifier: _of_claim(_row(identifier, book)),
         "setting": _setting,
+        "figure": lambda name: _figure(name, book),
         "number": lambda name: _known("number", name, NUMBERS)(book),
         "block": lambda name: _known("block", name, BLOCKS)(book),
         "by_verdict": lambda identifier, caller: _words(_row(identifier, book), caller()),
@@ -124,6 +127,23 @@ def _of_claim(row: Row) -> SimpleNamespace:
     return SimpleNamespace(
         **{name: escape(text) for name, text in words.items()} | {"verdict": verdict, "result": result}
     )
+
+
+def _figure(name: str, book: Book) -> str:
+    """A link to the figure `name` of the chapter that drew it in this build."""
+    for path in book.executed:
+        if name in drawn_figures(path):
+            return f'<a href="../notebooks/{path.stem}.html#{name}">figure</a>'
+    return "its figure needs recorded runs"
+
+
+@cache
+def drawn_figures(path: Path) -> frozenset[str]:
+    """The names of the figures that an executed chapter shows."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = [output.get("metadata", {}).get("scaling_lib") for output in outputs]
+    return frozenset(figure["name"] for figure in shown if figure)
 
 
 def _words(row: Row, choices: str) -> str:

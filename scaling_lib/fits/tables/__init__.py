@@ -1,5 +1,5 @@
-"""A user's table of runs, read (`reading`), checked (`columns`) and doubted (`doubts`): columns N (parameters), D
-(tokens), C (FLOPs), loss (nats per token).
+"""A user's table of runs, written (`writing`), read (`reading`), checked (`columns`) and doubted (`doubts`): columns N
+(parameters), D (tokens), C (FLOPs), loss (nats per token).
 
 C = 6 N D supplies whichever of the three is missing. What cannot be fitted is refused in one sentence; doubts that do
 not forbid a fit (a loss in bits, tokens counted in thousands) are returned as sentences.
@@ -14,9 +14,11 @@ from scaling_lib.fits.tables.columns import (
 )
 from scaling_lib.fits.tables.doubts import Doubt, doubts, suspicions
 from scaling_lib.fits.tables.reading import parse_columns, parse_units, read_content, read_table, with_names
+from scaling_lib.fits.tables.writing import append_run
 
 __all__ = [
     "Doubt",
+    "append_run",
     "check_kind",
     "checked_column",
     "doubts",

@@ -1,0 +1,278 @@
+"""The list of all claims: what was measured here, the digits of refits in an appendix, and what was not run, a line an
+experiment. The page is complete without a script; `book/_static/claims.js` only hides rows and opens what is folded."""
+
+import re
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from scaling_lib.pages.drawing.figures import csv_link
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.drawing.prose import texts
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.ledger import VERDICTS
+from tools.chapters import sources
+from tools.pages.book import Block, Book
+from tools.pages.markup import anchor, listed, raw
+
+# The chapters that there are: a rule may name one that is still to be written.
+WRITTEN = {source.stem for source in sources()}
+# What the first part of an id stands for. One that is not here is written as it is.
+EXPERIMENTS = {
+    "all": "All experiments of the paper",
+    "ba-8k": "Barabási–Albert graph of 8,192 nodes",
+    "bigram": "Bigram graph of text",
+    "chinchilla": "The Chinchilla points, fitted by the paper",
+    "counting": "Learning by counting",
+    "epoch": "The Chinchilla points, fitted by Besiroglu et al.",
+    "er-1k": "Erdős–Rényi graph of 1,000 nodes, its size",
+    "er-1k-k0": "Erdős–Rényi graph of 1,000 nodes, κ = 0",
+    "er-50k": "Erdős–Rényi graph of 50,000 nodes, its size",
+    "er-50k-k0": "Erdős–Rényi graph of 50,000 nodes, κ = 0",
+    "er-50k-k1": "Erdős–Rényi graph of 50,000 nodes, κ = 1",
+    "er-8k": "Erdős–Rényi graph of 8,192 nodes, its size",
+    "er-8k-k0": "Erdős–Rényi graph of 8,192 nodes, κ = 0",
+    "er-8k-k1": "Erdős–Rényi graph of 8,192 nodes, κ = 1",
+    "er-k0": "Degrees of Erdős–Rényi graphs, κ = 0",
+    "er-k1": "Transitions of Erdős–Rényi graphs, κ = 1",
+    "fits": "Which law fits best",
+    "forecast": "Forecasts of this book",
+    "hoffmann": "Hoffmann et al. 2022",
+    "kaplan": "Kaplan et al. 2020",
+    "ladder": "From bigrams to text",
+    "mup": "Maximal update parametrization",
+    "pearce_song": "Pearce and Song 2024",
+    "rates": "Grids of learning rates",
+    "t1l": "Text of a teacher with one layer",
+    "t2l": "Text of a teacher with two layers",
+    "t4l": "Text of a teacher with four layers",
+    "text": "Text",
+    "text-mup": "Text, muP",
+    "text-mup-2l": "Text, muP, two layers",
+    "text-mup-4l": "Text, muP, four layers",
+    "text-sp": "Text, SP",
+    "text-sp-2l": "Text, SP, two layers",
+    "text-sp-4l": "Text, SP, four layers",
+    "twins": "Twins: small graphs for large ones",
+    "tying": "One matrix for embedding and readout, or two",
+    "walks": "Walks on small graphs",
+}
+# A claim is written in plain letters in the ledger, and with those of the field on the page.
+_SIGNS = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "kappa": "κ",
+    "Erdos-Renyi": "Erdős–Rényi",
+    "Barabasi-Albert": "Barabási–Albert",
+}
+_POWER = re.compile(r"(?<=[\w)])\^(-?)([A-Za-zα-ω]|\d+(?:\.\d+)?)(?![\w^])")
+_TYPESET = [
+    (re.compile(r"\b(alpha|beta|gamma)_([A-Z])-bar\b"), lambda m: f"{_SIGNS[m[1]]}\u0304<sub>{m[2]}</sub>"),
+    (re.compile(r"\b(alpha|beta|gamma)_([A-Z])\b"), lambda m: f"{_SIGNS[m[1]]}<sub>{m[2]}</sub>"),
+    (re.compile(rf"\b({'|'.join(_SIGNS)})\b"), lambda m: _SIGNS[m[1]]),
+    (re.compile(r"\b([A-Z])_(opt|noemb|[A-Z])\b"), lambda m: f"{m[1]}<sub>{m[2]}</sub>"),
+    (_POWER, lambda m: f"<sup>{'−' if m[1] else ''}{m[2]}</sup>"),
+    (re.compile(r" ~ "), lambda m: " ∝ "),
+    (re.compile(r"\+-"), lambda m: "±"),
+]
+
+
+def typeset(words: str) -> str:
+    """Words of the ledger as HTML: Greek letters, subscripts and powers."""
+    html = escape(words)
+    for pattern, written in _TYPESET:
+        html = pattern.sub(written, html)
+    return html
+
+
+def experiment(row: Row) -> str:
+    """The experiment that a claim belongs to: the first part of its id."""
+    return row.claim.id.partition(".")[0]
+
+
+def experiment_title(name: str) -> str:
+    """An experiment in words."""
+    return EXPERIMENTS.get(name, name)
+
+
+def filtered(**facets: str) -> str:
+    """The address of the list with these facets chosen, from the page itself."""
+    return f"?{urlencode(facets)}#claims-table"
+
+
+def is_refit(row: Row) -> bool:
+    """Whether a row stands in the appendix: somebody else's points, fitted again, with a value of ours."""
+    return row.claim.kind == "refitted" and row.verdict != "not run"
+
+
+def groups(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows that were measured here by verdict, those of the appendix left out."""
+    measured = [row for row in rows if row.verdict != "not run" and not is_refit(row)]
+    by_verdict = {verdict: [row for row in measured if row.verdict == verdict] for verdict in VERDICTS}
+    return {verdict: members for verdict, members in by_verdict.items() if members}
+
+
+def waiting(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows that were not run by experiment, in the order of the ledger."""
+    by_experiment: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.verdict == "not run":
+            by_experiment.setdefault(experiment(row), []).append(row)
+    return by_experiment
+
+
+def _recorded(book: Book) -> dict[str, str]:
+    """From a run to the recorded table that holds it."""
+    return {run: name for name, runs in book.run_tables().items() for run in runs["identity"]}
+
+
+def claims_table(book: Book) -> str:
+    """What was measured here, a group for each verdict, and every claim as a download."""
+    rows, recorded = list(book.rows.values()), _recorded(book)
+    bodies = "".join(_group(verdict, members, recorded) for verdict, members in groups(rows).items())
+    download = f"<p>{csv_link('claims', claims_frame(rows))} ({len(rows)} rows, every field)</p>"
+    script = '<script src="../_static/claims.js" defer></script>'
+    return raw(f"{_table('All claims that were measured here', bodies)}{download}{script}")
+
+
+def refits(book: Book) -> str:
+    """The appendix: the digits of refits, folded, with how many have which verdict."""
+    rows, recorded = [row for row in book.rows.values() if is_refit(row)], _recorded(book)
+    if not rows:
+        return "No points of others are fitted in this build."
+    counts = pd.Series([row.verdict for row in rows]).value_counts()
+    said = listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
+    body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
+    title = f"{len(rows)} digits of refits: {said}"
+    return raw(_folded(title, _table("Digits of refits", body), name="refits"))
+
+
+def not_run(book: Book) -> str:
+    """What was not run: a line an experiment, its claims folded."""
+    parts = []
+    for name, rows in waiting(list(book.rows.values())).items():
+        ruled = sum(row.claim.judged for row in rows)
+        rules = "no rule yet" if not ruled else "all with a rule" if ruled == len(rows) else f"{ruled} with a rule"
+        title = f"{escape(experiment_title(name))} <small>{_claims(len(rows))}, {rules}</small>"
+        body = f"<tbody>{''.join(_claim_row(row, {}) for row in rows)}</tbody>"
+        parts.append(_folded(title, _table(f"Not run: {experiment_title(name)}", body), name=f"not-run-{name}"))
+    return raw("".join(parts)) if parts else "Every claim was run."
+
+
+def waiting_count(book: Book) -> str:
+    """How many claims were not run, of how many experiments, with a link that lists them."""
+    by_experiment = waiting(list(book.rows.values()))
+    count = number(sum(map(len, by_experiment.values())))
+    link = f'<a href="{escape(filtered(show="not run"))}">show them in the list</a>'
+    return f"{count} claims of {len(by_experiment)} experiments are not run ({link})."
+
+
+def _claims(count: int) -> str:
+    return f"{count} claim{'s' if count > 1 else ''}"
+
+
+def _folded(title: str, inside: str, name: str) -> str:
+    return f'<details class="claims-fold" id="{name}"><summary>{title}</summary>{inside}</details>'
+
+
+def _table(label: str, bodies: str) -> str:
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("Claim", "Published", "Ours", "Verdict"))
+    table = f'<table class="claims"><thead><tr>{head}</tr></thead>{bodies}</table>'
+    return f'<div class="table-scroll" role="region" tabindex="0" aria-label="{escape(label)}">{table}</div>'
+
+
+def _group(title: str, rows: list[Row], recorded: Mapping[str, str]) -> str:
+    head = f'<tr class="group"><th colspan="4" scope="rowgroup">{escape(title)} ({len(rows)})</th></tr>'
+    return f"<tbody>{head}{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
+
+
+def _claim_row(row: Row, recorded: Mapping[str, str]) -> str:
+    facets = {
+        "verdict": row.verdict,
+        "kind": row.claim.kind,
+        "experiment": experiment(row),
+        "title": experiment_title(experiment(row)),
+        "chapter": row.claim.chapter[:2],
+    }
+    data = " ".join(f'data-{name}="{escape(value)}"' for name, value in facets.items())
+    cells = (_claim_cell(row), _published_cell(row), ours_cell(row, recorded), _verdict_cell(row))
+    return f'<tr id="{anchor(row.claim.id)}" {data}>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def _verdict_cell(row: Row) -> str:
+    """The word, why it is undetermined, and the kind."""
+    cell = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
+    if row.reason:
+        cell += f"<small>{typeset(row.reason)}</small>"
+    return f"{cell}<small>{row.claim.kind}</small>"
+
+
+def _claim_cell(row: Row) -> str:
+    """The words; folded, the id, place and chapter, the rule, what it could have said, note and scope."""
+    claim, words, identifier = row.claim, texts(row), escape(row.claim.id, quote=True)
+    source = "" if claim.source == "the paper" else f"{escape(claim.source)}; "
+    chapter = ""
+    if claim.chapter in WRITTEN:
+        chapter = f' · <a href="../notebooks/{claim.chapter}.html">chapter {int(claim.chapter[:2])}</a>'
+    link = f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a>'
+    folded = [f"{link} {source}{escape(claim.place)}{chapter}"]
+    if claim.margin is not None:
+        sense = "" if claim.sense == "equal" else f"{claim.sense}, "
+        folded.append(f"rule: {sense}margin {escape(words['margin'])}")
+    if claim.spread is not None:
+        folded.append(f"published spread {claim.spread:g}")
+    if row.shown is not None and row.shown.low != row.shown.high:
+        folded.append(f"power {words['power']}, <em>reproduced</em> if true {words['chance']}")
+    if row.measured is not None and not row.measured.runs:
+        folded.append("no runs needed")
+    if claim.scope:
+        folded.append(f"compared over: {typeset(claim.scope)}")
+    if claim.note:
+        folded.append(f"note: {typeset(claim.note)}")
+    inside = "".join(f"<small>{line}</small>" for line in folded)
+    return f"<details><summary>{typeset(claim.claim)}</summary>{inside}</details>"
+
+
+def _published_cell(row: Row) -> str:
+    """Value and unit."""
+    cell = escape(texts(row)["published"])
+    return cell if row.claim.unit in ("1", "words") else f"{cell} {escape(row.claim.unit)}"
+
+
+def ours_cell(row: Row, recorded: Mapping[str, str]) -> str:
+    """Our value, its interval and its runs, with links to the figure and to the tables of the runs. recorded: from a
+    run to the recorded table that holds it."""
+    if row.measured is None:
+        return "–"
+    words, runs, ours = texts(row), row.measured.runs, row.shown
+    cell = "–" if ours is None else f'<a href="#fig-claims-{anchor_of_kind(row.claim.kind)}">{words["ours"]}</a>'
+    if ours is not None and ours.low != ours.high:
+        cell += f"<small>{words['interval']}</small>"
+    names = sorted({recorded[run] for run in runs if run in recorded})
+    links = ", ".join(f'<a href="status.html#table-{name}">{name}</a>' for name in names)
+    return f"{cell}<small>{len(runs)} runs: {links}</small>" if runs else cell
+
+
+def anchor_of_kind(kind: str) -> str:
+    """The end of the name of a kind's figure."""
+    return kind.replace(" ", "-")
+
+
+def claims_frame(rows: list[Row]) -> pd.DataFrame:
+    """Every field of every row, for the download; of the runs only how many."""
+    frame = pd.DataFrame([row.as_dict() for row in rows])
+    for end, name in enumerate(("low", "high")):
+        frame[name] = [None if interval is None else interval[end] for interval in frame["interval"]]
+    frame["unit"], frame["note"] = [row.claim.unit for row in rows], [row.claim.note for row in rows]
+    return frame.assign(runs=frame["runs"].map(len)).drop(columns="interval")
+
+
+BLOCKS: Mapping[str, Block] = {
+    "claims_table": claims_table,
+    "refits": refits,
+    "not_run": not_run,
+    "waiting_count": waiting_count,
+}
