@@ -87,8 +87,8 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
                 "take an excess loss apart into leak and within",
                 "register a forecast, and say what its failure teaches",
             ),
-            "chapters [0](00-the-thread) and [1](01-graph-walks-entropy); chapter [2](02-transformers-sp-mup) for what muP "
-            "is",
+            "chapters [0](00-the-thread) and [1](01-graph-walks-entropy); chapter [2](02-transformers-sp-mup) for what "
+            "muP is",
             45,
             "seconds under the profile `recorded`, a minute or two under `smoke`",
             r"Throughout, $\beta$ is the exponent in the number of tokens $D$.",
