@@ -171,7 +171,7 @@ NO_PROSE = ("pre", "code", "script", "style", "h1", "h2", "h3", "h4", "details",
 NO_PROSE_CLASS = ["table-scroll", "claims-fold", "math", "headerlink", "sd-summary-title", "admonition-title", "rubric"]
 
 
-def prose(article):
+def prose_of(article):
     """Every text of an article that is prose, with whether it stands in a link; of the rest, what stands in one: a list
     of definitions may hold the first use."""
     for text in article.find_all(string=True):
@@ -183,7 +183,7 @@ def prose(article):
 
 @pytest.mark.parametrize("page", PROSE)
 def test_the_first_use_of_a_word_of_the_glossary_is_a_link(site, page):
-    texts = list(prose(site.article(page)))
+    texts = list(prose_of(site.article(page)))
     for word in GLOSSARY:
         pattern = LINKED.pattern_of([word])
         linked = [in_link for text, in_link in texts if pattern.search(text)]
@@ -195,7 +195,7 @@ def test_the_first_use_of_a_word_of_the_glossary_is_a_link(site, page):
 
 @pytest.mark.parametrize("page", PROSE)
 def test_every_chapter_by_number_is_a_link(site, page):
-    for text, in_link in prose(site.article(page)):
+    for text, in_link in prose_of(site.article(page)):
         assert in_link or not LINKED.CHAPTER.search(text), f"no link in {text.strip()[:80]!r}"
 
 
