@@ -26,6 +26,8 @@ from scaling_lib.arguments import Count, Integer, Remedy, checked, imported
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.data.sources import Tokens, tokens_of
+from scaling_lib.data.text.bigrams import bigram_chain
+from scaling_lib.data.text.tokenized import DEFAULT, tokenized_corpus
 from scaling_lib.errors import InvalidData, check_choice, invalid
 from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.records import Source
@@ -57,8 +59,14 @@ def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: f
     return chains.biased(_erdos_renyi(seed, nodes, edges), kappa=kappa, kmax=kmax, generator=weights)
 
 
+def _bigram(seed: int, vocabulary: int, corpus: str = DEFAULT, threshold: int = 0) -> Chain:
+    tokenized = tokenized_corpus(corpus, vocabulary)
+    return bigram_chain(tokenized.training, vocabulary, threshold)
+
+
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
     {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
+    | {"bigram": _bigram}
 )
 
 
@@ -92,16 +100,21 @@ def _teacher(
     return open_teacher(recorded_models() if kept == "recorded" else KeptModels(kept), identity, context, sequences)
 
 
+def _text(seed: int, vocabulary: int, corpus: str = DEFAULT) -> Tokens:
+    return tokenized_corpus(corpus, vocabulary).source
+
+
 # What is no chain.
-_SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _teacher})
+_SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _teacher, "text": _text})
 
 
 @checked
 def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
-    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments) or "biased_erdos_renyi" (nodes,
-    edges, kappa, kmax: directed continuous weights on [1, kmax]). seed: of the graph.
+    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "biased_erdos_renyi" (nodes, edges,
+    kappa, kmax: directed continuous weights on [1, kmax]) or "bigram" (vocabulary, corpus, threshold). seed: of the
+    graph.
 
     >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
     >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint
