@@ -5,6 +5,7 @@ import typer
 
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
+from scaling_lib.cli.corpora import describe_corpus
 from scaling_lib.cli.fits import allocate_budget, fit_table
 from scaling_lib.cli.runs import experiment_list, runs_app, sweep_experiment
 from scaling_lib.cli.samples import sample_run
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(chains.app, name="chain", no_args_is_help=True)
+app.command("corpus")(describe_corpus)
 app.command("experiments")(experiment_list)
 app.command("sweep")(sweep_experiment)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)

