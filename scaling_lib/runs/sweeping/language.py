@@ -1,22 +1,27 @@
 """The ladder from walks to language, as data like `catalogue`: bigram chain, T1L, T2L, T4L, text.
 
-Every rung has the 128 tokens, the first-token law and the length of sequences (50) of the text. T1L, T2L and T4L are
-what `TEACHERS` write, models of one, two and four layers that were trained on the text; their weights ship with the
-package in float16. The paper's are 4096 wide, on 50,257 tokens of another text.
+Every rung has the 128 tokens, the law of the first token and the length of sequences (50) of the text. T1L, T2L and T4L
+are what `TEACHERS` write: models of one, two and four layers, 96 wide, trained on five million tokens of the text at
+one learning rate; their weights ship with the package in float16. The paper's are 4096 wide, on 50,257 tokens of
+another text.
+
+Students have two layers. On every rung D is varied at width 64, and the width at D = 1.6 million; on T4L, which is
+there to be compared with T2L, D at widths 64 and 32. All rungs under muP at the learning rate .25, which is the best
+from 1.6 million tokens on (a larger one is better below 800,000, and scatters five times as much); the bigram chain and
+the text under SP too, at the rate that is best on the pilot. Seeds from 100 on are the study's, seeds from 900 on the
+pilot's, which is never judged. `pages.judging.sources` holds the rules, written before the runs.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.sweeping.catalogue import Axes, Entry
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["TEACHERS"]
+__all__ = ["LANGUAGE", "TEACHERS"]
 
 VOCABULARY = 128
 _CORPUS = (("corpus", "default"), ("vocabulary", VOCABULARY))
@@ -31,10 +36,17 @@ BIGRAM = Source(
 )
 
 
-def _template(source: Source) -> RunConfiguration:
-    """Two layers, muP, 20 sequences of 50 tokens a step."""
-    shape = Architecture(VOCABULARY, 64)
-    return RunConfiguration(source, shape, Parametrization(), Optimizer(0.25), Schedule(400_000, batch=20), seed=100)
+RATE = 0.25
+# The best of the pilot under SP at width 64, and what the pilot tried.
+SP_RATE = 2.0**-7
+_PILOT_RATES = {"mup": (0.125, 0.25, 0.5), "sp": tuple(2.0**power for power in range(-10, -4))}
+
+
+def _template(source: Source, kind: str = "mup") -> RunConfiguration:
+    """Two layers, 20 sequences of 50 tokens a step."""
+    rate = RATE if kind == "mup" else SP_RATE
+    shape, one_step = Architecture(VOCABULARY, 64), Schedule(1000, batch=20)
+    return RunConfiguration(source, shape, Parametrization(kind), Optimizer(rate), one_step, seed=100)
 
 
 def _teacher(depth: int) -> RunConfiguration:
@@ -44,6 +56,80 @@ def _teacher(depth: int) -> RunConfiguration:
     return replace(run, architecture=shape, schedule=Schedule(5_000_000, batch=20), seed=0)
 
 
-TEACHERS: "Mapping[str, RunConfiguration]" = MappingProxyType(
+TEACHERS: Mapping[str, RunConfiguration] = MappingProxyType(
     {"T1L": _teacher(1), "T2L": _teacher(2), "T4L": _teacher(4)}
+)
+
+
+# ---------------------------------------------------------------------- experiments
+
+_SIZE = ("architecture.width", "schedule.tokens")
+TOKENS = (400_000, 566_000, 800_000, 1_131_000, 1_600_000, 2_263_000, 3_200_000)
+WIDTHS = (16, 24, 32, 48, 64, 96)
+WIDTH, MOST = 64, 1_600_000
+SEEDS = 3
+_SMALL = tuple((width, 100_000) for width in (16, 32, 64)) + ((32, 400_000),)
+
+
+def _sizes(*parts: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Pairs of width and D, each once, the cheap ones first."""
+    return tuple(sorted({pair for part in parts for pair in part}, key=lambda pair: (pair[0] * pair[1], pair)))
+
+
+_ACROSS_D = tuple((WIDTH, tokens) for tokens in TOKENS)
+_ACROSS_N = tuple((width, MOST) for width in WIDTHS)
+_NARROW = tuple((32, tokens) for tokens in TOKENS)
+
+
+def _axes(sizes: tuple[tuple[int, int], ...], seeds: int = SEEDS) -> Axes:
+    """The seeds outermost, so that early results already show both curves."""
+    return {"seed": tuple(range(100, 100 + seeds)), _SIZE: sizes}
+
+
+def _rung(sizes: tuple[tuple[int, int], ...]) -> dict[str, Axes]:
+    return {"smoke": _axes(_SMALL, 1), "colab": _axes(_sizes(_ACROSS_D[:5], _ACROSS_N), 2), "full": _axes(sizes)}
+
+
+def _pilot(kind: str) -> dict[str, Axes]:
+    rates = _PILOT_RATES[kind]
+    return {
+        "smoke": {"seed": (900,), _SIZE: ((32, 100_000),), "optimizer.learning_rate": rates[1:2]},
+        "full": {"seed": (900, 901), _SIZE: ((WIDTH, 800_000),), "optimizer.learning_rate": rates},
+    }
+
+
+_BOTH = _sizes(_ACROSS_D, _ACROSS_N)
+LANGUAGE: Mapping[str, Entry] = MappingProxyType(
+    {
+        "language-pilot": (
+            "Pilot, never judged: which learning rates are best on the text, and how much do seeds scatter?",
+            _template(TEXT),
+            _pilot("mup"),
+        ),
+        "language-pilot-sp": (
+            "Pilot, never judged: which learning rates are best on the text under the standard parametrization?",
+            _template(TEXT, "sp"),
+            _pilot("sp"),
+        ),
+        "language-bigram": (
+            "Figure 6 in small: the bigram chain of a text. Exponents in N and in D, over a floor known exactly?",
+            _template(BIGRAM),
+            _rung(_BOTH),
+        ),
+        "language-text": (
+            "Figure 13 in small: the text itself. Exponents in N and in D, where nobody knows the floor?",
+            _template(TEXT),
+            _rung(_BOTH),
+        ),
+        "language-bigram-sp": (
+            "The bigram chain under the standard parametrization, with everything else equal?",
+            _template(BIGRAM, "sp"),
+            _rung(_BOTH),
+        ),
+        "language-text-sp": (
+            "Figure 11 in small: the text under the standard parametrization, with everything else equal?",
+            _template(TEXT, "sp"),
+            _rung(_BOTH),
+        ),
+    }
 )
