@@ -7,15 +7,15 @@ entered, so without a threshold
     stationary law      pi_u = c_u / D: the unigram frequencies, exactly
     entropy rate        sum_uv (c_uv / D) ln(c_u / c_uv): the conditional entropy of the text's bigrams, exactly
 
-and the chain is strongly connected. A threshold leaves out bigrams that occur that often or less (the paper's is 5, of
-50,257 tokens); the largest strongly connected part is kept, and its nodes are numbered anew (`labels` are the tokens).
+and the chain is strongly connected. A threshold leaves out bigrams that occur that often or less (the paper's is 5,
+of 50,257 tokens); the largest strongly connected part is kept, its nodes numbered anew (`labels` are the tokens).
 
 The count spectrum (the paper's Figure 19) is the number of bigrams that occur c times, for every c. The laws in rank
 (its Figure 3) are described by a broken power law with one break,
 
     p(r) ~ r^-a up to rank b,    b^(c-a) r^-c beyond,
 
-fitted by least squares in ln p at ranks that are evenly spaced in ln r: a description, no test (`data.tails` has those).
+fitted by least squares in ln p at ranks that are evenly spaced in ln r: a description, no test (see `data.tails`).
 """
 
 from dataclasses import dataclass
@@ -111,8 +111,8 @@ def count_spectrum(tokens: _Tokens, vocabulary: _Vocabulary) -> CountSpectrum:
     used = np.cumprod(held >= 10).astype(bool)
     if used.sum() < 2:
         raise InvalidArgument(
-            f"tokens must have ten bigrams that occur once and ten that occur twice or thrice, got {held[:2].tolist()}: "
-            f"pass more tokens, or a larger vocabulary."
+            f"tokens must have ten bigrams that occur once and ten that occur twice or thrice, got "
+            f"{held[:2].tolist()}: pass more tokens, or a larger vocabulary."
         )
     middle, density = np.sqrt(edges[:-1] * edges[1:])[used], held[used] / np.diff(edges)[used]
     return CountSpectrum(count, bigrams, float(np.polyfit(np.log(middle), np.log(density), 1)[0]))
@@ -134,7 +134,7 @@ class BrokenPowerLaw:
     def probability(self, rank: Annotated[Float[np.ndarray, "rank"], Entries(above=0)]) -> Float[np.ndarray, "rank"]:
         """p at each rank."""
         beyond = np.maximum(rank / self.at, 1.0)
-        return self.level * rank ** -self.first * beyond ** (self.first - self.second)
+        return self.level * rank**-self.first * beyond ** (self.first - self.second)
 
 
 @checked

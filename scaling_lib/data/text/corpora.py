@@ -83,8 +83,8 @@ def corpus_of(
             filled += size
     if filled < wanted / 2:
         raise InvalidData(
-            f"documents must differ enough for a part to be held out, got {documents.name!r} with {len(kept)} documents "
-            f"in {len(groups)} groups that share passages: add other texts."
+            f"documents must differ enough for a part to be held out, got {documents.name!r} with {len(kept)} "
+            f"documents in {len(groups)} groups that share passages: add other texts."
         )
     return Corpus(
         documents.name,

@@ -41,7 +41,9 @@ def ngram_entropies(
     """
     for name, tokens in (("training", training), ("held_out", held_out)):
         if tokens.max() >= vocabulary:
-            raise invalid(name, f"of tokens below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of")
+            raise invalid(
+                name, f"of tokens below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of"
+            )
         if len(tokens) <= longest:
             raise invalid(name, f"of more tokens than the {longest} of the longest n-gram", len(tokens), "pass more")
     if longest * np.log2(vocabulary) > 63:

@@ -1,6 +1,6 @@
 """A corpus as tokens: a folder with two files of tokens, its tokenizer, and what is known of it.
 
-    training.npy, held_out.npy    the tokens of each part, its documents one after the other (`data.sources.write_tokens`)
+    training.npy, held_out.npy    the tokens of each part, its documents one after the other (`write_tokens`)
     tokenizer.json                `tokenizer.Tokenizer`
     about.json                    names, licence, counts, and the SHA-256 of the other files
 

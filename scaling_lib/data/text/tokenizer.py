@@ -2,7 +2,7 @@
 
 The alphabet is that of the training part: a byte that does not occur there has no token, where the usual alphabet of
 256 bytes would waste more than half of a vocabulary of 128 ids. A character that cannot be encoded is therefore
-refused, or mapped to "?" (to a space where "?" has no token either), as the caller says; `encode` returns how many were.
+refused, or mapped to "?" (to a space where "?" has no token either), as the caller says; `encode` counts these.
 
 Merges stay within words, as GPT-2 cuts them (a space belongs to the word that follows it).
 """
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from jaxtyping import Int
 
-from scaling_lib.arguments import BY_HAND, Entries, Integer, Remedy, checked
+from scaling_lib.arguments import Entries, Integer, Remedy, checked
 from scaling_lib.data.text.corpora import Corpus
 from scaling_lib.errors import InvalidArgument, InvalidData, MissingDependency, check_instance, check_text, invalid
 from scaling_lib.files import write_whole
@@ -111,9 +111,7 @@ class Tokenizer:
 
 
 @checked
-def learn_tokenizer(
-    corpus: Annotated[Corpus, Remedy("make it with corpus_of")], vocabulary: _Vocabulary
-) -> Tokenizer:
+def learn_tokenizer(corpus: Annotated[Corpus, Remedy("make it with corpus_of")], vocabulary: _Vocabulary) -> Tokenizer:
     """The tokenizer of `vocabulary` tokens that merges the pairs which are most frequent in the training part.
 
     Raises InvalidArgument where the vocabulary is smaller than the alphabet of the training part, or larger than the
@@ -173,9 +171,7 @@ def _library() -> Any:
         import tokenizers.pre_tokenizers
         import tokenizers.trainers
     except ModuleNotFoundError:
-        raise MissingDependency(
-            "text needs the package tokenizers: run `pip install 'scaling-lab[text]'`."
-        ) from None
+        raise MissingDependency("text needs the package tokenizers: run `pip install 'scaling-lab[text]'`.") from None
     return tokenizers
 
 

@@ -2,7 +2,7 @@
 
 import random
 
-_SOUNDS = "ba be bi bo da de di do ga ge go la le li lo ma me mi mo na ne ni no ra re ri ro sa se so ta te ti to".split()
+_SOUNDS = [one + two for one in "bdglmnrst" for two in "aeio"]
 _WORDS = [first + second + last for first in _SOUNDS for second in _SOUNDS[::3] for last in ("", "n", "st")]
 
 

@@ -60,7 +60,7 @@ def test_a_threshold_drops_rare_bigrams_and_names_what_is_left():
 
 def test_bad_thresholds_and_vocabularies_are_refused():
     tokens = tokens_of(3)
-    with pytest.raises(InvalidArgument, match="threshold must be below the .* times of the most frequent bigram"):
+    with pytest.raises(InvalidArgument, match=r"threshold must be below the .* times of the most frequent bigram"):
         bigram_chain(tokens, 12, threshold=10**6)
     with pytest.raises(InvalidArgument, match="vocabulary must be that of the tokens, 2 of which never occur"):
         bigram_chain(tokens, 14)

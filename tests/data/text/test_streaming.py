@@ -57,7 +57,7 @@ def test_what_cannot_be_used_is_refused(datasets, tmp_path, monkeypatch):
     datasets()
     fineweb_documents(20, tmp_path, shard=10)
     (tmp_path / "000000010.jsonl").write_text('{"text": "torn')
-    with pytest.raises(InvalidData, match="folder must hold whole shards, got '000000010.jsonl'"):
+    with pytest.raises(InvalidData, match=r"folder must hold whole shards, got '000000010\.jsonl'"):
         fineweb_documents(20, tmp_path, shard=10)
     with pytest.raises(InvalidArgument, match="shard must be the size of the shards in folder, got 7"):
         fineweb_documents(20, tmp_path, shard=7)

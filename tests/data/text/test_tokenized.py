@@ -124,7 +124,7 @@ def test_more_tokens_than_there_are_have_to_be_asked_for_as_repetition(written):
 
 
 def test_what_is_wrong_with_a_source_is_said_of_the_source(tmp_path):
-    with pytest.raises(InvalidArgument, match="^source must be an existing file"):
+    with pytest.raises(InvalidArgument, match=r"^source must be an existing file"):
         tokenized_corpus(tmp_path / "absent")
     with pytest.raises(InvalidArgument, match="source must be fineweb-edu:COUNT"):
         tokenized_corpus("fineweb-edu:many")
