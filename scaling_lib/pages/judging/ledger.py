@@ -82,6 +82,7 @@ SOURCES = (
     "pearce-and-song",
     "paper-small-walks",
     "twins",
+    "language_here",
     "forecasts",
 )
 
