@@ -13,6 +13,7 @@ Of more than 2^22 shingles, the same share of them is compared everywhere, chose
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -28,7 +29,6 @@ __all__ = ["Corpus", "corpus_of"]
 SHINGLE, COPY, JOINED = 8, 0.8, 0.05
 _COMPARED = 2**22
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_Texts = tuple[str, ...]
 
 
 @checked
@@ -100,7 +100,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", re.sub(r"\d", "0", text.lower()))
 
 
-def _without_repeats(texts: _Texts) -> tuple[list[str], int]:
+def _without_repeats(texts: Sequence[str]) -> tuple[list[str], int]:
     """The texts without paragraphs that stood before, and how many were removed."""
     seen: set[tuple[str, ...]] = set()
     removed, whole = 0, []

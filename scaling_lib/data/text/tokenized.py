@@ -113,8 +113,8 @@ def tokenize(
         wanted = f"in a folder that can be written ({error.strerror})"
         raise invalid("folder", wanted, str(folder), "pass another") from None
     try:
-        for part, texts, unseen in zip(_PARTS, (corpus.training, corpus.held_out), ("refuse", "map"), strict=True):
-            tokens, mapped = tokenizer.encode(texts, unseen)
+        for part, texts in zip(_PARTS, (corpus.training, corpus.held_out), strict=True):
+            tokens, mapped = tokenizer.encode(texts, "refuse" if part == "training" else "map")
             file = write_tokens(beside / f"{part}.npy", tokens, tokenizer.vocabulary)
             about[part] = {
                 "documents": len(texts),

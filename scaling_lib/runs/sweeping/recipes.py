@@ -66,8 +66,12 @@ def _bigram(seed: int, vocabulary: int, corpus: str = DEFAULT, threshold: int = 
 
 
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
-    {"erdos_renyi": _erdos_renyi, "barabasi_albert": _barabasi_albert, "biased_erdos_renyi": _biased_erdos_renyi}
-    | {"bigram": _bigram}
+    {
+        "erdos_renyi": _erdos_renyi,
+        "barabasi_albert": _barabasi_albert,
+        "biased_erdos_renyi": _biased_erdos_renyi,
+        "bigram": _bigram,
+    }
 )
 
 

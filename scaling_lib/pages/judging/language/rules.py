@@ -27,6 +27,7 @@ on a text, the order of its windows; what rungs share of that is left in the err
 too small.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -202,14 +203,16 @@ def _of_two(first: pd.DataFrame, second: pd.DataFrame, *, measure: Callable[[pd.
 
 
 def _floor(runs: pd.DataFrame) -> float:
-    (value,) = set(runs["entropy_rate"].dropna().round(9))
-    return float(value)
+    rates = runs["entropy_rate"].dropna().to_numpy()
+    if not len(rates) or np.ptp(rates) > 1e-6:
+        raise Forbids("the runs do not agree on one entropy rate")
+    return float(rates.mean())
 
 
 def _falls(higher: pd.DataFrame, lower: pd.DataFrame, *, names: tuple[str, str]) -> Estimate:
     """The floor of one rung less that of another, with their sampling errors, which are taken as known."""
-    error = np.hypot(*(FLOOR_ERRORS[name] for name in names))
-    return Estimate(_floor(higher) - _floor(lower), float(error), np.inf)
+    error = math.hypot(*(FLOOR_ERRORS[name] for name in names))
+    return Estimate(_floor(higher) - _floor(lower), error, math.inf)
 
 
 def _loss_level(first: pd.DataFrame, second: pd.DataFrame) -> Estimate:
@@ -224,8 +227,9 @@ def _loss_level(first: pd.DataFrame, second: pd.DataFrame) -> Estimate:
 
 def _rivals(runs: pd.DataFrame) -> Estimate:
     """1 where `uncertainty.likelihoods` singles the power law out, 0 where it singles out another; two D held out."""
-    whole = pd.concat(points := _across_tokens(runs))
-    _means(points, "D", logarithm=True)
+    across = _across_tokens(runs)
+    _means(across, "D", logarithm=True)
+    whole = pd.concat(across)
     points = seed_means(whole, ["D"], rate=float(whole["learning_rate"].iloc[0]))
     laws = {name: RIVALS[name] for name in ("power", "shifted power", "stretched exponential", "exponential")}
     compared = compare_likelihoods(points, "D", np.random.default_rng(0), laws=laws)
@@ -259,7 +263,8 @@ def _log_ratio(runs: pd.DataFrame) -> Estimate:
 _BIGRAM, _T1L, _T2L, _TEXT = (f"language-{rung}" for rung in ("bigram", "t1l", "t2l", "text"))
 _BIGRAM_SP, _TEXT_SP = f"{_BIGRAM}-sp", f"{_TEXT}-sp"
 
-_RULES: Mapping[str, tuple[tuple[str, ...], Callable[..., Estimate]]] = {
+_Rules = Mapping[str, tuple[tuple[str, ...], Callable[..., Estimate]]]
+_PAIRS: _Rules = {
     "entropy-t1l": ((_BIGRAM, _T1L), partial(_falls, names=("bigram", "T1L"))),
     "entropy-t2l": ((_T1L, _T2L), partial(_falls, names=("T1L", "T2L"))),
     "alpha-bigram-t1l": ((_BIGRAM, _T1L), partial(_of_two, measure=paper_alpha)),
@@ -273,7 +278,8 @@ _RULES: Mapping[str, tuple[tuple[str, ...], Callable[..., Estimate]]] = {
     "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), _mean_exponent(runs))),
     "sp-level-text": ((_TEXT, _TEXT_SP), _loss_level),
     "sp-level-bigram": ((_BIGRAM, _BIGRAM_SP), _loss_level),
-} | {
+}
+_SINGLE: _Rules = {
     f"{kind}-{study.removeprefix('language-')}": ((study,), rule)
     for kind, rule, studies in (
         ("rivals", _rivals, (_BIGRAM, _T1L, _T2L)),
@@ -323,6 +329,6 @@ def _as_the_claim_asks(name: str, quantity: Quantity) -> Quantity:
 LANGUAGE_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     {
         f"language.{name}": _as_the_claim_asks(f"language.{name}", _judged_on(studies, compute))
-        for name, (studies, compute) in _RULES.items()
+        for name, (studies, compute) in {**_PAIRS, **_SINGLE}.items()
     }
 )
