@@ -59,15 +59,10 @@ def bigram_counts(tokens: _Tokens, vocabulary: _Vocabulary) -> sparse.csr_array:
 def bigram_chain(tokens: _Tokens, vocabulary: _Vocabulary, threshold: _Threshold = 0) -> Chain:
     """The bigram chain of tokens, directed. threshold: bigrams that occur so often or less are left out.
 
-    Raises InvalidArgument where a token of the vocabulary never occurs and no threshold is set, so that the chain would
-    have fewer nodes than the text has tokens; where the threshold leaves no two nodes.
+    Tokens that never occur, such as those that a longer merge has used up, are no nodes: `labels` are those that are.
+    Raises InvalidArgument where the threshold leaves no two tokens that follow each other.
     """
     counts = bigram_counts(tokens, vocabulary)
-    if not threshold:
-        if (absent := int((counts.sum(axis=1) == 0).sum())) > 0:
-            wanted = f"that of the tokens, {absent} of which never occur"
-            raise invalid("vocabulary", wanted, vocabulary, "pass a smaller one, or a threshold")
-        return from_counts(counts)
     if counts.data.max() <= threshold:
         wanted = f"below the {counts.data.max()} times of the most frequent bigram"
         raise invalid("threshold", wanted, threshold, "pass a smaller one")

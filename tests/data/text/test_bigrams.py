@@ -58,12 +58,18 @@ def test_a_threshold_drops_rare_bigrams_and_names_what_is_left():
     assert bigram_chain(tokens, 12).arcs > chain.arcs
 
 
+def test_tokens_that_never_occur_are_no_nodes():
+    tokens = tokens_of(3)
+    tokens[tokens >= 7] += 2
+    chain = bigram_chain(tokens, 14)
+    assert chain.labels == (0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13)
+    assert chain.entropy_rate == pytest.approx(bigram_chain(tokens_of(3), 12).entropy_rate, abs=1e-12)
+
+
 def test_bad_thresholds_and_vocabularies_are_refused():
     tokens = tokens_of(3)
     with pytest.raises(InvalidArgument, match=r"threshold must be below the .* times of the most frequent bigram"):
         bigram_chain(tokens, 12, threshold=10**6)
-    with pytest.raises(InvalidArgument, match="vocabulary must be that of the tokens, 2 of which never occur"):
-        bigram_chain(tokens, 14)
     with pytest.raises(InvalidArgument, match="tokens must be below the vocabulary of 5"):
         bigram_counts(tokens, 5)
 

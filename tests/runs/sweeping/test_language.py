@@ -55,7 +55,8 @@ def test_recipes_make_the_text_and_its_bigram_chain(text):
     assert source.fingerprint == tokens.fingerprint == made.source.fingerprint
     source, walks = tokens_from("bigram", {"corpus": str(text), "vocabulary": V})
     assert source.fingerprint == bigram_chain(made.training, V).fingerprint == chain_of(source).fingerprint
-    assert walks.first_law == pytest.approx(tokens.first_law, abs=1e-12)
+    law = tokens.first_law
+    assert walks.first_law == pytest.approx(law[law > 0], abs=1e-12)
     rarer, _ = tokens_from("bigram", {"corpus": str(text), "vocabulary": V, "threshold": 2})
     assert rarer.fingerprint != source.fingerprint
 
