@@ -191,7 +191,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HOMES = metadata.packages_distributions()
 # Which extras a folder may count on: the library's are asked for when they are needed, and named in the error.
 ALLOWED = {
-    "scaling_lib": ("train", "book", "cluster"),
+    "scaling_lib": ("train", "book", "fineweb", "cluster"),
     "tools": ("book", "train", "test"),  # `make pdf` prints with the browser of the tests
     "benchmarks": ("book", "train", "bench"),
     "coursework": (),

@@ -9,6 +9,7 @@ import typer
 from scaling_lib.cli import chains
 from scaling_lib.cli.claims import claims
 from scaling_lib.cli.compare import compare
+from scaling_lib.cli.corpora import describe_corpus
 from scaling_lib.cli.fits import allocate_budget, fit_table
 from scaling_lib.cli.plans import inverse_budget
 from scaling_lib.cli.report import report_table
@@ -49,6 +50,7 @@ def main(
 
 
 app.add_typer(chains.app, name="chain", no_args_is_help=True)
+app.command("corpus")(describe_corpus)
 app.command("experiments")(experiment_list)
 app.command("sweep")(sweep_experiment)
 app.add_typer(runs_app, name="runs", no_args_is_help=True)

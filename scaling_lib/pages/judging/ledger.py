@@ -84,6 +84,7 @@ SOURCES = (
     "twins",
     "neighbours",
     "controls",
+    "language_here",
     "forecasts",
 )
 

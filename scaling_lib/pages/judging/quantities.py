@@ -27,6 +27,7 @@ from scaling_lib.fits.uncertainty.windows import fit_each
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.exact_quantities import KNOWN
 from scaling_lib.pages.judging.forecasts import registered, skill
+from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
@@ -327,4 +328,5 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | dict(TWIN_QUANTITIES)
     | dict(NEIGHBOUR_QUANTITIES)
     | dict(CONTROL_QUANTITIES)
+    | dict(LANGUAGE_QUANTITIES)
 )

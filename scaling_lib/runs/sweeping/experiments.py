@@ -32,6 +32,7 @@ from scaling_lib.runs.sweeping.axes import (
 )
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
 from scaling_lib.runs.sweeping.controls import CONTROLS
+from scaling_lib.runs.sweeping.language import LANGUAGE
 from scaling_lib.runs.sweeping.neighbours import NEIGHBOURS
 from scaling_lib.runs.sweeping.recipes import chain_of, drawn
 from scaling_lib.runs.sweeping.twins import TWINS
@@ -166,5 +167,5 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 # Below the class, which it is made of.
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
-    {name: Experiment(name, *entry) for name, entry in {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS}.items()}
+    {name: Experiment(name, *entry) for name, entry in {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE}.items()}
 )

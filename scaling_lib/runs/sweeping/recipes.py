@@ -26,6 +26,9 @@ from scaling_lib.arguments import Count, Integer, Remedy, checked, imported
 from scaling_lib.data import chains
 from scaling_lib.data.markov import Chain
 from scaling_lib.data.sources import Tokens, tokens_of
+from scaling_lib.data.text.bigrams import bigram_chain
+from scaling_lib.data.text.tokenized import DEFAULT, tokenized_corpus
+from scaling_lib.data.text.tokenizer import Tokenizer
 from scaling_lib.errors import InvalidData, check_choice, invalid
 from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.records import Source
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 else:  # annotations are checked at run time without torch
     Teacher = Any
 
-__all__ = ["RECIPES", "chain_of", "open_source", "open_teacher", "source_of", "tokens_from"]
+__all__ = ["RECIPES", "chain_of", "open_source", "open_teacher", "source_of", "tokenizer_of", "tokens_from"]
 
 _Source = Annotated[Source, Remedy("take it from a RunConfiguration")]
 _Parameters = Annotated[Mapping[str, int | float | str | bool], Remedy("pass the recipe's arguments")]
@@ -61,12 +64,18 @@ def _regular(seed: int, nodes: int, degree: int) -> Chain:
     return chains.regular(nodes, degree, generator=np.random.default_rng(seed))
 
 
+def _bigram(seed: int, vocabulary: int, corpus: str = DEFAULT, threshold: int = 0) -> Chain:
+    tokenized = tokenized_corpus(corpus, vocabulary)
+    return bigram_chain(tokenized.training, vocabulary, threshold)
+
+
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
     {
         "erdos_renyi": _erdos_renyi,
         "barabasi_albert": _barabasi_albert,
         "biased_erdos_renyi": _biased_erdos_renyi,
         "regular": _regular,
+        "bigram": _bigram,
     }
 )
 
@@ -95,14 +104,22 @@ def open_teacher(
     return Teacher(kept.model(configuration), context, first=first, sequences=sequences)
 
 
+# The folder of the weights that ship with the package.
+_RECORDED = "recorded"
+
+
 def _teacher(
-    seed: int, identity: str, kept: str = "recorded", context: int | None = None, sequences: int = 2048
+    seed: int, identity: str, kept: str = _RECORDED, context: int | None = None, sequences: int = 2048
 ) -> Teacher:
-    return open_teacher(recorded_models() if kept == "recorded" else KeptModels(kept), identity, context, sequences)
+    return open_teacher(recorded_models() if kept == _RECORDED else KeptModels(kept), identity, context, sequences)
+
+
+def _text(seed: int, vocabulary: int, corpus: str = DEFAULT) -> Tokens:
+    return tokenized_corpus(corpus, vocabulary).source
 
 
 # What is no chain.
-_SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _teacher})
+_SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _teacher, "text": _text})
 
 
 @checked
@@ -110,8 +127,8 @@ def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[
     """The source and the chain that a recipe makes.
 
     ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "biased_erdos_renyi" (nodes, edges,
-    kappa, kmax: directed continuous weights on [1, kmax]) or "regular" (nodes, degree; connected). seed: of the
-    graph.
+    kappa, kmax: directed continuous weights on [1, kmax]), "regular" (nodes, degree; connected) or "bigram"
+    (vocabulary, corpus, threshold). seed: of the graph.
 
     >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
     >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint
@@ -142,6 +159,23 @@ def tokens_from(
     pairs = tuple(sorted(parameters.items()))
     tokens = tokens_of(_made(ensemble, pairs, seed), start)
     return Source(ensemble, pairs, seed, tokens.fingerprint, start), tokens
+
+
+@checked
+def tokenizer_of(source: _Source) -> Tokenizer | None:
+    """What turns the tokens of a source into text: of a corpus, its bigram chain, or what a model trained on them
+    writes; None where tokens are no text.
+
+    Raises what making the corpus again raises, StoreError where the weights of a teacher are not there.
+    """
+    parameters = dict(source.parameters)
+    if source.ensemble == "teacher":
+        kept = str(parameters.get("kept", _RECORDED))
+        models = recorded_models() if kept == _RECORDED else KeptModels(kept)
+        return tokenizer_of(models.configuration(str(parameters["identity"])).source)
+    if source.ensemble not in ("bigram", "text"):
+        return None
+    return tokenized_corpus(str(parameters.get("corpus", DEFAULT)), int(parameters["vocabulary"])).tokenizer
 
 
 @checked

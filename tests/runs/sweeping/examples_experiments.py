@@ -33,6 +33,7 @@ EXAMPLES = [
     (recipes.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
     (recipes.tokens_from, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0, "start": "stationary"}),
     (recipes.chain_of, {"source": CONFIGURATIONS[0].source}),
+    (recipes.tokenizer_of, {"source": CONFIGURATIONS[0].source}),
     (recipes.open_source, {"source": CONFIGURATIONS[0].source}),
     (experiments.experiment, {"name": "er-100"}),
     (sweeps.SweepReport, {"trained": ("a",), "already": 0, "missing": 0, "diverged": 0, "seconds": 1.0}),
