@@ -166,6 +166,7 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 
 # Below the class, which it is made of.
+_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE}
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
-    {name: Experiment(name, *entry) for name, entry in {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE}.items()}
+    {name: Experiment(name, *entry) for name, entry in _ENTRIES.items()}
 )
