@@ -1095,8 +1095,9 @@ seen = batches[(batches["batch"] == 20) & (batches["steps"] == 200)].iloc[0]
 first, second = steps_points.sort_values("steps").iloc[:2]["loss"]
 naive = first * (first / second)
 say(rf"""
-Trained: {number(seen["loss"], 2)} nats
-({number(int(seen["seeds"]))} seeds). The slope between the two shortest runs, continued: {number(naive, 2)} nats.""")
+Trained: {number(seen["loss"], 2)} nats ({number(int(seen["seeds"]))}
+seeds). The slope between the two shortest runs, continued:
+{number(naive, 2)} nats.""")
 
 # %% [markdown] tags=["exercise", "key:which-variable"]
 # ### Exercise 6: which variable was it?
