@@ -17,8 +17,8 @@ def _draw_graph(generator: np.random.Generator) -> dict[str, int]:
     return {
         "nodes": nodes,
         "edges": nodes * int(generator.integers(3, 13)),
-        "batch": int(generator.integers(4, 30)) * 40,
-        "smaller": nodes // int(generator.choice([5, 10, 20])),
+        "batch": int(generator.integers(150, 1200)),
+        "smaller": int(generator.integers(60, 400)),
     }
 
 
@@ -110,8 +110,7 @@ FACTOR = Exercise(
 
 
 def _draw_prediction(generator: np.random.Generator) -> dict[str, list[float]]:
-    neighbours = int(generator.integers(2, 6))
-    others = int(generator.integers(3, 9))
+    neighbours, others = 4, 6
     law = [1 / neighbours] * neighbours + [0.0] * others
     prediction = generator.dirichlet([4.0] * neighbours + [0.5] * others)
     return {"law": law, "prediction": prediction.tolist()}

@@ -264,6 +264,8 @@ counted = 1 / (2 * steps_points["observations"])
 tokens = steps_points["D"].to_numpy()
 blind = expected_excess_loss(twin_graph, tokens, "add_half")
 blind_factor = blind / counted
+
+# %% tags=["hide-input"]
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
     error = [
@@ -429,6 +431,8 @@ cloud = pd.concat(clouds, ignore_index=True)
 width = points["width"].iloc[0]
 kept = (cloud["width"] == width) & (cloud["steps"] >= 100)
 cloud = cloud[kept].reset_index(drop=True)
+
+# %% tags=["hide-input"]
 counted_points = cloud[cloud["group"] != list(older)[-1]]
 apart = {
     name: number(distance_from_one_curve(counted_points, name), 2)
@@ -808,8 +812,8 @@ show(
     figure,
     name="fig-twins-collapse",
     caption="Learning curves of four widths on graphs of 100 nodes, the excess "
-    "loss over the exact entropy rate divided by its own last value: means over "
-    "twelve seeds, with a band of one standard deviation.",
+    "loss over the exact entropy rate divided by its own last value: means "
+    "over twelve seeds, with a band of one standard deviation.",
     alt="Four falling curves with bands against the share of the steps that "
     "are done, ending together at one.",
     table=curves,
@@ -942,7 +946,7 @@ exponent_forecasts(recorded_or_none)
 #
 # *★ · 5 minutes.* Write `twin_batch(nodes, edges, batch, smaller)`: how many walks a step a graph of `smaller` nodes needs
 # to be a twin of one with `nodes` nodes and `edges` edges that is trained with `batch` walks a step. The walks have the same
-# length.
+# length, and the answer need not be a whole number.
 
 
 # %% tags=["stub", "key:batch-of-a-twin"]
@@ -1091,8 +1095,9 @@ seen = batches[(batches["batch"] == 20) & (batches["steps"] == 200)].iloc[0]
 first, second = steps_points.sort_values("steps").iloc[:2]["loss"]
 naive = first * (first / second)
 say(rf"""
-Trained: {number(seen["loss"], 2)} nats ({number(int(seen["seeds"]))} seeds). The
-slope between the two shortest runs, continued: {number(naive, 2)} nats.""")
+Trained: {number(seen["loss"], 2)} nats ({number(int(seen["seeds"]))}
+seeds). The slope between the two shortest runs, continued:
+{number(naive, 2)} nats.""")
 
 # %% [markdown] tags=["exercise", "key:which-variable"]
 # ### Exercise 6: which variable was it?

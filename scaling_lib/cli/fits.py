@@ -76,6 +76,7 @@ LAWS = (*_LAWS, *(f"{name}-{variable}" for name in _CURVES for variable in ("N",
 
 
 def law_named(name: str, pinned: list[str]) -> Law:
+    """The law of --law, with the parameters of --pin pinned. Raises InvalidArgument."""
     check_choice("--law", name, LAWS)
     law: Law = _LAWS[name]() if name in _LAWS else _CURVES[name[:-2]](variable=name[-1])
     values = {}

@@ -146,10 +146,11 @@ def test_what_axe_finds_is_told(visit):
 def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
     visited = visit(PHONE)
     page = visited.open(chapter)
-    summary = page.locator("details.figure-data > summary").first
-    summary.focus()
+    # The first that is not folded away: some figures give an answer away.
+    details = page.locator("details.figure-data:visible").first
+    details.locator("summary").focus()
     page.keyboard.press("Enter")
-    assert page.locator("details.figure-data").first.get_attribute("open") is not None
+    assert details.get_attribute("open") is not None
     assert page.evaluate(STICKING_OUT) == []
     assert visited.complaints == []
 

@@ -208,8 +208,8 @@ def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
         assert re.fullmatch(r"–(<small>\d+ runs: .*</small>)?", ours)
         result = filling.fill(f'{{{{ claim("{row.claim.id}").result }}}}', shipped, "page.md")
         assert re.sub("<.*?>", "", result) in (
-            f"undetermined ({row.reason})",
-            f"undetermined (exploratory) ({row.reason})",
+            f"undetermined ({escape(row.reason)})",
+            f"undetermined (exploratory) ({escape(row.reason)})",
         )
 
 
@@ -291,8 +291,10 @@ def test_the_status_page_says_what_was_measured_and_which_weights_are_kept(shipp
 
 
 def test_the_status_page_says_how_many_runs_of_a_grid_were_not_trained(shipped, monkeypatch):
-    assert "not trained" not in status.table_status(shipped)
     entries = status.manifest()
+    whole = {name: entry for name, entry in entries.items() if not entry.get("missing")}
+    monkeypatch.setattr(status, "manifest", lambda: whole)
+    assert "not trained" not in status.table_status(shipped)
     monkeypatch.setattr(status, "manifest", lambda: {"er-100": entries["er-100"] | {"missing": 7}})
     assert "<dt>not trained</dt><dd>7 runs of its grid, for want of time</dd>" in status.table_status(shipped)
 

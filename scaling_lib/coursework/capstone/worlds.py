@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -74,6 +74,7 @@ class Trial:
 Trials = Annotated[Sequence[Trial], Remedy(_LIST_OF_TRIALS)]
 
 
+@runtime_checkable
 class World(Protocol):
     """What a ledger spends its FLOPs in."""
 

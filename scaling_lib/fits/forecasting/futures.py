@@ -57,7 +57,7 @@ def leave_future_out(
     >>> D = np.geomspace(1e6, 1e9, 12)
     >>> loss = (2 + 50 * D**-0.3) * (1 + 0.002 * np.sin(np.arange(12)))
     >>> futures = leave_future_out(PowerLaw(), {"D": D, "loss": loss}, by="D", cuts=2)
-    >>> bool(futures["error"].abs().max() < 0.01)
+    >>> bool(futures["error"].abs().max() < 0.02)
     True
     """
     columns, loss = table_columns(law, table)

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from scaling_lib.arguments import BY_HAND, Choice, Integer, Positive, Real, Share, checked
-from scaling_lib.errors import InvalidArgument, invalid
+from scaling_lib.errors import InvalidArgument, check_real, invalid
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.fits.tables import check_kind, table_columns
 from scaling_lib.fits.undetermined import Undetermined
@@ -56,6 +56,10 @@ class Speedup:
     drift_high: float
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shared, tuple) or len(self.shared) != 2:
+            raise invalid("shared", "the lowest and the highest loss", self.shared, "pass (1.0, 2.0)")
+        for loss in self.shared:
+            check_real("shared", loss)
         if not self.low <= self.factor <= self.high:
             raise invalid("low", "at most the factor, and high at least", (self.low, self.high), "order them")
         if not self.drift_low <= self.drift <= self.drift_high:

@@ -85,9 +85,9 @@ def rescaling_panel(
     points: columns group (a name; each has a colour and a shape of its own, and stands in the legend), nodes, edges,
     steps, D (tokens) and loss (nats). rulers: names out of RULERS. Raises InvalidArgument.
     """
-    names = [check_choice("rulers", name, tuple(RULERS)) for name in rulers]
-    if not names:
+    if isinstance(rulers, str) or not isinstance(rulers, Sequence) or not rulers:
         raise invalid("rulers", "one name or more", rulers, "leave it out")
+    names = [check_choice("rulers", name, tuple(RULERS)) for name in rulers]
     values = [_logs(points, name) for name in names]
     scales = [(_scale(across, _LEFT + 12, _RIGHT - 12), _scale(up, _BOTTOM - 12, _TOP + 12)) for across, up in values]
     marks = [Mark("path", {"d": f"M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}", "stroke": COLOURS["grey"], "fill": "none"})]

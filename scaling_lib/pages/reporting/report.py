@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Count, Integer, Positive, Remedy, checked
-from scaling_lib.errors import ScalingLabError
+from scaling_lib.errors import ScalingLabError, invalid
 from scaling_lib.fits.allocation import inverse_plan, planner
 from scaling_lib.fits.fitting import Fit, fit
 from scaling_lib.fits.forecasting.futures import leave_future_out, summarised_futures
@@ -61,6 +61,25 @@ class Report:
     warnings: Annotated[tuple[str, ...], BY_HAND]
     notes: Annotated[tuple[str, ...], BY_HAND]
     facts: Annotated[Mapping[str, Any], BY_HAND] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("spans", "parameters"):
+            self._check(name, pd.DataFrame)
+        for name in ("rivals", "bootstrap", "windows", "futures", "horizons"):
+            self._check(name, pd.DataFrame, str)
+        for name in ("plan", "other_plans"):
+            self._check(name, pd.DataFrame, type(None))
+        self._check("no_plan", str)
+        for name in ("warnings", "notes"):
+            self._check(name, tuple)
+            if not all(isinstance(sentence, str) for sentence in getattr(self, name)):
+                raise invalid(name, "a tuple of sentences", getattr(self, name), "make it with report")
+        self._check("facts", Mapping)
+
+    def _check(self, name: str, *kinds: type) -> None:
+        if not isinstance(getattr(self, name), kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise invalid(name, f"a {wanted}", getattr(self, name), "make it with report")
 
 
 @checked

@@ -84,7 +84,6 @@ _OTHER_RATES = ((100, 1.0), (100, 2.0), (100, 4.0))
 # The ends of the window over which exponents are compared, and their other rates as in `twins-beta-rates`.
 _WINDOW = ((800, _FIXED), (6400, _FIXED))
 _WINDOW_RATES = ((800, 1.0), (800, 2.0), (6400, 0.125), (6400, 0.25))
-_SHORT = ((20, _FIXED),)
 # Half a visit of every transition a step, as nearly as whole walks allow.
 _SCALE_FREE_SIZES = ((80, 9), (160, 19), (320, 38), (640, 76))
 
@@ -117,7 +116,7 @@ def _study(pairs: tuple[tuple[int, float], ...], seeds: int = 12, graphs: Axes =
     """The axes of both profiles, the seeds outermost. pairs: of S and learning rate. graphs: the axis of the graph."""
     smallest = {key: values[:1] for key, values in graphs.items()}
     return {
-        "smoke": {"seed": _seeds(1), **smallest, _STEPS_AND_RATE: _SHORT},
+        "smoke": {"seed": _seeds(1), **smallest, _STEPS_AND_RATE: pairs[:1]},
         "full": {"seed": _seeds(seeds), **graphs, _STEPS_AND_RATE: pairs},
     }
 
@@ -131,7 +130,7 @@ def _arms(steps: int, seeds: int) -> dict[str, Axes]:
         for factor in (0.5, 1.0, 2.0)
     )
     return {
-        "smoke": {"seed": _seeds(1), "schedule.steps": (20,), _ARM_AND_RATE: runs[:1]},
+        "smoke": {"seed": _seeds(1), "schedule.steps": (steps,), _ARM_AND_RATE: runs[:1]},
         "full": {"seed": _seeds(seeds), "schedule.steps": (steps,), _ARM_AND_RATE: runs},
     }
 
@@ -150,7 +149,7 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
                 "smoke": {
                     "seed": (900,),
                     "schedule.batch": (160,),
-                    "schedule.steps": (20,),
+                    "schedule.steps": (100,),
                     "optimizer.learning_rate": (1.0,),
                 },
                 "full": {
@@ -168,7 +167,7 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
             {
                 "smoke": {
                     "seed": (900,),
-                    ("architecture.width", "schedule.steps"): ((24, 20),),
+                    ("architecture.width", "schedule.steps"): ((24, 100),),
                     (*_ARM, "optimizer.learning_rate"): (("sp", 0.0, 0.03125),),
                 },
                 "full": {
