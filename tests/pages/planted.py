@@ -86,6 +86,24 @@ def surface_runs(
     )
 
 
+def assert_found(right: list[str], wrong: list[str]) -> None:
+    """A rule says *reproduced* of a true claim and *differs* of a wrong one, and never the other way round."""
+    assert "reproduced" in right
+    assert "differs" not in right
+    assert "differs" in wrong
+    assert "reproduced" not in wrong
+
+
+def assert_power(identifier: str, right: list[str], wrong: list[str], *, weak: bool = False) -> None:
+    """The wrong verdict at most in a twentieth of the tables, the right one in four fifths at least (not if weak)."""
+    print(identifier, pd.Series(right).value_counts().to_dict(), pd.Series(wrong).value_counts().to_dict())
+    assert right.count("differs") <= 0.05 * len(right)
+    assert wrong.count("reproduced") <= 0.05 * len(wrong)
+    if not weak:
+        assert right.count("reproduced") >= 0.8 * len(right)
+        assert wrong.count("differs") >= 0.8 * len(wrong)
+
+
 def twin_runs(
     study: str,
     *,

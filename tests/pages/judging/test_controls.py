@@ -17,7 +17,7 @@ from scaling_lib.pages.judging.twins.studies import PILOT, RATE
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.controls import CONTROLS
 from scaling_lib.runs.sweeping.experiments import experiment
-from tests.pages.planted import twin_runs
+from tests.pages.planted import assert_found, assert_power, twin_runs
 from tests.pages.planted_controls import control_runs
 
 FEW, MANY = 2, 25
@@ -107,21 +107,14 @@ def verdicts(identifier, changed, simulations):
 @pytest.mark.parametrize("identifier", QUICK)
 def test_a_rule_finds_what_was_planted(identifier):
     right, wrong = (verdicts(identifier, changed, FEW) for changed in truths_of(identifier))
-    assert "reproduced" in right
-    assert "differs" not in right
-    assert "differs" in wrong
-    assert "reproduced" not in wrong
+    assert_found(right, wrong)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("identifier", CLAIMS)
 def test_a_rule_has_its_power(identifier):
     right, wrong = (verdicts(identifier, changed, MANY) for changed in truths_of(identifier))
-    print(identifier, pd.Series(right).value_counts().to_dict(), pd.Series(wrong).value_counts().to_dict())
-    assert right.count("differs") <= 0.05 * MANY
-    assert wrong.count("reproduced") <= 0.05 * MANY
-    assert right.count("reproduced") >= 0.8 * MANY
-    assert wrong.count("differs") >= 0.8 * MANY
+    assert_power(identifier, right, wrong)
 
 
 # ---------------------------------------------------------------------- what forbids a verdict

@@ -26,6 +26,7 @@ from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.runs.sweeping.neighbours import GAMMA, LOST
 from scaling_lib.runs.training.optimizers import learning_rate_schedule
+from tests.pages.planted import assert_found, assert_power
 from tests.pages.planted_neighbours import curves, leaks
 
 FEW, MANY = 2, 25
@@ -73,21 +74,14 @@ def test_every_rule_has_its_planted_truths():
 @pytest.mark.parametrize("identifier", TRUTHS)
 def test_a_rule_finds_what_was_planted(identifier):
     right, wrong = (verdicts(identifier, changed, FEW) for changed in TRUTHS[identifier])
-    assert "reproduced" in right
-    assert "differs" not in right
-    assert "differs" in wrong
-    assert "reproduced" not in wrong
+    assert_found(right, wrong)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("identifier", TRUTHS)
 def test_a_rule_has_its_power(identifier):
     right, wrong = (verdicts(identifier, changed, MANY) for changed in TRUTHS[identifier])
-    print(identifier, pd.Series(right).value_counts().to_dict(), pd.Series(wrong).value_counts().to_dict())
-    assert right.count("differs") <= 0.05 * MANY
-    assert wrong.count("reproduced") <= 0.05 * MANY
-    assert right.count("reproduced") >= 0.8 * MANY
-    assert wrong.count("differs") >= 0.8 * MANY
+    assert_power(identifier, right, wrong)
 
 
 # ---------------------------------------------------------------------- what forbids a verdict

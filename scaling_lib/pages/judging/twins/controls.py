@@ -28,14 +28,14 @@ from scaling_lib.pages.judging.twins.studies import (
     RATE,
     Forbids,
     Quantity,
+    Rules,
     agreed,
     forbid,
-    judged_on,
     logs_of,
     of_slope,
     one_branch,
     paired,
-    short_enough,
+    quantities_of,
     student,
     study_points,
     welch,
@@ -212,7 +212,7 @@ def _of_arms(observations: int) -> dict[str, _Rule]:
     }
 
 
-_RULES: Mapping[str, _Rule] = {
+_RULES: Rules = {
     "visits-observations-fixed": (("twins-beta", "twins-visits"), partial(_equal_observations, rate=RATE)),
     "visits-observations-selected": (_VISITS, partial(_equal_observations, rate=None)),
     "visits-fewer-steps": (_VISITS, partial(_equal_observations, rate=None)),
@@ -245,10 +245,5 @@ _RULES: Mapping[str, _Rule] = {
     **{name: rule for observations in ARM_STEPS for name, rule in _of_arms(observations).items()},
 }
 
-CONTROL_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        f"controls.{name}": short_enough(f"controls.{name}", judged_on(studies, compute))
-        for name, (studies, compute) in _RULES.items()
-    }
-)
+CONTROL_QUANTITIES: Mapping[str, Quantity] = quantities_of("controls", _RULES)
 """Every quantity of the rules of `sources/controls.toml`, by name."""

@@ -34,7 +34,7 @@ interval that reproduces and is longer than 1.2 margins.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated
@@ -48,7 +48,14 @@ from scaling_lib.errors import InvalidArgument, invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.uncertainty.collapse import by_own_end, collapse, rescaled
 from scaling_lib.fits.undetermined import Undetermined
-from scaling_lib.pages.judging.twins.studies import PILOT, Forbids, Quantity, judged_on, short_enough, student
+from scaling_lib.pages.judging.twins.studies import (
+    PILOT,
+    Forbids,
+    Quantity,
+    Rules,
+    quantities_of,
+    student,
+)
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.neighbours import GAMMA, LOST
 
@@ -255,7 +262,7 @@ def _overlay(whole: pd.DataFrame, halved: pd.DataFrame) -> tuple:
 
 _COLLAPSE, _OPPOSITE = ("twins-collapse",), ("twins-collapse-opposite",)
 _THIRD, _PEAKED = ("twins-third",), ("twins-third-degree-2",)
-_RULES: Mapping[str, tuple[tuple[str, ...], Callable[..., tuple[float, float, float, float | None]]]] = {
+_RULES: Rules = {
     "collapse": (_COLLAPSE, partial(_spread, study="twins-collapse", gamma=GAMMA, branched=True)),
     "supercollapse": (_COLLAPSE, _supercollapse),
     "collapse-opposite": (_OPPOSITE, partial(_spread, study="twins-collapse-opposite", gamma=-GAMMA, branched=False)),
@@ -268,9 +275,4 @@ _RULES: Mapping[str, tuple[tuple[str, ...], Callable[..., tuple[float, float, fl
     "third-straight-degree-2": (_PEAKED, partial(_straightness, study="twins-third-degree-2")),
 }
 
-NEIGHBOUR_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        f"twins.{name}": short_enough(f"twins.{name}", judged_on(studies, compute))
-        for name, (studies, compute) in _RULES.items()
-    }
-)
+NEIGHBOUR_QUANTITIES: Mapping[str, Quantity] = quantities_of("twins", _RULES)

@@ -64,8 +64,7 @@ def corner_forecast(tables: Tables) -> pd.DataFrame | None:
     twin = study_of(tables, "twins-beta")
     if twin is None:
         return None
-    size = TWIN_QUANTITIES["twins.size-fixed"](tables)
-    reach = (size.high - size.low) / 2 * np.log(1000 / 100) if isinstance(size, Measured) else 0.0
+    reach = _reach(tables, "fixed")
     lines = []
     for steps in CORNER_STEPS:
         tokens = steps * 100 * 50
@@ -80,6 +79,13 @@ def corner_forecast(tables: Tables) -> pd.DataFrame | None:
         line = {"steps": steps, "tokens": tokens, "log_factor": value, "excess_loss": middle, "low": low, "high": high}
         lines.append(line | {"reason": ""})
     return pd.DataFrame(lines)
+
+
+def _reach(tables: Tables, rate: str) -> float:
+    """What the interval of the slope in ln n leaves open from 100 nodes to the paper's 1,000; 0 where the slope, at the
+    "fixed" or the "selected" rate, is undetermined or was not run."""
+    size = TWIN_QUANTITIES[f"twins.size-{rate}"](tables)
+    return float((size.high - size.low) / 2 * np.log(1000 / 100)) if isinstance(size, Measured) else 0.0
 
 
 def exponent_forecasts(tables: Tables) -> pd.DataFrame:
@@ -123,9 +129,7 @@ def _beta_of_figure_5(tables: Tables) -> tuple[dict[str, float], str]:
         if beta is not None:
             reason = "" if isinstance(beta, Measured) else beta.reason
         if isinstance(beta, Measured):
-            size = TWIN_QUANTITIES[f"twins.size-{name}"](tables)
-            reach = (size.high - size.low) / 2 * np.log(1000 / 100) if isinstance(size, Measured) else 0.0
-            moved = np.sqrt(2) * reach / np.log(WHOLE[-1] / WHOLE[0])
+            moved = np.sqrt(2) * _reach(tables, name) / np.log(WHOLE[-1] / WHOLE[0])
             half = float(np.hypot((beta.high - beta.low) / 2, moved))
             return {"forecast": beta.value, "low": beta.value - half, "high": beta.value + half}, ""
     return none, reason

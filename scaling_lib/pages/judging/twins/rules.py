@@ -18,9 +18,8 @@ rests on no fitted law. F is the excess loss over what counting on the known edg
 the runs have 100 observations and more of every parameter, where the next term of the expansion is below a per cent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,15 +45,15 @@ from scaling_lib.pages.judging.twins.studies import (
     WHOLE,
     Forbids,
     Quantity,
+    Rules,
     agreed,
     forbid,
-    judged_on,
     log_factors,
     logs_of,
     of_slope,
     one_branch,
     paired,
-    short_enough,
+    quantities_of,
     student,
     study_points,
     welch,
@@ -236,7 +235,7 @@ _BETA_RATES, _SIZE_RATES = (("twins-beta", "twins-beta-rates"),), (("twins-size"
 _PAPER_RATES = (*_BETA_RATES, "twins-beta-short")
 _DEGREE, _CORNER = ("twins-beta", "twins-degree"), ("twins-beta", "twins-corner")
 
-_RULES: Mapping[str, tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]]] = {
+_RULES: Rules = {
     "size-fixed": (_SIZE, partial(_size_slope, rate=RATE)),
     "size-selected": (_SIZE_RATES, partial(_size_slope, rate=None)),
     "size-longest-fixed": (_SIZE, partial(_size_slope, rate=RATE, steps=SHORT[-1:])),
@@ -263,9 +262,4 @@ _RULES: Mapping[str, tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]
     "corner": (_CORNER, partial(_corner_level, steps=CORNER_STEPS)),
 } | {f"corner-{steps}": (_CORNER, partial(_corner_level, steps=(steps,))) for steps in CORNER_STEPS}
 
-TWIN_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        f"twins.{name}": short_enough(f"twins.{name}", judged_on(studies, compute))
-        for name, (studies, compute) in _RULES.items()
-    }
-)
+TWIN_QUANTITIES: Mapping[str, Quantity] = quantities_of("twins", _RULES)

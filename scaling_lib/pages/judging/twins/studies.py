@@ -41,6 +41,8 @@ _POINT = ["nodes", "edges", "optimizer_steps", "D"]
 _NEEDED = ("identity", "rules", "status", "seed", "learning_rate", "excess_loss", "entropy_rate", "D")
 
 Quantity = Callable[[Tables], Outcome]
+# By name: the studies that a rule reads, and what it computes from their tables.
+Rules = Mapping[str, tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]]]
 
 
 class Forbids(Exception):
@@ -149,6 +151,12 @@ def short_enough(name: str, quantity: Quantity) -> Quantity:
         return outcome
 
     return judged
+
+
+def quantities_of(room: str, rules: Rules) -> Mapping[str, Quantity]:
+    """The quantities of rules by name, "ROOM.name": each judged on its studies, and short enough to reproduce."""
+    named = {f"{room}.{name}": judged_on(studies, compute) for name, (studies, compute) in rules.items()}
+    return MappingProxyType({name: short_enough(name, quantity) for name, quantity in named.items()})
 
 
 def of_slope(line: Slope, sign: float = 1.0) -> tuple[float, float, float, float]:
