@@ -5,11 +5,12 @@ are what `TEACHERS` write: models of one, two and four layers, 96 wide, trained 
 one learning rate; their weights ship with the package in float16. The paper's are 4096 wide, on 50,257 tokens of
 another text.
 
-Students have two layers. On every rung D is varied at width 64, and the width at D = 1.6 million. All rungs are
-trained under muP at the learning rate .25; the bigram chain and the text under SP too, at the rate that is best on the
-pilot. There are three seeds at every point, and five more where D is 800,000 or less: on the pilot's text the losses of
-two seeds lie .035 nats apart there. Seeds from 100 on are the study's, seeds from 900 on the pilot's, which is never
-judged. `pages.judging.sources` holds the rules, written before the runs.
+Students have two layers. On every rung D is varied at width 64, and the width at D = 1.6 million; on the text D is
+varied once more with four layers. All rungs are trained under muP at the learning rate .25; the bigram chain and the
+text under SP too, at the rate that is best on the pilot. There are three seeds at every point, and five more where D is
+800,000 or less: on the pilot's text the losses of two seeds lie .035 nats apart there. Seeds from 100 on are the
+study's, seeds from 900 on the pilot's, which is never judged. `pages.judging.sources` holds the rules, written before
+the runs.
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,11 @@ def _template(source: Source, kind: str = "mup") -> RunConfiguration:
     return RunConfiguration(source, shape, Parametrization(kind), Optimizer(rate), one_step, seed=100)
 
 
+def _deep(run: RunConfiguration) -> RunConfiguration:
+    """The same with four layers."""
+    return replace(run, architecture=replace(run.architecture, depth=4))
+
+
 def _teacher(depth: int) -> RunConfiguration:
     """Five million tokens, two thirds of an epoch."""
     run = _template(TEXT)
@@ -63,8 +69,9 @@ _SEQUENCES = 8192
 _FINGERPRINTS = {
     "T1L": "84adce4d71aa790b1f35e9335a8e045dadc3a3b5861f02bffbecaf90ff4c54f5",
     "T2L": "7b7704aac5a84bf16b8b4e09a75e9afa01db4847b8b2da12c6cc59395d6c285d",
+    "T4L": "f5a204ef090b077c4f9871475dd1fdbd5033f22c78882108550e879495431898",
 }
-FLOOR_ERRORS: Mapping[str, float] = MappingProxyType({"bigram": 0.0, "T1L": 0.0016, "T2L": 0.0017})
+FLOOR_ERRORS: Mapping[str, float] = MappingProxyType({"bigram": 0.0, "T1L": 0.0016, "T2L": 0.0017, "T4L": 0.0017})
 
 
 def _written_by(name: str) -> Source:
@@ -152,10 +159,20 @@ LANGUAGE: Mapping[str, Entry] = MappingProxyType(
             _template(_written_by("T2L")),
             _rung(),
         ),
+        "language-t4l": (
+            "What a model of four layers writes: does it differ from what one of two layers writes?",
+            _template(_written_by("T4L")),
+            _rung(),
+        ),
         "language-text": (
             "Figure 13 in small: the text itself. Exponents in N and in D, where nobody knows the floor?",
             _template(TEXT),
             _rung(),
+        ),
+        "language-text-deep": (
+            "Figure 14 in small: four layers on the text. Do they change the exponent in D, and do they lose less?",
+            _deep(_template(TEXT)),
+            {"smoke": _axes(_SMALL[-1:], 1, 1), "full": _axes(_ACROSS_D)},
         ),
         "language-bigram-sp": (
             "The bigram chain under the standard parametrization, with everything else equal?",

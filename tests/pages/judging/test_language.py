@@ -15,15 +15,15 @@ from scaling_lib.pages.judging.quantities import QUANTITIES
 from tests.pages.planted import ladder_runs
 
 CLAIMS = {claim.id: claim for claim in ledger.ledger() if claim.quantity in LANGUAGE_QUANTITIES}
-STUDIES = ("bigram", "t1l", "t2l", "text", "bigram-sp", "text-sp")
-FLOORS = {"bigram": 3.0, "t1l": 1.9, "t2l": 1.8}
+STUDIES = ("bigram", "t1l", "t2l", "t4l", "text", "text-deep", "bigram-sp", "text-sp")
+FLOORS = {"bigram": 3.0, "t1l": 1.9, "t2l": 1.8, "t4l": 1.75}
 
 
 def planted(seed, **changed):
     """All studies, all with the same law over different floors; `changed` has what is planted in one of them."""
     tables = {}
     for place, study in enumerate(STUDIES):
-        rung = study.removesuffix("-sp")
+        rung = study.removesuffix("-sp").removesuffix("-deep")
         about = {"floor": FLOORS.get(rung, 1.7), "known": rung in FLOORS} | changed.get(study.replace("-", "_"), {})
         tables[f"language-{study}"] = ladder_runs(f"language-{study}", seed=100 * seed + place, **about)
     return tables
@@ -40,6 +40,10 @@ STRAIGHT = {"size": 0.0}
 TRUTHS = {
     "language.entropy_t1l": ({}, {"t1l": {"floor": 3.1}}),
     "language.entropy_t2l": ({}, {"t2l": {"floor": 1.92}}),
+    "language.entropy_t4l": ({}, {"t4l": {"floor": 1.82}}),
+    "language.t4l_level": ({}, {"t4l": {"level": 0.1}}),
+    "language.t4l_level_narrow": ({}, {"t4l": {"level": 0.1}}),
+    "language.t4l_beta": ({"t4l": STRAIGHT, "t2l": STRAIGHT}, {"t4l": {"beta": 0.8} | STRAIGHT, "t2l": STRAIGHT}),
     "language.alpha_t1l": ({"bigram": {"alpha": 1.1}}, {"bigram": {"alpha": 0.3}}),
     "language.alpha_t2l": ({}, {"t2l": {"alpha": 0.3}}),
     "language.alpha_text": ({}, {"text": {"alpha": 0.3}}),
@@ -53,6 +57,8 @@ TRUTHS = {
     ),
     "language.beta_floor": ({"t1l": STRAIGHT}, {}),
     "language.level_sp_text": ({"text_sp": {"level": 0.05}}, {"text": {"level": 0.05}}),
+    "language.deep_level": ({"text_deep": {"level": -0.05}}, {"text_deep": {"level": 0.05}}),
+    "language.deep_beta": ({}, {"text_deep": {"beta": 0.8}}),
     "language.level_sp_bigram": ({"bigram_sp": {"level": 0.05}}, {"bigram": {"level": 0.05}}),
     "language.rivals_bigram": ({"bigram": STRAIGHT}, {"bigram": STRAIGHT | {"stretched": 1.0}}),
     "language.rivals_t1l": ({"t1l": STRAIGHT}, {"t1l": STRAIGHT | {"stretched": 1.0}}),
@@ -66,7 +72,8 @@ TRUTHS = {
 # known beforehand; their rules are tried on seeds that scatter a twentieth as much.
 STRONG = (
     *("language.entropy_t1l", "language.entropy_t2l", "language.alpha_t1l", "language.beta_known_t2l"),
-    *("language.level_sp_text", "language.level_sp_bigram"),
+    *("language.entropy_t4l", "language.t4l_level", "language.t4l_beta"),
+    *("language.deep_level", "language.level_sp_text", "language.level_sp_bigram"),
 )
 QUIET = 0.05
 # The logarithm of a squared error that is noise has an error of its own, about one, however little the seeds scatter;

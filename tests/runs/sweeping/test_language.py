@@ -135,8 +135,10 @@ def test_every_rung_has_the_same_grid_and_the_pilots_their_own_seeds():
         for name, (_, _, axes, *_) in LANGUAGE.items()
         if "pilot" not in name
     }
+    deep = grids.pop("language-text-deep")
     assert len(set(grids.values())) == 1
     (grid,) = set(grids.values())
+    assert deep == tuple(point for point in grid if point[1] == 64)
     assert all(100 <= seed < 900 for seed, _, _ in grid)
     assert len(set(grid)) == len(grid)
     for name, (_, template, axes, *_) in LANGUAGE.items():

@@ -215,11 +215,20 @@ def _falls(higher: pd.DataFrame, lower: pd.DataFrame, *, names: tuple[str, str])
     return Estimate(_floor(higher) - _floor(lower), error, math.inf)
 
 
+def _level(first: pd.DataFrame, second: pd.DataFrame, *, sizes: Sequence[tuple[int, int]]) -> Estimate:
+    """Mean over points of ln(excess of the first / excess of the second), from each one's means over seeds."""
+    parts = [_means(_points(runs, sizes), "D", logarithm=True) for runs in (first, second)]
+    return _difference(*map(_middle, parts))
+
+
+def _middle(means: Means) -> Estimate:
+    return Estimate(float(means.mean.mean()), float(np.linalg.norm(means.error)) / len(means.mean), means.freedom)
+
+
 def _loss_level(first: pd.DataFrame, second: pd.DataFrame) -> Estimate:
     """Mean over D, at width 64, of the loss of the first less that of the second, nats."""
     parts = [_means(_across_tokens(runs), "D") for runs in (first, second)]
-    levels = [Estimate(float(p.mean.mean()), float(np.linalg.norm(p.error)) / len(p.mean), p.freedom) for p in parts]
-    return _difference(*levels)
+    return _difference(*map(_middle, parts))
 
 
 # ---------------------------------------------------------------------- a power law, or what else
@@ -260,13 +269,17 @@ def _log_ratio(runs: pd.DataFrame) -> Estimate:
 
 # ---------------------------------------------------------------------- by name
 
-_BIGRAM, _T1L, _T2L, _TEXT = (f"language-{rung}" for rung in ("bigram", "t1l", "t2l", "text"))
-_BIGRAM_SP, _TEXT_SP = f"{_BIGRAM}-sp", f"{_TEXT}-sp"
+_BIGRAM, _T1L, _T2L, _T4L, _TEXT = (f"language-{rung}" for rung in ("bigram", "t1l", "t2l", "t4l", "text"))
+_BIGRAM_SP, _TEXT_SP, _TEXT_DEEP = f"{_BIGRAM}-sp", f"{_TEXT}-sp", f"{_TEXT}-deep"
 
 _Rules = Mapping[str, tuple[tuple[str, ...], Callable[..., Estimate]]]
 _PAIRS: _Rules = {
     "entropy-t1l": ((_BIGRAM, _T1L), partial(_falls, names=("bigram", "T1L"))),
     "entropy-t2l": ((_T1L, _T2L), partial(_falls, names=("T1L", "T2L"))),
+    "entropy-t4l": ((_T2L, _T4L), partial(_falls, names=("T2L", "T4L"))),
+    "t4l-level": ((_T4L, _T2L), partial(_level, sizes=[(WIDTH, tokens) for tokens in TOKENS])),
+    "t4l-level-narrow": ((_T4L, _T2L), partial(_level, sizes=[(32, MOST)])),
+    "t4l-beta": ((_T4L, _T2L), partial(_of_two, measure=_beta_known)),
     "alpha-bigram-t1l": ((_BIGRAM, _T1L), partial(_of_two, measure=paper_alpha)),
     "alpha-t1l-t2l": ((_T1L, _T2L), partial(_of_two, measure=paper_alpha)),
     "alpha-t2l-text": ((_T2L, _TEXT), partial(_of_two, measure=paper_alpha)),
@@ -277,6 +290,8 @@ _PAIRS: _Rules = {
     "beta-known-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=_beta_known)),
     "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), _mean_exponent(runs))),
     "sp-level-text": ((_TEXT, _TEXT_SP), _loss_level),
+    "deep-level": ((_TEXT_DEEP, _TEXT), _loss_level),
+    "deep-beta": ((_TEXT_DEEP, _TEXT), partial(_of_two, measure=paper_beta)),
     "sp-level-bigram": ((_BIGRAM, _BIGRAM_SP), _loss_level),
 }
 _SINGLE: _Rules = {
