@@ -10,7 +10,7 @@ from scaling_lib.models.devices import DEVICES
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
 from scaling_lib.runs.sweeping.experiments import Grid, GridOrNone
-from scaling_lib.runs.sweeping.recipes import chain_of, source_of
+from scaling_lib.runs.sweeping.recipes import open_source, source_of
 from scaling_lib.runs.training.stacking import members_on_a_cpu
 
 __all__ = ["Calibration", "calibrate"]
@@ -84,7 +84,7 @@ def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int)
     from scaling_lib.runs.training.ensembles import train_ensemble
 
     members = members_on_a_cpu(configuration) if device == "cpu" else _STACKED
-    chain = chain_of(configuration.source)
+    tokens = open_source(configuration.source)
 
     def seconds(count: int) -> float:
         probe = replace(
@@ -94,7 +94,7 @@ def _seconds_per_token(configuration: RunConfiguration, device: str, steps: int)
         )
         start = time.monotonic()
         group = [replace(probe, seed=seed) for seed in range(members)]
-        train_ensemble(chain, group, device=device, members_at_once=members, metrics=())
+        train_ensemble(tokens, group, device=device, members_at_once=members, metrics=())
         return time.monotonic() - start
 
     seconds(steps)  # the first call pays for imports and allocations

@@ -4,6 +4,7 @@ import pytest
 
 from scaling_lib.runs.sweeping import calibration
 from scaling_lib.runs.sweeping.calibration import Calibration, calibrate
+from scaling_lib.runs.sweeping.experiments import experiment
 from tests.runs.tiny import configuration
 
 
@@ -40,3 +41,9 @@ def test_the_smallest_and_the_largest_model_are_timed(monkeypatch):
 
 def test_a_real_measurement():
     assert calibrate(steps=2, configurations=[configuration()]).seconds([configuration()]) > 0
+
+
+@pytest.mark.parametrize("name", ["language-text", "language-t1l"])
+def test_sources_that_are_no_chains_are_timed_too(name):
+    run = experiment(name).configurations("smoke")[0]
+    assert calibrate(steps=2, configurations=[run]).seconds([run]) > 0
