@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "scaling_lib"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
-# What CI leaves out: what is measured against, never needed; `text`, which is part of `book`; `fineweb`, which is of no use
-# without a network.
+# What CI leaves out: what is measured against, never needed; `text`, which is part of `book`; `fineweb`, which is
+# of no use without a network.
 LEFT_OUT = {"bench", "text", "fineweb"}
 EXTRAS = set(PROJECT["optional-dependencies"]) - LEFT_OUT
 

@@ -73,7 +73,8 @@ def _read_shards(folder: Path, first: int, last: int, shard: int) -> None:
         import datasets
     except ModuleNotFoundError:
         raise MissingDependency(
-            "FineWeb-edu needs the package datasets: run `pip install 'scaling-lab[fineweb]'`, or use a text of yours."
+            f"folder {folder} lacks documents of FineWeb-edu, which only the package datasets reads: run "
+            "`pip install 'scaling-lab[fineweb]'`, or use a text of yours."
         ) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -65,5 +65,5 @@ def test_what_cannot_be_used_is_refused(datasets, tmp_path, monkeypatch):
     with pytest.raises(InvalidData, match="the data set ends after 30"):
         fineweb_documents(40, tmp_path / "other", shard=20)
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingDependency, match="FineWeb-edu needs the package datasets"):
+    with pytest.raises(MissingDependency, match="lacks documents of FineWeb-edu"):
         fineweb_documents(20, tmp_path / "third", shard=20)
