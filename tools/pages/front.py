@@ -155,9 +155,9 @@ def _short(size: float) -> str:
 
 
 def _position(floor: Assumed) -> str:
-    if floor.shift == 0:
-        return "the true one"
-    return f"{number(abs(floor.shift), decimals=4)} nats too {'high' if floor.shift > 0 else 'low'}"
+    """All about as long, so that the slider beside them keeps its length."""
+    sign = "+" if floor.shift > 0 else "−"
+    return f"{sign}{number(abs(floor.shift), decimals=4)} nats" if floor.shift else "true floor"
 
 
 def _sentence(floor: Assumed, closing: str) -> str:
@@ -167,7 +167,9 @@ def _sentence(floor: Assumed, closing: str) -> str:
         f"{number(floor.high[at], decimals=2)})"
         for at in (0, -1)
     )
-    which = "the true floor" if floor.shift == 0 else "this floor"
+    which = "the true floor"
+    if floor.shift:
+        which = f"a floor {number(abs(floor.shift), decimals=4)} nats too {'high' if floor.shift > 0 else 'low'}"
     said = f"Over {which} the exponent is {first} for the shortest runs and {last} for the longest."
     return f"{said} {closing}".strip()
 

@@ -140,8 +140,9 @@ def claims_table(book: Book) -> str:
     parts = [_table("All claims that were decided here", bodies)]
     if undetermined := by_experiment(rows, "undetermined"):
         count = sum(map(len, undetermined.values()))
-        parts.append(f'<p class="claims-heading">undetermined ({count}), by experiment</p>')
-        parts += _folds(undetermined, "undetermined", recorded)
+        folds = "".join(_folds(undetermined, "undetermined", recorded))
+        heading = f"<p>undetermined ({count}), by experiment</p>"
+        parts.append(f'<div class="claims-undetermined">{heading}{folds}</div>')
     return raw(f"{''.join(parts)}{download}{script}")
 
 

@@ -47,7 +47,7 @@ def against_counters(book: Book) -> str:
             axes.plot(D, counted[name], label=label, color=COLOURS[colour], linestyle=dashes, marker="")
         axes.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
         logarithmic(axes)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2)
+        drawn.legend(loc="outside lower center", ncols=2)
     lines = [
         points.assign(learner=label)[["learner", "D", "loss", "low", "high"]] for label, (points, *_) in trained.items()
     ]
