@@ -251,7 +251,7 @@ def test_search_finds_a_word_of_the_book(visit):
 def test_the_figure_of_the_front_page_answers_to_its_slider(visit, size):
     visited = visit(size)
     page = visited.open("book/intro")
-    slider = page.get_by_label("Assumed floor")
+    slider = page.get_by_label("Assumed floor", exact=True)
     says, dots = page.locator("#fig-assumed .live-says"), page.locator("#fig-assumed circle")
     assert slider.get_attribute("aria-valuetext") == "true floor"
     before, places = says.text_content(), [dot.get_attribute("cy") for dot in dots.all()]
@@ -272,7 +272,7 @@ def test_the_figure_of_the_front_page_stands_without_scripts(browser, url):
     bare = context.new_page()
     bare.goto(f"{url}/book/intro.html")
     assert bare.locator("#fig-assumed circle:visible").count() > 5
-    assert not bare.get_by_label("Assumed floor").is_visible()
+    assert not bare.get_by_label("Assumed floor", exact=True).is_visible()
     assert "true floor" in bare.locator("#fig-assumed .live-says").text_content()
     context.close()
 

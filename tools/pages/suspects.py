@@ -78,9 +78,10 @@ def picture(name: str, book: Book) -> str:
             png, caption, alt = shown
             (book.pictures / f"{name}.png").write_bytes(png)
             again = name.replace("fig-", "fig-again-", 1)
-            link = f'<a href="../notebooks/{path.stem}.html#{name}">chapter {int(path.stem[:2])}</a>'
+            # No "chapter 5": the extension that links chapters would put a link into this one.
+            link = f'<a href="../notebooks/{path.stem}.html#{name}">Where its data and runs stand</a>'
             head = f":::{{figure}} {book.pictures.name}/{name}.png\n:name: {again}\n:alt: {alt}\n:class: dark-light"
-            return f"{head}\n\n{caption} Its data and runs stand in {link}.\n:::"
+            return f"{head}\n\n{caption} {link}.\n:::"
     return "*The figure needs recorded runs.*"
 
 
