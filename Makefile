@@ -1,11 +1,12 @@
 # `make help` says what there is. Nothing here changes a tracked file but `make notebooks`, `make student`, `make ledger`,
-# `make practice` and `make address`.
+# `make practice`, `make first-cell` and `make address`.
 
 PROFILE ?= recorded
 PYTHON ?= python3
 EXTRAS ?= book
 MINUTES ?= 9
 OUT ?= gpu-result
+COLAB_PYTHON ?= python3.13
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -20,7 +21,7 @@ export OMP_NUM_THREADS := 1
 unexport MPLBACKEND
 
 .PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment capstone grade otter \
-  address environment clean pdf
+  address environment clean pdf colab first-cell links
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -40,6 +41,9 @@ help:
 	@echo "make capstone SEED=...    the project One shot as an assignment, with hidden worlds"
 	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
 	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
+	@echo "make colab COLAB_PYTHON=python3.13 [SMOKE=1]   execute every chapter with the packages that Colab publishes"
+	@echo "make links                follow every link that leads out of the book (needs the network)"
+	@echo "make first-cell           write the first code cell into every chapter and notebook"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -90,6 +94,15 @@ grade: $(INSTALLED)book
 
 otter: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.otter --assignment "$(ASSIGNMENT)"
+
+colab: $(INSTALLED)book,train,test
+	@$(RUN) -m tools.colab --python "$(COLAB_PYTHON)" $(if $(SMOKE),--smoke)
+
+links: $(INSTALLED)book book
+	@$(RUN) -m tools.links
+
+first-cell: $(INSTALLED)book
+	@$(RUN) -m tools.first_cell
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address

@@ -21,6 +21,13 @@ from scaling_lib.runs.sweeping.sweeps import sweep
 
 __all__ = ["Session", "begin"]
 
+# What a chapter takes under each profile; a cell that trains measures and says its own minutes before it begins.
+_TAKES = {
+    "recorded": "nothing is trained, a chapter takes less than a minute",
+    "smoke": "small models are trained, a chapter takes about two minutes",
+    "colab": "models are trained for about ten minutes a chapter on a GPU",
+    "full": "models are trained for hours on a large GPU",
+}
 # Seconds that one notebook waits for another that trains the same experiment.
 _PATIENCE = 3600.0
 
@@ -117,9 +124,18 @@ class Session:
 
 
 def begin(name: str = "") -> Session:
-    """The session of a notebook: says where it runs, on which device, under which profile."""
+    """The session of a notebook: says where it runs, on which device, under which profile and about how long, and
+    warns where the profile is made for a GPU and there is none."""
     session = Session(profile(name), device(), home())
     single_thread()
     where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
-    print(f"Running on {where}, {device_words(session.device)}, profile {session.profile!r}.")
+    print(
+        f"Running on {where}, {device_words(session.device)}, profile {session.profile!r}: {_TAKES[session.profile]}."
+    )
+    if session.profile in ("colab", "full") and session.device == "cpu":
+        change = "choose Runtime > Change runtime type > GPU and run again, or " if place() == "colab" else ""
+        print(
+            f"Careful: profile {session.profile!r} is made for a GPU, and without one it trains for many hours. "
+            f"To go on here, {change}write profile = 'smoke' in the cell above and run it and this one again."
+        )
     return session

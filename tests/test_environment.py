@@ -1,5 +1,6 @@
 """Profiles, folders and sessions."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,27 @@ def test_begin_says_where_it_runs(capsys):
     said = capsys.readouterr().out
     assert "profile 'recorded'" in said
     assert not ours.trains
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "warned"),
+    [("recorded", "cpu", 0), ("smoke", "cpu", 0), ("colab", "cpu", 1), ("full", "cpu", 1), ("colab", "cuda", 0)],
+)
+def test_begin_warns_where_a_profile_for_a_gpu_has_none_and_offers_another(monkeypatch, capsys, name, device, warned):
+    monkeypatch.setattr("scaling_lib.session.device", lambda: device)
+    monkeypatch.setattr("scaling_lib.session.device_words", lambda device: device)
+    begin(name)
+    first, *others = capsys.readouterr().out.splitlines()
+    assert re.search("minute|hours", first), "how long it takes"
+    assert len(others) == warned
+    assert all("profile = 'smoke'" in line and "Runtime" not in line for line in others)
+
+
+def test_begin_on_colab_says_how_to_get_a_gpu(monkeypatch, capsys):
+    monkeypatch.setattr("scaling_lib.session.device", lambda: "cpu")
+    monkeypatch.setattr("scaling_lib.session.place", lambda: "colab")
+    begin("colab")
+    assert "Runtime > Change runtime type" in capsys.readouterr().out
 
 
 def test_recorded_profile_trains_nothing(tmp_path):

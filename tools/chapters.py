@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -98,9 +98,11 @@ def execute(
     python: Path | None = None,
     variables: Mapping[str, str] = MappingProxyType({}),
     at_once: int = AT_ONCE,
+    only: Sequence[str] = (),
 ) -> list[Path]:
     """Execute every chapter afresh, `at_once` at a time; the executed notebooks, cleaned, in `folder`.
 
+    only: names of the chapters that are executed; all of them by default.
     inject: hand the profile over as papermill's parameter, which leaves a cell behind, as well as by SCALING_PROFILE.
     python: the interpreter that executes; ours by default. variables: set in the environment of the kernels as well.
     The stores and downloads of this execution lie in `folder/home`; `folder/library.txt` says where the interpreter
@@ -109,6 +111,7 @@ def execute(
     interpreter = str(python or sys.executable)
     kernels = environment(profile, folder / "home") | dict(variables)
     parameters = ["-p", "profile", profile] if inject else []
+    chosen = [source for source in sources() if not only or source.stem in only]
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
 
@@ -138,7 +141,7 @@ def execute(
     place = subprocess.check_output([interpreter, "-c", library], cwd=scratch, env=kernels, text=True)
     (folder / "library.txt").write_text(place)
     with ThreadPoolExecutor(at_once) as workers:
-        failures = [failure for failure in workers.map(one, longest_first(sources())) if failure]
+        failures = [failure for failure in workers.map(one, longest_first(chosen)) if failure]
     if failures:
         sys.exit("\n\n".join(["", *failures]))
     return sorted(folder.glob("*.ipynb"))

@@ -23,23 +23,32 @@ def install(folder: Path) -> Path:
     this repository is itself a .pth file in that folder, and stays out.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    source, environment = folder / "source", folder / "environment"
-    shutil.copytree(ROOT / "scaling_lib", source / "scaling_lib", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    _run([sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)])
-    (wheel,) = (source / "dist").glob("*.whl")
-    _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+    environment, wheel = folder / "environment", build_wheel(folder)
+    run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
     python = environment / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    _run([*pip, "install", "-qq", "--no-deps", "--no-index", str(wheel)])
+    run([*pip, "install", "-qq", "--no-deps", "--no-index", str(wheel)])
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    shutil.rmtree(source)
+    wheel.unlink()
     return python
 
 
-def _run(command: list[str]) -> None:
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel from a copy of the tree; the file, in `folder`. Exits with what build said."""
+    source = folder / "source"
+    shutil.copytree(ROOT / "scaling_lib", source / "scaling_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)])
+    (built,) = (source / "dist").glob("*.whl")
+    wheel = Path(shutil.move(built, folder / built.name))
+    shutil.rmtree(source)
+    return wheel
+
+
+def run(command: list[str]) -> None:
+    """Run a command; exits with what it said where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

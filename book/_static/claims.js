@@ -72,6 +72,8 @@
       fold.hidden = !fold.querySelector("tr[data-verdict]:not([hidden])");
       fold.open = narrowed && !fold.hidden;
     }
+    for (const block of document.querySelectorAll(".claims-undetermined"))
+      block.hidden = !block.querySelector("details.claims-fold:not([hidden])");
     output.textContent = `${shown} of ${rows.length} claims`;
   }
 

@@ -247,6 +247,57 @@ def test_search_finds_a_word_of_the_book(visit):
     assert visited.complaints == []
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_figure_of_the_front_page_answers_to_its_slider(visit, size):
+    visited = visit(size)
+    page = visited.open("book/intro")
+    slider = page.get_by_label("Assumed floor", exact=True)
+    says, dots = page.locator("#fig-assumed .live-says"), page.locator("#fig-assumed circle")
+    assert slider.get_attribute("aria-valuetext") == "true floor"
+    before, places = says.text_content(), [dot.get_attribute("cy") for dot in dots.all()]
+    length = slider.bounding_box()["width"]
+    slider.focus()
+    page.keyboard.press("End")
+    assert "nats too high" in says.text_content() != before
+    assert [dot.get_attribute("cy") for dot in dots.all()] != places
+    assert slider.bounding_box()["width"] > 0.9 * length
+    page.keyboard.press("Home")
+    assert "nats too low" in says.text_content()
+    assert page.evaluate(STICKING_OUT) == []
+    assert visited.complaints == []
+
+
+def test_the_figure_of_the_front_page_stands_without_scripts(browser, url):
+    context = browser.new_context(java_script_enabled=False)
+    bare = context.new_page()
+    bare.goto(f"{url}/book/intro.html")
+    assert bare.locator("#fig-assumed circle:visible").count() > 5
+    assert not bare.get_by_label("Assumed floor", exact=True).is_visible()
+    assert "true floor" in bare.locator("#fig-assumed .live-says").text_content()
+    context.close()
+
+
+def test_next_of_the_front_page_is_the_thread(visit):
+    visited = visit()
+    page = visited.open("book/intro")
+    page.locator("a.right-next").click()
+    page.wait_for_url(re.compile(f"/{CHAPTERS[0]}.html"))
+    assert visited.complaints == []
+
+
+def test_a_filter_opens_what_is_undetermined(visit):
+    visited = visit(DESKTOP)
+    page = visited.open("book/claims")
+    folded = page.locator(".claims-undetermined tr[data-verdict]")
+    assert folded.count() > 5
+    assert page.locator(".claims-undetermined tr:visible").count() == 0
+    page.get_by_label("Show").select_option("undetermined")
+    assert page.locator(".claims-undetermined tr[data-verdict]:visible").count() == folded.count()
+    page.get_by_label("Show").select_option("differs")
+    assert not page.locator(".claims-undetermined").is_visible()
+    assert visited.complaints == []
+
+
 def test_the_front_page_leads_to_the_first_chapter(visit):
     visited = visit()
     page = visited.open("index")

@@ -168,7 +168,16 @@ GLOSSARY = LINKED.words_of((ROOT / "book" / "glossary.md").read_text(encoding="u
 PROSE = [page for page in PAGES if page.startswith("book/") and page not in LINKED.LEFT_OUT]
 # Where no words are linked: code, headings, and what blocks write as HTML.
 NO_PROSE = ("pre", "code", "script", "style", "h1", "h2", "h3", "h4", "details", "dl", "aside")
-NO_PROSE_CLASS = ["table-scroll", "claims-fold", "math", "headerlink", "sd-summary-title", "admonition-title", "rubric"]
+NO_PROSE_CLASS = [
+    "table-scroll",
+    "live",
+    "claims-fold",
+    "math",
+    "headerlink",
+    "sd-summary-title",
+    "admonition-title",
+    "rubric",
+]
 
 
 def prose_of(article):

@@ -1,10 +1,13 @@
 """The ledger's pages: every field is known, every verdict has words, and no number is typed in their prose."""
 
+import math
 import re
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -14,11 +17,12 @@ from scaling_lib.pages.judging.changes import ledger_changes
 from scaling_lib.pages.judging.claims import Row, evaluate, totals
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
 from scaling_lib.pages.judging.measured import Measured, Undecided
+from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from tests.pages.planted import power_law_runs, surface_runs
-from tools.chapters import ROOT
-from tools.pages import claims, filling, listing, runs, status
+from tools.chapters import ROOT, sources
+from tools.pages import claims, filling, front, listing, runs, status
 from tools.pages.book import Book
 from tools.pages.markup import anchor
 
@@ -49,7 +53,8 @@ def test_the_pages_of_the_ledger_are_templates_and_in_the_contents():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     (part,) = [part for part in toc["parts"] if part["caption"] == "The claims"]
     listed = {entry["file"].removeprefix("book/") for entry in part["chapters"]}
-    assert listed == {path.stem for path in TEMPLATES}
+    front = Path(toc["root"]).name
+    assert listed | {front} == {path.stem for path in TEMPLATES}
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
@@ -160,12 +165,16 @@ def test_every_claim_has_one_row_its_anchor_and_its_words(shipped):
 
 def test_what_was_measured_stands_in_the_list_and_what_was_not_is_folded_by_experiment(shipped):
     rows = list(shipped.rows.values())
-    grouped, folded = listing.groups(rows), listing.waiting(rows)
+    grouped, folded = listing.groups(rows), listing.by_experiment(rows, "not run")
+    undetermined = listing.by_experiment(rows, "undetermined")
     assert all({row.verdict for row in members} == {verdict} for verdict, members in grouped.items())
-    assert "not run" not in grouped
-    assert all({row.claim.id.split(".")[0] for row in members} == {name} for name, members in folded.items())
+    assert not {"not run", "undetermined"} & set(grouped)
+    for experiments in (folded, undetermined):
+        assert all({row.claim.id.split(".")[0] for row in members} == {name} for name, members in experiments.items())
     refits = [row for row in rows if listing.is_refit(row)]
-    assert sum(map(len, [*grouped.values(), *folded.values(), refits])) == len(rows)
+    parts = [*grouped.values(), *folded.values(), *undetermined.values(), refits]
+    assert sum(map(len, parts)) == len(rows)
+    assert listing.claims_table(shipped).count('<details class="claims-fold"') == len(undetermined) > 5
     html = listing.not_run(shipped)
     assert html.count("<details class=") == len(folded)
     count = sum(map(len, folded.values()))
@@ -195,6 +204,73 @@ def test_a_figure_is_linked_where_the_build_drew_it(shipped):
     assert asked <= {name for path in chapters for name in filling.drawn_figures(path)}
     absent = replace(shipped, executed=())
     assert filling.fill('{{ figure("fig-degrees") }}', absent, "page.md") == "its figure needs recorded runs"
+
+
+def test_words_may_stand_for_all_other_verdicts(tmp_path):
+    choice = '{% call by_verdict("counting.rate") %}\ndiffers: No.\notherwise: Perhaps\n  so.\n{% endcall %}\n'
+    for verdict in VERDICTS:
+        folder = tmp_path / verdict.replace(" ", "-")
+        folder.mkdir()
+        filled = filling.fill(choice, book(folder, lambda name: None, verdict), "page.md")
+        assert filled == ("No.\n" if verdict == "differs" else "Perhaps\nso.\n")
+
+
+def test_a_logarithm_of_a_ratio_is_written_as_times(shipped):
+    shown = Measured(-math.log(4), -math.log(5), -math.log(2))
+    rows = {**shipped.rows, "rates.loss": replace(shipped.rows["rates.loss"], measured=shown, verdict="differs")}
+    assert filling.fill('{{ times("rates.loss") }}', replace(shipped, rows=rows), "page.md") == "4.00 (2.00 to 5.00)"
+    rows["rates.loss"] = replace(rows["rates.loss"], verdict="undetermined")
+    assert filling.fill('{{ times("rates.loss") }}', replace(shipped, rows=rows), "page.md") == "undetermined"
+
+
+CHAPTERS = tuple(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")))
+
+
+def test_a_figure_of_a_chapter_can_be_shown_again(shipped):
+    drawn = filling.fill('{{ picture("fig-degrees") }}', replace(shipped, executed=CHAPTERS), "page.md")
+    assert ":name: fig-again-degrees" in drawn
+    assert 'href="../notebooks/01-graph-walks-entropy.html#fig-degrees"' in drawn
+    assert (shipped.pictures / "fig-degrees.png").read_bytes().startswith(b"\x89PNG")
+    asked = {name for path in TEMPLATES for name in re.findall(r'picture\("([\w-]+)"\)', path.read_text())}
+    assert len(asked) > 5
+    assert asked <= {name for path in CHAPTERS for name in filling.drawn_figures(path)}
+    assert "needs recorded runs" in filling.fill('{{ picture("fig-degrees") }}', shipped, "page.md")
+
+
+def test_the_figure_of_the_front_page_bends_over_the_true_floor_alone():
+    """Planted: a power law over a floor; what is recorded is its distance to that floor."""
+    tokens = np.array([1e5, 2e5, 4e5, 8e5])
+    planted = pd.DataFrame(
+        [{"seed": seed, "D": D, "excess_loss": 3e4 / D * (1 + seed / 100)} for seed in range(4) for D in tokens]
+    ).assign(learning_rate=RATE, status="ok")
+    planted.loc[len(planted)] = {"seed": 0, "D": 1e5, "excess_loss": 9.0, "learning_rate": 2 * RATE, "status": "ok"}
+    table = front.excesses(planted)
+    assert table.shape == (4, 4)
+    true, low = front.assumed(table, 0.0), front.assumed(table, -0.01)
+    assert true.exponent == pytest.approx([1, 1, 1])
+    assert true.high == pytest.approx(true.low)
+    assert true.spread == pytest.approx(0, abs=1e-9)
+    assert (np.diff(low.exponent) < 0).all()
+    assert low.loss == pytest.approx(true.loss + 0.01, rel=1e-3)
+
+
+def test_the_figure_of_the_front_page_takes_its_word_from_the_ledger(shipped):
+    html = front.hero(shipped)
+    assert shipped.rows["twins.straight"].verdict == "differs"
+    assert "This is no power law." in html
+    lost = replace(shipped.rows["twins.straight"], verdict="undetermined")
+    other = front.hero(replace(shipped, rows={**shipped.rows, "twins.straight": lost}))
+    assert "This is no power law." not in other
+    assert "the line bends" not in other
+
+
+def test_the_map_has_every_chapter_and_a_new_one_without_an_edit(shipped, monkeypatch, tmp_path):
+    lines = front.chapter_map(shipped).splitlines()
+    assert [re.search(r"/notebooks/([\w-]+)\)", line)[1] for line in lines] == [source.stem for source in sources()]
+    new = tmp_path / "08-a-new-one.py"
+    new.write_text("# %% [markdown]\n# # Something new\n#\n# **The question.** What\n# is it?\n#\n# More.\n")
+    monkeypatch.setattr(front, "sources", lambda: [new])
+    assert front.chapter_map(shipped) == "- **8. [Something new](/notebooks/08-a-new-one)** What is it?"
 
 
 def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
@@ -287,7 +363,9 @@ def test_the_status_page_says_what_was_measured_and_which_weights_are_kept(shipp
     measured = one.assign(leak=one["excess_loss"] / 2, within=one["excess_loss"] / 2)
     only = status.table_status(replace(shipped, tables={"er-100": measured}.get))
     assert f"<dt>leak and within</dt><dd>of {len(one)} runs</dd>" in only
-    assert f"<dt>final weights</dt><dd>of {len(recorded_models().identities)} runs</dd>" in only
+    kept = len(set(one["identity"]) & set(recorded_models().identities))
+    assert kept > 0
+    assert f"<dt>final weights</dt><dd>of {kept} runs</dd>" in only
 
 
 def test_the_status_page_says_how_many_runs_of_a_grid_were_not_trained(shipped, monkeypatch):

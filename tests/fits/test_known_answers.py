@@ -1,6 +1,5 @@
 """Answers that are known beforehand: published optima on real points, and planted laws without noise."""
 
-
 import numpy as np
 import pytest
 

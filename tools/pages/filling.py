@@ -5,12 +5,16 @@ A page is a Jinja2 template. It names its results:
     {{ claim("ID").FIELD }}       of a claim of the ledger: published, ours, interval, margin, kind, verdict, reason,
                                   power, chance, place, and result, which is ours, interval and verdict in one, and of
                                   an undetermined row the verdict and its reason
+    {{ times("ID") }}             of a claim whose value is the logarithm of a ratio: the ratio, turned so that it is
+                                  above 1, with its interval
     {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
     {{ figure("fig-NAME") }}      a link to a figure of a chapter, or words where this build has not drawn it
+    {{ picture("fig-NAME") }}     the figure itself, once more
     {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
     {{ block("NAME") }}           a paragraph, table or figure: claims.py, listing.py, runs.py, ...
 
-and words that depend on a verdict are chosen by it; every verdict has its words, so that none is foreseen:
+and words that depend on a verdict are chosen by it; every verdict has its words, so that none is foreseen, or shares
+those after `otherwise`:
 
     {% call by_verdict("ID") %}
     reproduced: ...
@@ -23,6 +27,7 @@ and words that depend on a verdict are chosen by it; every verdict has its words
 What a page names and nobody knows stops the build with one sentence that names the page, the line and the field.
 """
 
+import math
 import traceback
 from collections.abc import Mapping
 from functools import cache, partial
@@ -40,12 +45,15 @@ from scaling_lib.pages.judging.claims import Row, evaluate
 from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
-from tools.pages import claims, fitters, listing, runs, status
+from tools.pages import claims, fitters, front, listing, runs, status, suspects
 from tools.pages.book import Block, Book
 from tools.pages.markup import anchor, listed
 from tools.pages.numbers import NUMBERS
 
-BLOCKS: Mapping[str, Block] = {**claims.BLOCKS, **listing.BLOCKS, **runs.BLOCKS, **fitters.BLOCKS, **status.BLOCKS}
+# Stands in a choice for all verdicts that have no words of their own.
+OTHERWISE = "otherwise"
+MODULES = (claims, fitters, front, listing, runs, status, suspects)
+BLOCKS: Mapping[str, Block] = {name: block for module in MODULES for name, block in module.BLOCKS.items()}
 
 
 def fill_pages(folder: Path, executed: list[Path]) -> None:
@@ -95,8 +103,10 @@ def _environment(book: Book) -> Environment:
     )
     environment.globals = {
         "claim": lambda identifier: _of_claim(_row(identifier, book)),
+        "times": lambda identifier: _times(_row(identifier, book)),
         "setting": _setting,
         "figure": lambda name: _figure(name, book),
+        "picture": lambda name: suspects.picture(name, book),
         "number": lambda name: _known("number", name, NUMBERS)(book),
         "block": lambda name: _known("block", name, BLOCKS)(book),
         "by_verdict": lambda identifier, caller: _words(_row(identifier, book), caller()),
@@ -129,6 +139,16 @@ def _of_claim(row: Row) -> SimpleNamespace:
     )
 
 
+def _times(row: Row) -> str:
+    """The ratio whose logarithm is our value, turned so that it is above 1; the verdict's word where none is shown."""
+    if row.shown is None:
+        return row.verdict
+    sign = -1 if row.shown.value < 0 else 1
+    ratios = sorted(math.exp(sign * end) for end in (row.shown.low, row.shown.value, row.shown.high))
+    low, ratio, high = (number(each, 3) for each in ratios)
+    return ratio if low == high else f"{ratio} ({low} to {high})"
+
+
 def _figure(name: str, book: Book) -> str:
     """A link to the figure `name` of the chapter that drew it in this build."""
     for path in book.executed:
@@ -152,17 +172,17 @@ def _words(row: Row, choices: str) -> str:
     verdict = ""
     for line in choices.splitlines():
         head, colon, rest = line.partition(": ")
-        if colon and head in VERDICTS:
+        if colon and head in (*VERDICTS, OTHERWISE):
             verdict = head
             words[verdict] = rest
         elif line.strip() and verdict:
             words[verdict] += f"\n{line.strip()}"
         elif line.strip():
             raise invalid("by_verdict", "lines 'verdict: words'", line, f"see the choice for claim {row.claim.id}")
-    missing = [verdict for verdict in VERDICTS if not words.get(verdict, "").strip()]
+    missing = [verdict for verdict in VERDICTS if not words.get(verdict, words.get(OTHERWISE, "")).strip()]
     if missing:
         raise invalid(f"by_verdict {row.claim.id}", "words for every verdict", missing[0], "write what is missing")
-    return words[row.verdict]
+    return words.get(row.verdict, words.get(OTHERWISE, ""))
 
 
 @cache  # pages ask for several fields of an experiment, and each may mean to list all of its runs

@@ -19,6 +19,8 @@ from tools.pages.markup import anchor, listed, raw
 
 # The chapters that there are: a rule may name one that is still to be written.
 WRITTEN = {source.stem for source in sources()}
+# Verdicts whose rows are folded to a line an experiment.
+FOLDED = ("undetermined", "not run")
 # What the first part of an id stands for. One that is not here is written as it is.
 EXPERIMENTS = {
     "all": "All experiments of the paper",
@@ -109,19 +111,19 @@ def is_refit(row: Row) -> bool:
 
 
 def groups(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows that were measured here by verdict, those of the appendix left out."""
-    measured = [row for row in rows if row.verdict != "not run" and not is_refit(row)]
-    by_verdict = {verdict: [row for row in measured if row.verdict == verdict] for verdict in VERDICTS}
+    """The rows that were decided here by verdict, those of the appendix left out."""
+    decided = [row for row in rows if row.verdict not in FOLDED and not is_refit(row)]
+    by_verdict = {verdict: [row for row in decided if row.verdict == verdict] for verdict in VERDICTS}
     return {verdict: members for verdict, members in by_verdict.items() if members}
 
 
-def waiting(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows that were not run by experiment, in the order of the ledger."""
-    by_experiment: dict[str, list[Row]] = {}
+def by_experiment(rows: list[Row], verdict: str) -> dict[str, list[Row]]:
+    """The rows with this verdict by experiment, in the order of the ledger, those of the appendix left out."""
+    experiments: dict[str, list[Row]] = {}
     for row in rows:
-        if row.verdict == "not run":
-            by_experiment.setdefault(experiment(row), []).append(row)
-    return by_experiment
+        if row.verdict == verdict and not is_refit(row):
+            experiments.setdefault(experiment(row), []).append(row)
+    return experiments
 
 
 def _recorded(book: Book) -> dict[str, str]:
@@ -130,12 +132,18 @@ def _recorded(book: Book) -> dict[str, str]:
 
 
 def claims_table(book: Book) -> str:
-    """What was measured here, a group for each verdict, and every claim as a download."""
+    """What was measured here: a group for each verdict, what is undetermined folded; and every claim as a download."""
     rows, recorded = list(book.rows.values()), _recorded(book)
     bodies = "".join(_group(verdict, members, recorded) for verdict, members in groups(rows).items())
     download = f"<p>{csv_link('claims', claims_frame(rows))} ({len(rows)} rows, every field)</p>"
     script = '<script src="../_static/claims.js" defer></script>'
-    return raw(f"{_table('All claims that were measured here', bodies)}{download}{script}")
+    parts = [_table("All claims that were decided here", bodies)]
+    if undetermined := by_experiment(rows, "undetermined"):
+        count = sum(map(len, undetermined.values()))
+        folds = "".join(_folds(undetermined, "undetermined", recorded))
+        heading = f"<p>undetermined ({count}), by experiment</p>"
+        parts.append(f'<div class="claims-undetermined">{heading}{folds}</div>')
+    return raw(f"{''.join(parts)}{download}{script}")
 
 
 def refits(book: Book) -> str:
@@ -152,22 +160,30 @@ def refits(book: Book) -> str:
 
 def not_run(book: Book) -> str:
     """What was not run: a line an experiment, its claims folded."""
+    parts = _folds(by_experiment(list(book.rows.values()), "not run"), "not run", {})
+    return raw("".join(parts)) if parts else "Every claim was run."
+
+
+def _folds(experiments: Mapping[str, list[Row]], verdict: str, recorded: Mapping[str, str]) -> list[str]:
+    """A line for each experiment, with how many of its rows have a rule where some have none; its rows folded."""
     parts = []
-    for name, rows in waiting(list(book.rows.values())).items():
+    for name, rows in experiments.items():
         ruled = sum(row.claim.judged for row in rows)
         rules = "no rule yet" if not ruled else "all with a rule" if ruled == len(rows) else f"{ruled} with a rule"
-        title = f"{escape(experiment_title(name))} <small>{_claims(len(rows))}, {rules}</small>"
-        body = f"<tbody>{''.join(_claim_row(row, {}) for row in rows)}</tbody>"
-        parts.append(_folded(title, _table(f"Not run: {experiment_title(name)}", body), name=f"not-run-{name}"))
-    return raw("".join(parts)) if parts else "Every claim was run."
+        counted = _claims(len(rows)) if verdict == "undetermined" else f"{_claims(len(rows))}, {rules}"
+        title = f"{escape(experiment_title(name))} <small>{counted}</small>"
+        label = f"{verdict[0].upper()}{verdict[1:]}: {experiment_title(name)}"
+        body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
+        parts.append(_folded(title, _table(label, body), name=f"{verdict.replace(' ', '-')}-{name}"))
+    return parts
 
 
 def waiting_count(book: Book) -> str:
     """How many claims were not run, of how many experiments, with a link that lists them."""
-    by_experiment = waiting(list(book.rows.values()))
-    count = number(sum(map(len, by_experiment.values())))
+    experiments = by_experiment(list(book.rows.values()), "not run")
+    count = number(sum(map(len, experiments.values())))
     link = f'<a href="{escape(filtered(show="not run"))}">show them in the list</a>'
-    return f"{count} claims of {len(by_experiment)} experiments are not run ({link})."
+    return f"{count} claims of {len(experiments)} experiments are not run ({link})."
 
 
 def _claims(count: int) -> str:

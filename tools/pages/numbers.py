@@ -5,8 +5,6 @@ Each is a function from a `Book` to text; "not recorded" where the table it need
 
 from collections.abc import Mapping
 
-import pandas as pd
-
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import plain
 from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
@@ -32,22 +30,6 @@ def _captions(variable: str, which: str) -> Block:
         return number(getattr(ratios, which)(), 2 if ratios.max() < 100 else 3)
 
     return of_captions
-
-
-def spread_by(runs: pd.DataFrame, knob: str) -> pd.DataFrame:
-    """At each D: the largest and the smallest of the lowest losses over the values of `knob`, and their ratio."""
-    best = lowest_losses(runs, by=("D", knob)).groupby("D")["excess_loss"].agg(["min", "max"])
-    return best.assign(factor=best["max"] / best["min"])
-
-
-def _factor(name: str, knob: str, which: str) -> Block:
-    """The least or the largest factor of `spread_by` over D."""
-
-    def of_runs(book: Book) -> str:
-        runs = book.tables(name)
-        return ABSENT if runs is None else number(getattr(spread_by(runs, knob)["factor"], which)(), decimals=1)
-
-    return of_runs
 
 
 def _scatter(which: str) -> Block:
@@ -103,10 +85,6 @@ NUMBERS: Mapping[str, Block] = {
         published_number("text-sp-2l.a_noemb") + published_number("text-sp-2l.b_noemb"), decimals=2
     ),
     "epoch.gap": _epoch_gap,
-    "steps.batch.least": _factor("er-200-batches", "batch", "min"),
-    "steps.batch.most": _factor("er-200-batches", "batch", "max"),
-    "steps.epochs.least": _factor("er-200-epochs", "epochs", "min"),
-    "steps.epochs.most": _factor("er-200-epochs", "epochs", "max"),
     "fitters.scatter.least": _scatter("min"),
     "fitters.scatter.most": _scatter("max"),
 }

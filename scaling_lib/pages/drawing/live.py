@@ -21,7 +21,7 @@ from scaling_lib.arguments import BY_HAND, Choice, Entries, Integer, Remedy, che
 from scaling_lib.errors import InvalidArgument, MissingDependency, check_array, check_integer, check_real, invalid
 from scaling_lib.pages.drawing.figures import COLOURS, check_described, details_html
 
-__all__ = ["Axes", "Mark", "Panel", "curve_panel", "plot_axes", "show_live"]
+__all__ = ["Axes", "Mark", "Panel", "curve_panel", "live_html", "plot_axes", "show_live"]
 
 Value = str | int | float
 _LISTS = (list, tuple)
@@ -180,21 +180,26 @@ def _scale(name: str, ticks: Mapping[float, str], first: int, last: int) -> Call
     return lambda value: first + (last - first) * (np.asarray(value, float) - low) / (high - low)
 
 
+_Panels = Annotated[Sequence[Panel], Remedy("pass a list of Panel")]
+_Positions = Annotated[Sequence[str], Remedy("pass a list of texts", least=2)]
+_Sentences = Annotated[Sequence[str], Remedy("pass a list of sentences", least=2)]
+
+
 @checked
-def show_live(
-    panels: Annotated[Sequence[Panel], Remedy("pass a list of Panel")],
+def live_html(
+    panels: _Panels,
     *,
     slider: str,
-    values: Annotated[Sequence[str], Remedy("pass a list of texts", least=2)],
-    says: Annotated[Sequence[str], Remedy("pass a list of sentences", least=2)],
+    values: _Positions,
+    says: _Sentences,
     start: Annotated[int, BY_HAND],
     name: str,
     caption: str,
     alt: str,
     table: Annotated[pd.DataFrame, BY_HAND],
     runs: Annotated[Sequence[str], BY_HAND],
-) -> None:
-    """Display a live figure.
+) -> str:
+    """A live figure as HTML, with its data and its runs below it.
 
     slider: what it moves, in a word. values: the positions, as the reader sees them. says: for each of them a sentence,
     read out when the slider stops there. start: the position drawn first. name, caption (plain text), alt, table, runs:
@@ -215,11 +220,31 @@ def show_live(
                     f"panels must have one entry for each of the {len(values)} values in every list, got "
                     f"{len(entries)} for {attribute or 'the text'} of a {mark.tag}: pass as many."
                 )
+    return _page(panels, slider, values, says, start, name, caption, alt) + details
+
+
+@checked
+def show_live(
+    panels: _Panels,
+    *,
+    slider: str,
+    values: _Positions,
+    says: _Sentences,
+    start: Annotated[int, BY_HAND],
+    name: str,
+    caption: str,
+    alt: str,
+    table: Annotated[pd.DataFrame, BY_HAND],
+    runs: Annotated[Sequence[str], BY_HAND],
+) -> None:
+    """Display a live figure. Arguments as of `live_html`; raises InvalidArgument as it does."""
+    described = {"name": name, "caption": caption, "alt": alt, "table": table, "runs": runs}
+    html = live_html(panels, slider=slider, values=values, says=says, start=start, **described)
     try:
         from IPython.display import HTML, display
     except ImportError:
         raise MissingDependency("live figures are displayed by IPython: run this in a notebook.") from None
-    display(HTML(_page(panels, slider, values, says, start, name, caption, alt) + details))
+    display(HTML(html))
 
 
 def _page(

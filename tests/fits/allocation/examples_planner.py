@@ -1,6 +1,5 @@
 """A valid call for each public name of fits.allocation.planner."""
 
-
 import numpy as np
 
 from scaling_lib.fits.allocation import corrections, hardware, inverse, literature, planner

@@ -1,6 +1,5 @@
 """A valid call for each public name of fits.points.datasets."""
 
-
 import numpy as np
 
 from scaling_lib.fits.points import datasets

@@ -38,5 +38,6 @@ EXAMPLES = [
     (live.plot_axes, {"x_ticks": {0: "0", 1: "1"}, "y_ticks": {2: "2", 3: "3"}, "x_label": "x", "y_label": "y"}),
     (live.Axes, {"marks": (MARK,), "across": float, "up": float}),
     (live.curve_panel, CURVE),
+    (live.live_html, FIGURE),
     (live.show_live, FIGURE),
 ]
