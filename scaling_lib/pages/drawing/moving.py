@@ -1,16 +1,16 @@
-"""What a slider moves over the axes of a live panel: dots, and a straight line; and a level that stays."""
+"""What a slider moves over the axes of a live panel: dots, a straight line, a curve; and a level that stays."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from scaling_lib.arguments import BY_HAND, Choice, Remedy, checked
-from scaling_lib.errors import check_array
+from scaling_lib.errors import check_array, invalid
 from scaling_lib.pages.drawing.figures import COLOURS
 from scaling_lib.pages.drawing.live import Axes, Mark
 
-__all__ = ["level_mark", "moving_dots", "moving_line"]
+__all__ = ["level_mark", "moving_curve", "moving_dots", "moving_line"]
 
 _Axes = Annotated[Axes, Remedy("make them with plot_axes")]
 _Colour = Annotated[str, Choice(tuple(COLOURS))]
@@ -24,13 +24,42 @@ def moving_dots(
     y: Float[np.ndarray, "positions points"],
     *,
     colour: _Colour = "blue",
+    seen: Annotated[Bool[np.ndarray, "positions points"] | None, BY_HAND] = None,
 ) -> list[Mark]:
-    """One dot for each x; its height at each position of the slider is a row of y. In the units of the axes."""
+    """One dot for each x; its height at each position of the slider is a row of y. In the units of the axes.
+
+    seen: at which positions a dot is full; elsewhere it is hollow. None: always.
+    """
     y, fill = check_array("y", y.T, dimensions=2, length=len(x)), COLOURS[colour]
-    return [
-        Mark("circle", {"cx": float(axes.across(place)), "cy": axes.up(heights).tolist(), "r": 5, "fill": fill})
-        for place, heights in zip(x, y, strict=True)
+    dots = [
+        {"cx": float(axes.across(place)), "cy": axes.up(heights).tolist()} for place, heights in zip(x, y, strict=True)
     ]
+    look: dict[str, Any] = {"r": 5, "fill": fill}
+    if seen is None:
+        return [Mark("circle", dot | look) for dot in dots]
+    if not isinstance(seen, np.ndarray) or seen.dtype != bool or seen.shape != y.T.shape:
+        raise invalid("seen", f"an array of bool of shape {y.T.shape}, as y", seen, "pass one for each dot, or None")
+    full = [{"fill-opacity": _short(np.where(places, 1.0, 0.1)), "stroke": fill} for places in seen.T]
+    return [Mark("circle", dot | look | opacity) for dot, opacity in zip(dots, full, strict=True)]
+
+
+@checked
+def moving_curve(
+    axes: _Axes,
+    x: Float[np.ndarray, " points"],
+    y: Float[np.ndarray, "positions points"],
+    *,
+    colour: _Colour = "vermillion",
+) -> Mark:
+    """A curve through points at the same x; their heights at each position of the slider are a row of y.
+
+    One row alone is a curve that stays.
+    """
+    y = check_array("y", y.T, dimensions=2, length=len(x)).T
+    across = axes.across(x)
+    curves = [" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, axes.up(row), strict=True)) for row in y]
+    look = {"fill": "none", "stroke": COLOURS[colour], "stroke-width": 2}
+    return Mark("polyline", {"points": curves if len(curves) > 1 else curves[0]} | look)
 
 
 @checked
@@ -56,3 +85,9 @@ def level_mark(axes: _Axes, x: _Ends, y: float) -> Mark:
     first, last = (float(axes.across(place)) for place in x)
     path = f"M{first:g} {height:.1f}H{last:g}"
     return Mark("path", {"d": path, "stroke": COLOURS["grey"], "stroke-dasharray": "5 5", "fill": "none"})
+
+
+def _short(entries: np.ndarray) -> Any:
+    """One entry where all positions have the same one, else a list."""
+    listed = entries.tolist()
+    return listed[0] if len(set(listed)) == 1 else listed

@@ -8,7 +8,11 @@ AXES = live.plot_axes({0: "0", 1: "1"}, {0: "0", 2: "2"}, "x", "y")
 HEIGHTS = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]])
 
 EXAMPLES = [
-    (moving.moving_dots, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "blue"}),
+    (
+        moving.moving_dots,
+        {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "blue", "seen": HEIGHTS > 0},
+    ),
+    (moving.moving_curve, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "grey"}),
     (moving.moving_line, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "grey"}),
     (moving.level_mark, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": 0.5}),
 ]

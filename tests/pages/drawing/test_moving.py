@@ -5,7 +5,7 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.drawing.live import plot_axes
-from scaling_lib.pages.drawing.moving import level_mark, moving_dots, moving_line
+from scaling_lib.pages.drawing.moving import level_mark, moving_curve, moving_dots, moving_line
 
 AXES = plot_axes({0: "0", 1: "1"}, {0: "0", 2: "2"}, "x", "y")
 HEIGHTS = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]])  # three positions of the slider, two points
@@ -16,6 +16,24 @@ def test_a_dot_has_one_height_for_each_position():
     assert (first.attributes["cx"], second.attributes["cx"]) == (50.0, 300.0)
     assert first.attributes["cy"] == [265.0, 155.0, 45.0]
     assert second.attributes["cy"] == [155.0, 45.0, 265.0]
+
+
+def test_a_dot_that_was_not_seen_is_hollow():
+    first, second = moving_dots(AXES, np.array([0.0, 1.0]), HEIGHTS, seen=HEIGHTS > 0)
+    assert first.attributes["fill-opacity"] == [0.1, 1.0, 1.0]
+    assert second.attributes["fill-opacity"] == [1.0, 1.0, 0.1]
+    (still,) = moving_dots(AXES, np.array([0.5]), np.ones((3, 1)), seen=np.ones((3, 1), bool))
+    assert still.moving == {}, "what does not move is written once"
+    with pytest.raises(InvalidArgument, match="seen must be an array of bool"):
+        moving_dots(AXES, np.array([0.0, 1.0]), HEIGHTS, seen=HEIGHTS)
+
+
+def test_a_curve_goes_through_its_points_at_each_position():
+    curve = moving_curve(AXES, np.array([0.0, 1.0]), HEIGHTS)
+    assert curve.attributes["points"] == ["50.0,265.0 300.0,155.0", "50.0,155.0 300.0,45.0", "50.0,45.0 300.0,265.0"]
+    still = moving_curve(AXES, np.array([0.0, 1.0]), HEIGHTS[:1])
+    assert still.moving == {}
+    assert still.attributes["points"] == "50.0,265.0 300.0,155.0"
 
 
 def test_a_line_runs_from_one_end_to_the_other():
