@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
+from scaling_lib.fits.laws import PowerLaw
+from scaling_lib.fits.uncertainty.spoilt import spoilt_fits
 from scaling_lib.pages.drawing.live import plot_axes
-from scaling_lib.pages.drawing.moving import level_mark, moving_curve, moving_dots, moving_line
+from scaling_lib.pages.drawing.moving import (
+    level_mark,
+    moving_curve,
+    moving_dots,
+    moving_line,
+    spoilt_panel,
+    spoilt_sentences,
+)
 
 AXES = plot_axes({0: "0", 1: "1"}, {0: "0", 2: "2"}, "x", "y")
 HEIGHTS = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]])  # three positions of the slider, two points
@@ -48,6 +57,20 @@ def test_a_level_stays():
     mark = level_mark(AXES, np.array([0.0, 1.0]), 1.0)
     assert mark.moving == {}
     assert mark.attributes["d"] == "M50 155.0H300"
+
+
+def test_a_spoilt_table_is_drawn_with_its_fits_and_the_truth():
+    law, truth, D = PowerLaw(), {"E": 1.8, "B": 20.0, "beta": 0.35}, np.geomspace(1e5, 1e7, 12)
+    turned = spoilt_fits(law, truth, {"D": D}, "runs", [6, 12], np.random.default_rng(0))
+    axes = plot_axes({5: "5", 8: "8"}, {1.7: "1.7", 2.2: "2.2"}, "D", "loss")
+    true, *dots, fitted = spoilt_panel(axes, turned, law, truth, D).marks[len(axes.marks) :]
+    assert len(dots) == 12
+    # Without noise every fit is the truth, to a tenth of a unit of the drawing.
+    assert fitted.attributes["points"] == [true.attributes["points"]] * 2
+    assert [dot.attributes["fill-opacity"] for dot in dots] == [1.0] * 6 + [[0.1, 1.0]] * 6
+    assert spoilt_sentences(turned, law, truth, 1e8)[0].endswith("is off by 0.000 nats.")
+    with pytest.raises(InvalidArgument, match="truth must be a dict with E, B, beta"):
+        spoilt_sentences(turned, law, {"E": 1.8}, 1e8)
 
 
 def test_bad_input_is_refused():
