@@ -21,6 +21,7 @@ HARDWARE.write_text(
     '[[hardware]]\nname = "x"\npeak_flops = 1e12\nwatts = 100\nprice_per_hour = 2\ndated = "2026"\nsource = "me"\n'
 )
 MACHINE = {"hardware": "h100", "utilization": 0.4, "overhead": 1.5, "table": {"h100": H100}}
+PENALTY = {"penalty": 0.05, "repeat_exponent": 1.0, "capacity_exponent": 0.5}
 DECAYS = {"token_decay": 15.0, "parameter_decay": 5.0}
 
 
@@ -67,6 +68,12 @@ EXAMPLES = [
     (inverse.InversePlan, fields_of(inverse.inverse_plan(HOFFMANN, N=1e9, D=2e10))),
     (corrections.chinchilla_parameters, {"parameters": HOFFMANN}),
     (hardware.Hardware, fields_of(H100)),
+    (
+        corrections.penalised_loss,
+        {"parameters": HOFFMANN, "N": 1e9, "D": 1e11, "unique_tokens": 1e10} | PENALTY,
+    ),
+    (corrections.penalised_data, {"parameters": HOFFMANN, "flops": 1e21, "unique_tokens": 1e10} | PENALTY),
+    (corrections.PenalisedPlan, fields_of(corrections.penalised_data(HOFFMANN, 1e21, 1e10, **PENALTY))),
     (corrections.InferencePlan, fields_of(INFERENCE)),
     (corrections.RepeatedPlan, fields_of(REPEATED)),
     (planner.Plan, fields_of(PLAN)),
