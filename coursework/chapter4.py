@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from coursework.ladders import LADDER
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
 __all__ = ["EXERCISES"]
@@ -379,4 +380,4 @@ BILL = Exercise(
     ),
 )
 
-EXERCISES = (SHARE, WASTE, EMBEDDINGS, SIZE, BOTTOM, BILL)
+EXERCISES = (SHARE, WASTE, EMBEDDINGS, SIZE, BOTTOM, BILL, LADDER)

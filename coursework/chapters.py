@@ -64,9 +64,10 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
                 "fit an exponent above a floor, and see from local exponents that an offset is wrong",
                 "take the run, not the point, as the unit of an error bar",
                 "say by how much the luckiest of several seeds moves an exponent",
+                "judge a law by forecasts of runs that it has not seen",
             ),
             "logarithms, least squares, and the idea of a confidence interval",
-            75,
+            90,
             "half a minute under the profile `recorded`, where nothing is trained; under `smoke` it trains the "
             "smallest runs of the first chapter",
         ),

@@ -15,6 +15,7 @@
 #   known exactly, last on tables where nobody knows it,
 # - the power law against rivals that can win, judged on the largest runs, which the fit was not shown,
 # - which intervals cover, counted; and what three seeds, or nine, do to an exponent,
+# - whether a table would have foretold its own larger runs, and what a known floor is worth to it,
 # - two stories from the literature: a tuple of estimates that mixes two estimators, and an optimizer that stops early,
 #   just where one would like it to.
 #
@@ -22,10 +23,10 @@
 # $D$.
 #
 # *After it you can* fit an exponent above a floor, and see from local exponents that an offset is wrong; take the
-# run, not the point, as the unit of an error bar; say by how much the luckiest of several seeds moves an exponent.
-# *You need* logarithms, least squares, and the idea of a confidence interval. *Time:* 1¼ hours to read, 4 hours for
-# the exercises; to run, half a minute under the profile `recorded`, where nothing is trained; under `smoke` it trains
-# the smallest runs of the first chapter.
+# run, not the point, as the unit of an error bar; say by how much the luckiest of several seeds moves an exponent;
+# judge a law by forecasts of runs that it has not seen. *You need* logarithms, least squares, and the idea of a
+# confidence interval. *Time:* 1½ hours to read, 4½ hours for the exercises; to run, half a minute under the profile
+# `recorded`, where nothing is trained; under `smoke` it trains the smallest runs of the first chapter.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -56,6 +57,8 @@ from scaling_lib.coursework import check, forecast, reveal
 from scaling_lib.coursework.experiments import recorded as recorded_runs
 from scaling_lib.coursework.experiments import tried
 from scaling_lib.fits.fitting import fit
+from scaling_lib.fits.forecasting.floors import worth_of_floor
+from scaling_lib.fits.forecasting.futures import leave_future_out
 from scaling_lib.fits.laws import (
     BrokenPower,
     Chinchilla,
@@ -71,6 +74,7 @@ from scaling_lib.fits.uncertainty import coverage, intervals, lucky_seeds
 from scaling_lib.fits.uncertainty.early_stops import search_from
 from scaling_lib.fits.uncertainty.resampling import bootstrap, seed_bias
 from scaling_lib.fits.uncertainty.rivals import beaten_in, contest, worst_in
+from scaling_lib.fits.uncertainty.spoilt import spoilt_fits
 from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.fits.uncertainty.windows import window_sensitivity
 
@@ -84,6 +88,7 @@ from scaling_lib.pages.drawing.figures import (
     show,
     style,
 )
+from scaling_lib.pages.drawing.lines import lines_by
 from scaling_lib.pages.drawing.live import Panel, plot_axes, show_live
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
@@ -144,6 +149,104 @@ exponents.round(3)
 # Squares follow the spoilt run furthest; absolute values of logarithms hardly notice it. So a quoted exponent should come
 # with the name of its objective. The paper uses Huber's loss on $L$ itself for curves, and on $\ln L$ for surfaces, as
 # Hoffmann et al. did.
+
+# %% [markdown]
+# ### Three sliders
+#
+# A fit is also moved by what happens to the table before it. Here the planted law is known, so that it can be seen: the
+# losses are rounded, as a printed table is; every run is moved by noise, the same run always in the same direction; or only
+# the smaller runs are fitted. *Before you move a slider:* how many decimals does the exponent need? How much noise? How
+# many of the twelve runs?
+
+# %% tags=["hide-input"]
+turned_to = {
+    "decimals": [5, 4, 3, 2, 1],
+    "noise": [0, 0.001, 0.002, 0.005, 0.01],
+    "runs": [5, 6, 7, 8, 10, 12],
+}
+knobs = {}
+for knob, values in turned_to.items():
+    spoils = {"noise": 0.002} if knob == "runs" else {}
+    runs_at = {"D": tokens}
+    knobs[knob] = spoilt_fits(
+        law, truth, runs_at, knob, values, default_rng(0), **spoils
+    )
+sizes = {5: "100k", 6: "1M", 7: "10M", 8: "100M"}
+heights = {1.75: "1.75", 1.9: "1.90", 2.05: "2.05", 2.2: "2.20"}
+axes, far = plot_axes(sizes, heights, "tokens D", "loss (nats)"), 1e8
+
+
+# %% tags=["hide-input"]
+def slide(name, values, slider, caption, start):
+    turned = knobs[name]
+    show_live(
+        [moving.spoilt_panel(axes, turned, law, truth, tokens)],
+        slider=slider,
+        values=values,
+        says=moving.spoilt_sentences(turned, law, truth, far),
+        start=start,
+        name=f"fig-known-{name}",
+        caption=caption + " Grey: the truth.",
+        alt=f"Twelve losses, a fitted curve and the true one; {slider} change.",
+        table=turned.fits.round(5),
+        runs=[],
+    )
+
+
+slide(
+    "decimals",
+    [f"{places:g}" for places in knobs["decimals"].fits["decimals"]],
+    "decimals of the losses",
+    f"The planted law (β = {number(truth['beta'], decimals=2)}) from a table "
+    "whose losses are rounded.",
+    1,
+)
+
+# %% tags=["hide-input"]
+slide(
+    "noise",
+    [percent(share, decimals=2) for share in knobs["noise"].fits["noise"]],
+    "noise on the losses",
+    "The same law, every loss moved by noise of so many per cent.",
+    2,
+)
+
+# %% tags=["hide-input"]
+slide(
+    "runs",
+    [f"{count:g}" for count in knobs["runs"].fits["runs"]],
+    "runs fitted, smallest first",
+    "The same law with noise of "
+    f"{percent(0.002, decimals=1)}, fitted to its smallest runs only; hollow "
+    "dots were not fitted.",
+    3,
+)
+
+# %% tags=["remove-input"]
+off = {
+    name: np.abs(turned.fits["beta"] / truth["beta"] - 1)
+    for name, turned in knobs.items()
+}
+enough = [
+    places
+    for places, miss in zip(
+        knobs["decimals"].fits["decimals"], off["decimals"], strict=True
+    )
+    if miss < 0.05
+]
+of_noise = dict(zip(turned_to["noise"], off["noise"], strict=True))
+far_loss = law.loss(truth, D=far)
+first, *_, last = knobs["runs"].fits.to_dict("records")
+away, near = (abs(law.loss(row, D=far) - far_loss) for row in (first, last))
+say(rf"""
+{number(min(enough))} decimals are enough for $\beta$ to within 5 %; with one
+fewer it is off by {percent(off["decimals"].iloc[-1], decimals=0)}. This pattern
+of noise moves it by {percent(of_noise[0.002], decimals=0)} at two
+thousandths and by {percent(of_noise[0.01], decimals=0)} at a hundredth.
+And of the runs that are left out the largest count most: the forecast at ten
+times the largest $D$ is off by {number(away, decimals=3)} nats from the five
+smallest runs and by {number(near, decimals=3)} from all twelve.
+""")
 
 # %% [markdown]
 # ## Wrong offset, wrong exponent
@@ -366,7 +469,7 @@ if len(recorded) and len(own):
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.2, 3.5))
+    figure, axes = plt.subplots(figsize=(6.0, 3.2))
     axes.plot(
         sweep["assumed E − H"],
         sweep["β"],
@@ -399,6 +502,66 @@ show(
     table=sweep,
     runs=[*best["identity"], *own["identity"]],
 )
+
+# %% [markdown]
+# ### What is a known floor worth?
+#
+# To a forecast, that can be counted. Fit the smaller runs, forecast every larger one, and go on from each size to the next
+# (more of this [below](#the-future-left-out)): once with $E$ free, once pinned to the truth, once 1 % below it and once 1 %
+# above. *Before you look:* 1 % of the loss sounds like little. Is a floor that is wrong by so much still better than none?
+
+# %% tags=["remove-stderr", "nbval-ignore-output"]
+to_forecast = {"planted": (law, planted, truth["E"], "D", 6)}
+if len(best) >= 8:
+    to_forecast["ER 100, in D"] = (PowerLaw(), best, floor, "D", 5)
+for name, graph in (("er-1k-small", "ER 1K, N and D"), ("er-1k-wide", "wider")):
+    grid_runs = lab.recorded(name)
+    if len(grid_runs):
+        exact = float(grid_runs["entropy_rate"].iloc[0])
+        grid_best = lowest_losses(grid_runs)
+        to_forecast[graph] = (Chinchilla(), grid_best, exact, "C", None)
+worth = pd.concat(
+    {
+        name: worth_of_floor(given, table, E, by=by, smallest=smallest)
+        for name, (given, table, E, by, smallest) in to_forecast.items()
+    },
+    names=["runs"],
+).reset_index("runs")
+missed = worth.pivot(index="runs", columns="floor", values="median_error")
+missed = missed.loc[list(to_forecast), list(worth["floor"].unique())]
+covering = worth.pivot(index="runs", columns="floor", values="inside")
+(100 * missed).round(1).rename_axis("error, % of excess").rename_axis(
+    None, axis="columns"
+)
+
+# %% tags=["remove-input"]
+gain = missed["free"] / missed["true"]
+least, most = number(gain.min(), decimals=1), number(gain.max(), decimals=1)
+wrong = missed[["1 % low", "1 % high"]]
+dearer = wrong.loc["planted"].max() / missed.loc["planted", "true"]
+held_high = percent(covering.loc["planted", "1 % high"], decimals=0)
+impossible = worth.loc[worth["reason"] != "", ["runs", "floor"]]
+refuted = [f"{row.runs}: {row.floor}" for row in impossible.itertuples()]
+better = wrong.lt(missed["true"], axis=0).any(axis=1).drop("planted")
+makes_up = ", ".join(better[better].index)
+say(rf"""
+The table has the median error of the forecasts, in per cent of the excess loss
+that was measured. The true floor makes it smaller by a factor of {least} to
+{most}. A wrong floor is off by 1 % of the loss, but the loss is mostly floor,
+and what is forecast is the rest: on the planted law the worse of the two costs
+a factor of {number(dearer, decimals=1)} against the truth. With 1 % too much
+only {held_high} of the planted runs lie inside their 95 % intervals.
+""")
+if refuted:
+    names = "; ".join(refuted)
+    say(f"A floor above a measured loss cannot be tried ({names}).")
+if makes_up:
+    say(rf"""
+For *{makes_up}* one of the wrong floors forecasts better than the true one.
+That is no merit of the floor: where the law itself is wrong, one error can make
+up for another, and which of the floors does so is not known beforehand. (Of
+these two grids chapter 4 asks whether a sum of two powers describes them.)
+""")
 
 # %% [markdown]
 # ## Real rivals
@@ -445,7 +608,7 @@ fitted_errors.loc[list(tables), list(rivals)].round(2)
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.2, 3.7))
+    figure, axes = plt.subplots(figsize=(6.0, 3.4))
     levels = np.arange(len(tables))[::-1]
     for rival, marker, colour in zip(rivals, MARKERS, COLOURS, strict=False):
         hollow = {"markersize": 12, "fillstyle": "none", "zorder": 3}
@@ -528,7 +691,7 @@ inside = int(ratio.between(50, 100).sum())
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.2, 4.0))
+    figure, axes = plt.subplots(figsize=(5.7, 3.3))
     grey, blue, red = (COLOURS[name] for name in ("grey", "blue", "vermillion"))
     axes.axvspan(50, 100, color=grey, alpha=0.2, label="50 to 100")
     full = {"color": blue, "markersize": 8, "label": "L(D) at fixed N"}
@@ -685,7 +848,7 @@ whole = whole.round(3).reset_index()
 levels = np.arange(len(kinds))[::-1]
 shifts = (-0.15, 0, 0.15)
 with style():
-    figure, axes = plt.subplots(figsize=(6.2, 3.3))
+    figure, axes = plt.subplots(figsize=(6.0, 3.1))
     for (name, table), shift, marker, colour in zip(
         counted.items(), shifts, MARKERS, COLOURS.values(), strict=False
     ):
@@ -880,7 +1043,7 @@ alt = (
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.2, 2.9))
     for (name, spread), marker, colour in zip(
         spreads.items(), MARKERS, COLOURS.values(), strict=False
     ):
@@ -1035,7 +1198,7 @@ alt = (
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.2, 2.9))
     marks = (("o", COLOURS["blue"]), ("s", COLOURS["vermillion"]))
     pairs = zip(sliding.items(), marks, strict=False)
     for (name, slopes), (marker, colour) in pairs:
@@ -1099,6 +1262,124 @@ say(rf"""
 {where} its $\beta$ changes by {number(change, decimals=3)} from no point left
 out to 80. {moral}
 """)
+
+# %% [markdown]
+# ## The future, left out
+#
+# A window tells what the exponent would have been. The question behind it is another one: *had we stopped earlier, would
+# we have foretold the runs that came later?* That can be asked of any table. Fit the smallest runs, forecast all larger ones
+# with the 95 % interval of a new run, add the next size, and go on. Nothing larger than the cut is seen, and no cut is
+# chosen: each gives its forecasts.
+#
+# *Before you look:* the planted power law with its noise, the stretched exponential that a power law fitted so well, the
+# walks, and all sizes on C4 in one fit of $L(N, D)$. Of which should 95 of 100 later runs lie inside their intervals?
+
+# %% tags=["nbval-ignore-output"]
+with_future = {
+    "planted power": (law, tables["planted power"], "D", 6),
+    "planted stretched": (law, tables["planted stretched"], "D", 6),
+}
+if len(best) >= 8:
+    with_future["walks"] = (PowerLaw(), best, "D", 5)
+with_future["C4, all sizes"] = (Chinchilla(), c4, "C", None)
+futures = pd.concat(
+    {
+        name: leave_future_out(
+            given, table, by=by, smallest=smallest, cuts=3
+        )
+        for name, (given, table, by, smallest) in with_future.items()
+    },
+    names=["runs"],
+).reset_index("runs")
+futures["told"] = futures["reason"] == ""
+summary = pd.DataFrame(
+    {
+        name: {
+            "cuts": part["cut"].nunique(),
+            "without an interval": part.loc[~part["told"], "cut"].nunique(),
+            "forecasts": int(part["told"].sum()),
+            "farthest": number(part.loc[part["told"], "factor"].max(), 2)
+            + " times",
+            "median error": percent(
+                np.expm1(part.loc[part["told"], "error"].abs().median()),
+                decimals=2,
+            ),
+            "inside": percent(
+                part.loc[part["told"], "inside"].astype(float).mean(),
+                decimals=0,
+            ),
+        }
+        for name, part in futures.groupby("runs", sort=False)
+    }
+)
+summary.transpose()
+
+# %% tags=["hide-input"]
+judged_ahead = futures[futures["told"]].copy()
+half = np.log(judged_ahead["high"] / judged_ahead["low"]) / 2
+judged_ahead["error over half its interval"] = judged_ahead["error"] / half
+with style():
+    figure, axes = plt.subplots(figsize=(5.7, 3.1))
+    label = "inside the 95 % interval"
+    axes.axhspan(-1, 1, color=COLOURS["grey"], alpha=0.18, label=label)
+    y = "error over half its interval"
+    lines_by(axes, judged_ahead, by="runs", x="factor", y=y, line="")
+    axes.set(xlabel="times beyond the largest run fitted")
+    axes.set_ylabel("error ÷ half the interval")
+    logarithmic(axes, "x")
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+columns = ["runs", "factor", y]
+show(
+    figure,
+    name="fig-futures",
+    caption="Every run, foretold from all smaller ones: how far it lay from "
+    "the forecast, in units of half its 95 % interval. What leaves the band "
+    "was not foretold.",
+    alt="Dot plot of scaled errors against how far a run lies beyond the "
+    "largest one fitted, on a logarithmic axis. The dots of the planted power "
+    "law and of C4 lie mostly in the grey band, on both sides of zero; those "
+    "of the planted stretched exponential all lie above zero, many of them "
+    "above the band; those of the walks all lie below zero.",
+    table=judged_ahead[columns].round({"factor": 1, y: 2}),
+    runs=list(best["identity"]),
+)
+
+# %% tags=["remove-input"]
+share = {
+    name: part["inside"].astype(float).mean()
+    for name, part in judged_ahead.groupby("runs", sort=False)
+}
+one_sided = [
+    name
+    for name, part in judged_ahead.groupby("runs", sort=False)
+    if len(part) > 2 and (np.sign(part["error"]).nunique() == 1)
+]
+on_one_side = ", ".join(one_sided) or "none"
+of_c4 = futures[futures["runs"] == "C4, all sizes"]
+too_few = of_c4.loc[~of_c4["told"], ["fitted", "reason"]].drop_duplicates()
+widest = 100 * np.expm1(half[judged_ahead["runs"] == "C4, all sizes"].median())
+unsaid = "".join(
+    f"From the {number(row.fitted)} smallest runs on C4 there is no "
+    f"interval at all: {row.reason}. "
+    for row in too_few.itertuples()
+)
+say(rf"""
+The planted power law foretells its runs
+({percent(share["planted power"], decimals=0)} inside; neighbouring forecasts
+share their runs, so that this is no count of independent cases). The stretched
+exponential, whose residuals gave no reason for doubt, is found out:
+{percent(share["planted stretched"], decimals=0)} inside. A second mark needs no
+interval: a law that holds errs to both sides. Always on one side are the
+errors of **{on_one_side}**. {unsaid}From the others
+{percent(share["C4, all sizes"], decimals=0)} of the later runs lie inside, in
+intervals of {number(widest, decimals=0)} % to either side in the median.
+""")
+
+# %% [markdown]
+# **What it means.** A forecast is judged by later runs, not by residuals, and a table of one's own can be asked this before
+# money is spent on the next size. What it does *not* mean: that a law which foretold the last two decades will foretell the
+# next one. The walks show the limit of it: their misses are a few thousandths of the loss and look harmless, and only who
+# knows the floor sees that they are most of what was left to forecast (the table of floors above).
 
 # %% [markdown]
 # ## Two stories about one fit
@@ -1249,7 +1530,7 @@ lean["a = β/(α + β)"] = share
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.2, 3.5))
+    figure, axes = plt.subplots(figsize=(6.0, 3.2))
     colours = ("blue", "vermillion", "green")
     columns = zip(lean.columns[1:], "os^", colours, strict=True)
     for name, marker, colour in columns:
@@ -1715,8 +1996,48 @@ At the largest $D$ the line misses the planted table by
 {number(misses[2], 2)} when the two largest were held out.
 """)
 
+# %% [markdown] tags=["exercise", "key:the-next-run"]
+# ### Exercise 13: the next run
+#
+# *★★ · 20 minutes.* One split is one chance. Write `next_run_errors(D, loss, E, smallest)`: for each run but the `smallest`
+# smallest, in the order of $D$, the line of exercise 9 through *all* smaller runs, and $\ln$ of the measured excess loss over
+# the forecast. Return the list of these errors; the runs come in no order.
+
+# %% tags=["stub", "key:the-next-run"]
+def next_run_errors(D, loss, E, smallest):
+    """ln(measured / forecast excess) of each next run, by rising D."""
+    ...
+
+
+# %% tags=["check", "key:the-next-run"]
+check("the-next-run", next_run_errors)
+
+# %% [markdown] tags=["solution", "key:the-next-run"]
+# <details><summary><b>Solution</b></summary>
+#
+# Sort once. For `k` from `smallest` on: `line = np.polyfit(x[:k], y[:k], 1)` with $y = \ln(L - E)$, and the error is
+# `y[k] - np.polyval(line, x[k])`. Leaving out one run at a time is not the same: then the line also sees what comes after, and
+# fills a gap instead of foretelling. Errors that keep one sign say that the curve bends; that is how the stretched exponential was
+# found out above.
+#
+# </details>
+
+# %% tags=["solution", "key:the-next-run", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+above_floor = {"power": planted["loss"] - truth["E"], "stretched": None}
+bent = tables["planted stretched"]["loss"]
+above_floor["stretched"] = bent - not_power["E"]
+next_errors = {}
+for name, excess_now in above_floor.items():
+    x, y = np.log(tokens), np.log(excess_now.to_numpy())
+    next_errors[name] = [
+        y[k] - np.polyval(np.polyfit(x[:k], y[:k], 1), x[k])
+        for k in range(4, len(x))
+    ]
+pd.DataFrame(next_errors).rename_axis("next run").round(3)
+
 # %% [markdown] tags=["exercise", "key:almost-twice-the-tokens"]
-# ### Exercise 13: almost twice the tokens
+# ### Exercise 14: almost twice the tokens
 #
 # *★★ · 10 minutes · small experiment.* On the graph of 100 nodes, from 100,000 to 196,000 tokens: by which factor does the excess
 # loss of the model fall? Chapter 1 says what a counter would do.
@@ -1740,7 +2061,7 @@ tried("almost-twice-the-tokens")  # with lab.train it trains
 tried("almost-twice-the-tokens", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:who-scatters"]
-# ### Exercise 14: who scatters more?
+# ### Exercise 15: who scatters more?
 #
 # *★★ · 10 minutes · small experiment.* Three seeds at width 16 and three at width 64, all at learning rate 1. Which scatters more
 # in $\ln(L - H)$, and by which factor? How sure can three seeds make you?
@@ -1765,7 +2086,7 @@ tried("who-scatters")  # with lab.train it trains
 tried("who-scatters", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:twice-the-width"]
-# ### Exercise 15: twice the width
+# ### Exercise 16: twice the width
 #
 # *★★ · 15 minutes · small experiment.* Under SP, by which factor does the best learning rate change from width 32 to width 64?
 # Register the factor, then pass `lab.train` in the cell below: it trains seven rates at both
@@ -1791,7 +2112,7 @@ tried("twice-the-width")  # with lab.train it trains
 tried("twice-the-width", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:twice-the-width-in-mup"]
-# ### Exercise 16: twice the width, under muP
+# ### Exercise 17: twice the width, under muP
 #
 # *★★ · 15 minutes · small experiment.* The same under muP. What do you expect, and how sure can one seed make you? Train the five
 # rates at both widths.
@@ -1816,7 +2137,7 @@ tried("twice-the-width-in-mup")  # with lab.train it trains
 tried("twice-the-width-in-mup", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:five-times-the-batch"]
-# ### Exercise 17: five times the batch
+# ### Exercise 18: five times the batch
 #
 # *★★ · 10 minutes · small experiment.* The same tokens, in batches of 50 walks in place of 10. By which factor does the excess loss
 # rise?
@@ -1840,7 +2161,7 @@ tried("five-times-the-batch")  # with lab.train it trains
 tried("five-times-the-batch", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:read-twice"]
-# ### Exercise 18: read twice
+# ### Exercise 19: read twice
 #
 # *★★ · 15 minutes · small experiment.* One model reads 50,000 tokens twice, another 100,000 tokens once. Which has the lower excess
 # loss, and by which factor?
@@ -1864,7 +2185,7 @@ tried("read-twice")  # with lab.train it trains
 tried("read-twice", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:too-narrow"]
-# ### Exercise 19: too narrow
+# ### Exercise 20: too narrow
 #
 # *★★ · 10 minutes · small experiment.* On the graph of mean degree 20, a model of width 8 gets four times the tokens. By which
 # factor does its excess loss fall?

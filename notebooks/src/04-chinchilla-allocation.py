@@ -12,6 +12,7 @@
 #
 # - why there is an optimum, and how its growth with compute follows from two exponents,
 # - four routes from runs to $N_\text{opt}$, and a bias that one of them has without any noise,
+# - a table of runs that looks good and determines no plan,
 # - why $a$ can be known well when neither $\alpha$ nor $\beta$ is,
 # - how counting embeddings or not turns $a = 0.5$ into 0.7 and more,
 # - where "20 tokens per parameter" comes from, and when not to use it.
@@ -41,6 +42,8 @@ if importlib.util.find_spec("scaling_lib") is None:
 profile = ""
 
 # %% tags=["nbval-ignore-output"]
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -49,6 +52,7 @@ from numpy.random import default_rng
 from scaling_lib.coursework import check, forecast, reveal
 from scaling_lib.coursework.experiments import recorded as recorded_runs
 from scaling_lib.coursework.experiments import tried
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits import allocation
 from scaling_lib.fits.allocation import (
     corrections,
@@ -79,6 +83,7 @@ from scaling_lib.pages.drawing.figures import (
     show,
     style,
 )
+from scaling_lib.pages.drawing.lines import lines_by
 from scaling_lib.pages.drawing.live import (
     Panel,
     curve_panel,
@@ -340,6 +345,106 @@ drifts upwards by a factor of 10 over these four decades of budget, $a$ is off
 by {drifted[0]} with Hoffmann's exponents and by {drifted[1]} with the planted
 ones.
 """)
+
+# %% [markdown]
+# ## A ladder determines no plan
+#
+# The four routes were given runs in which $N$ and $D$ change separately. Families of models are often trained
+# otherwise, on a *ladder*: every model on the same number of tokens for each parameter, say $D = 20\,N$. Such a table
+# looks good: many runs over two decades, losses that fall smoothly, residuals like noise. *Before you look:* which of
+# $E$, $\alpha$, $\beta$ and $N_\text{opt}$ can it determine, and which can a grid of as many runs?
+#
+# On a ladder $D^{-\beta} = 20^{-\beta} N^{-\beta}$. Both powers are powers of $N$, and what was measured is their sum.
+# Below are two tables of 16 runs from the planted surface, with a thousandth of noise. In each we pin $\alpha$ at one
+# value after another, fit the rest, and ask for the residual and for the $N_\text{opt}$ that follows.
+
+# %%
+rungs, few = np.geomspace(1e8, 1e10, 16), np.geomspace(1e8, 1e10, 4)
+of_grid, at_tokens = (axis.ravel() for axis in np.meshgrid(few, 20 * few))
+places = {"ladder": (rungs, 20 * rungs), "grid": (of_grid, at_tokens)}
+jitter = np.exp(0.001 * default_rng(0).standard_normal(16))
+plan_for, pinned_at = 1e22, np.round(np.arange(0.15, 0.86, 0.05), 2)
+designs, by_alpha = {}, []
+for name, (N, D) in places.items():
+    measured = Chinchilla().loss(PLANTED, N=N, D=D) * jitter
+    designs[name] = pd.DataFrame({"N": N, "D": D, "loss": measured})
+    for alpha in pinned_at:
+        one = fit(Chinchilla().pin(alpha=float(alpha)), designs[name])
+        of_fit = allocation.closed_form(one.params)
+        by_alpha.append(
+            {
+                "runs": name,
+                "α, pinned": alpha,
+                "β": one.params["beta"],
+                "residual (%)": 100 * np.sqrt(np.mean(one.residuals**2)),
+                "N_opt": float(of_fit.optimal_parameters(plan_for)),
+                "loss up the ladder": float(
+                    one.law.loss(one.params, N=1e11, D=2e12)
+                ),
+            }
+        )
+by_alpha = pd.DataFrame(by_alpha)
+
+# %% tags=["hide-input"]
+with style():
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.3))
+    for axes, y in ((left, "residual (%)"), (right, "N_opt")):
+        by, x = "runs", "α, pinned"
+        lines_by(axes, by_alpha, by=by, x=x, y=y, markersize=4)
+        axes.set(xlabel="α, pinned", ylabel=y)
+        look = {"linestyle": ":", "color": COLOURS["grey"]}
+        axes.axvline(PLANTED["alpha"], **look)
+        logarithmic(axes, "y")
+    right.set_ylabel(f"N_opt at {number(plan_for, 1)} FLOPs")
+    left.legend()
+show(
+    figure,
+    name="fig-ladder",
+    caption="Left: how well Chinchilla's law fits 16 runs when its α is "
+    "pinned. Right: the compute-optimal size that each of these fits implies. "
+    "Dotted: the planted α. On the grid one α fits; on the ladder all of them "
+    "do, and the plan could be anything.",
+    alt="Two panels against the pinned alpha. Left, the residual: the grid's "
+    "curve is a valley with its bottom at the dotted line, the ladder's is "
+    "level. Right, the optimal size on a logarithmic axis: the grid's curve "
+    "falls gently, the ladder's jumps and falls over several decades.",
+    table=by_alpha,
+    runs=[],
+)
+
+# %% tags=["remove-input"]
+on_ladder = by_alpha[by_alpha["runs"] == "ladder"]
+residuals = on_ladder["residual (%)"]
+plans, higher = on_ladder["N_opt"], on_ladder["loss up the ladder"]
+reasons = {
+    name: fit(Chinchilla(), design).undetermined
+    for name, design in designs.items()
+}
+(reason,) = {outcome.reason for outcome in reasons["ladder"].values()}
+say(rf"""
+On the ladder the residual stays between {number(residuals.min(), decimals=3)}
+and {number(residuals.max(), decimals=3)} % whatever $\alpha$ is, while
+$N_\text{{opt}}$ runs from {number(plans.min(), 2)} to {number(plans.max(), 2)}.
+Noise decides which of these fits comes out lowest. So `fit` names
+{", ".join(reasons["ladder"])} as *undetermined*: {reason}. Of the grid it says
+this of {", ".join(reasons["grid"]) or "no parameter"}.
+
+What a ladder does determine is the loss along itself. Ten times beyond its
+largest run, all of these laws forecast between
+{number(higher.min(), decimals=3)} and {number(higher.max(), decimals=3)} nats,
+{percent(higher.max() / higher.min() - 1, decimals=1)} apart. Whoever goes on
+with the same recipe can use it; whoever asks for another ratio of tokens to
+parameters cannot.
+""")
+
+# %% [markdown]
+# The planner does not answer such a question, whatever the residual. This is what it says of the ladder:
+
+# %%
+try:
+    planner.allocate(plan_for, default_rng(0), table=designs["ladder"])
+except InvalidArgument as refusal:
+    print(textwrap.fill(str(refusal), 80))
 
 # %% [markdown]
 # ## Random walks: allocation where the floor is known
@@ -1523,8 +1628,56 @@ say(rf"""
 {number(size, 2)} parameters by the planted law.
 """)
 
+# %% [markdown] tags=["exercise", "key:other-law-of-a-ladder"]
+# ### Exercise 11: the other law of a ladder
+#
+# *★★ · 10 minutes.* All runs of a ladder have $D = r N$. Write `other_law(A, B, alpha, beta, ratio)`: a second law, as a list
+# of its $A$, $B$, $\alpha$ and $\beta$, in which the two powers have changed places and which has the same loss as the first
+# at every run of the ladder. (Its $E$ is the same.) By how much do the two plans differ at $10^{22}$ FLOPs?
+
+# %% tags=["stub", "key:other-law-of-a-ladder"]
+def other_law(A, B, alpha, beta, ratio):
+    """[A, B, alpha, beta] of the law with its powers exchanged."""
+    ...
+
+
+# %% tags=["check", "key:other-law-of-a-ladder"]
+check("other-law-of-a-ladder", other_law)
+
+# %% [markdown] tags=["solution", "key:other-law-of-a-ladder"]
+# <details><summary><b>Solution</b></summary>
+#
+# On the ladder $B D^{-\beta} = B r^{-\beta} N^{-\beta}$ is a power of $N$, and $A N^{-\alpha} = A r^{\alpha} D^{-\alpha}$
+# one of $D$. So the other law has $B r^{-\beta}$, $A r^{\alpha}$, $\beta$, $\alpha$: the function returns
+# `[B * ratio**-beta, A * ratio**alpha, beta, alpha]`. No run of the ladder tells which is right. Its $a$ is one minus the
+# first one's.
+#
+# </details>
+
+# %% tags=["solution", "key:other-law-of-a-ladder", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+r, p = 20.0, PLANTED
+exchanged = p | {
+    "A": p["B"] * r ** -p["beta"],
+    "B": p["A"] * r ** p["alpha"],
+    "alpha": p["beta"],
+    "beta": p["alpha"],
+}
+pair = {"planted": p, "exchanged": exchanged}
+same = [Chinchilla().loss(q, N=rungs, D=r * rungs) for q in pair.values()]
+apart = np.abs(same[0] - same[1]).max()
+asked = {
+    name: float(allocation.closed_form(q).optimal_parameters(1e22))
+    for name, q in pair.items()
+}
+say(rf"""
+On the ladder the two differ by less than {number(max(apart, 1e-12), 1)} nats.
+At $10^{{22}}$ FLOPs the planted law asks for {number(asked["planted"], 2)}
+parameters and the other one for {number(asked["exchanged"], 2)}.
+""")
+
 # %% [markdown] tags=["exercise", "key:size-or-tokens"]
-# ### Exercise 11: size or tokens?
+# ### Exercise 12: size or tokens?
 #
 # *★★ · 15 minutes · small experiment.* At about the same FLOPs, on the graph of mean degree 20: width 16 on 400,000 tokens, or
 # width 32 on 100,000? Register the excess loss of the first over that of the second.
@@ -1548,7 +1701,7 @@ tried("size-or-tokens")  # with lab.train it trains
 tried("size-or-tokens", recorded_runs)
 
 # %% [markdown] tags=["exercise", "key:a-readout-of-its-own"]
-# ### Exercise 12: a readout of its own
+# ### Exercise 13: a readout of its own
 #
 # *★★ · 15 minutes · small experiment.* At width 32, a readout that is not tied to the embedding: does it help, and by which factor?
 # What does it do to $N$?

@@ -22,7 +22,7 @@ arXiv 2603.22339). Where the grid's centre drifts with C, the exponents are wron
 
 from scaling_lib.fits.allocation.envelopes import envelope
 from scaling_lib.fits.allocation.frontiers import QUANTITIES, Allocation, Frontier, closed_form
-from scaling_lib.fits.allocation.inverse import InversePlan, inverse_plan
+from scaling_lib.fits.allocation.inverse import InversePlan, inverse_intervals, inverse_plan
 from scaling_lib.fits.allocation.isoflops import isoflop, isoflop_bias, isoflop_loss
 from scaling_lib.fits.allocation.routes import comparison, grid_minimum, parametric
 
@@ -35,6 +35,7 @@ __all__ = [
     "comparison",
     "envelope",
     "grid_minimum",
+    "inverse_intervals",
     "inverse_plan",
     "isoflop",
     "isoflop_bias",

@@ -15,14 +15,19 @@ from scaling_lib.fits.allocation.frontiers import LawParameters, closed_form
 
 __all__ = [
     "InferencePlan",
+    "PenalisedPlan",
     "RepeatedPlan",
     "effective_amount",
     "inference_aware",
+    "penalised_data",
+    "penalised_loss",
     "repeated_data",
     "repeated_data_loss",
 ]
 
 _NAMES = ("E", "A", "B", "alpha", "beta")
+_Penalty = Annotated[float, Real(minimum=0, maximum=1e6)]
+_Exponent = Annotated[float, Real(above=0, maximum=10)]
 _Amounts = Annotated[Float[np.ndarray, "*#points"] | float, Entries(above=0, least=0)]
 
 
@@ -266,4 +271,100 @@ def repeated_data(
         plain_n,
         plain_d,
         float(loss(np.log(plain_n))),
+    )
+
+
+@checked
+def penalised_loss(
+    parameters: LawParameters,
+    N: _Amounts,
+    D: _Amounts,
+    unique_tokens: Annotated[float, Real(above=0, maximum=1e60)],
+    *,
+    penalty: _Penalty,
+    repeat_exponent: _Exponent,
+    capacity_exponent: _Exponent,
+) -> Float[np.ndarray, "*points"]:
+    """L(N, D) in nats where `unique_tokens` are distinct, with a penalty for overfitting (Lovelace et al. 2026, arXiv
+    2605.01640).
+
+    L = E + A N^-alpha + B D^-beta + P R^delta (N / U)^kappa, R = D / U - 1 the repeats, none where D <= U. Repeated
+    tokens are worth fresh ones here; what they do is harm, and the more so the larger the model. penalty: P, nats.
+    repeat_exponent, capacity_exponent: delta, kappa. All three depend on the recipe (weight decay above all) and have
+    no default: fit them to runs of your own. Raises InvalidArgument.
+
+    >>> law = {"E": 1.7, "A": 400.0, "B": 410.0, "alpha": 0.34, "beta": 0.28}
+    >>> told = {"repeat_exponent": 1.0, "capacity_exponent": 0.5}
+    >>> free, paid = (float(penalised_loss(law, 1e9, 1e11, 1e10, penalty=P, **told)) for P in (0.0, 0.1))
+    >>> round(paid - free, 3)  # nine repeats: 0.1 * 9 * 0.1^0.5
+    0.285
+    """
+    p = chinchilla_parameters(parameters)
+    try:
+        N, D = np.broadcast_arrays(N, D)
+    except ValueError:
+        raise invalid("D", f"a number or of shape {np.shape(N)}, as N", D, "pass one for each N") from None
+    repeats = np.maximum(D / unique_tokens - 1, 0.0)
+    with np.errstate(over="ignore"):
+        harm = penalty * repeats**repeat_exponent * (N / unique_tokens) ** capacity_exponent
+    loss = p["E"] + p["A"] * N ** -p["alpha"] + p["B"] * D ** -p["beta"] + harm
+    if not np.isfinite(loss).all():
+        raise invalid("penalty", "such that every loss is a finite number", penalty, "check the units and exponents")
+    return np.asarray(loss)
+
+
+@checked
+@dataclass(frozen=True)
+class PenalisedPlan:
+    """N parameters for D tokens seen, `epochs` times the unique ones; loss in nats, of which `harm` is the penalty.
+
+    plain_parameters, plain_tokens, plain_loss: the allocation that forgets the penalty, and its true loss.
+    """
+
+    N: float
+    D: float
+    epochs: float
+    loss: float
+    harm: float
+    plain_parameters: float
+    plain_tokens: float
+    plain_loss: float
+
+
+@checked
+def penalised_data(
+    parameters: LawParameters,
+    flops: Annotated[float, Real(minimum=1.0, maximum=1e60)],
+    unique_tokens: Annotated[float, Real(minimum=1.0, maximum=1e60)],
+    *,
+    penalty: _Penalty,
+    repeat_exponent: _Exponent,
+    capacity_exponent: _Exponent,
+) -> PenalisedPlan:
+    """The best N and number of epochs for `flops` = 6 N D under `penalised_loss`; all arguments as there.
+
+    The optimum may have fewer epochs than the plain one and a larger model, or a smaller one, as the exponents say.
+    Where the plain optimum needs no more than the unique tokens, it is returned. Raises InvalidArgument.
+    """
+    p = chinchilla_parameters(parameters)
+    optimal = closed_form(p)
+    plain_n, plain_d = float(optimal.optimal_parameters(flops)), float(optimal.optimal_tokens(flops))
+    exponents = {"repeat_exponent": repeat_exponent, "capacity_exponent": capacity_exponent}
+
+    def loss(log_n: Any, of: float = penalty) -> Any:
+        N = np.exp(log_n)
+        return penalised_loss(p, N, flops / 6 / N, unique_tokens, penalty=of, **exponents)
+
+    log_n = float(np.log(plain_n))
+    if plain_d > unique_tokens and penalty > 0:
+        # From a thousandth of the plain size to the size that sees each token once.
+        axis = np.linspace(log_n - 7, float(np.log(flops / 6 / unique_tokens)), 4001)
+        best = int(np.argmin(loss(axis)))
+        ends = axis[max(best - 1, 0)], axis[min(best + 1, len(axis) - 1)]
+        log_n = float(optimize.minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-10}).x)
+    N, reached = float(np.exp(log_n)), float(loss(log_n))
+    D = flops / 6 / N
+    harm = reached - float(loss(log_n, 0.0))
+    return PenalisedPlan(
+        N, D, max(D / unique_tokens, 1.0), reached, harm, plain_n, plain_d, float(loss(np.log(plain_n)))
     )

@@ -24,6 +24,7 @@ from scaling_lib.arguments import BY_HAND, Generator, Positive, Real, Remedy, ch
 from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_text, invalid
 from scaling_lib.fits.allocation.frontiers import Frontier
 from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
+from scaling_lib.fits.allocation.inverse import inverse_intervals, inverse_plan
 from scaling_lib.fits.allocation.literature import published
 from scaling_lib.fits.allocation.routes import parametric
 from scaling_lib.fits.fitting import Fit, fit
@@ -33,7 +34,17 @@ from scaling_lib.fits.tables import doubts, read_table, table_columns
 from scaling_lib.fits.uncertainty.intervals import profile_or_undetermined
 from scaling_lib.fits.undetermined import Undetermined
 
-__all__ = ["UNITS", "Plan", "allocate", "budget_cost", "budget_flops", "determined_law", "plan"]
+__all__ = [
+    "COST_UNITS",
+    "UNITS",
+    "Plan",
+    "allocate",
+    "allocate_inverse",
+    "budget_cost",
+    "budget_flops",
+    "determined_law",
+    "plan",
+]
 
 DEFAULT_LAW = "besiroglu"
 # Share of peak that large training runs reach: 38 to 43 % on H100 for Llama 3 (arXiv 2407.21783).
@@ -50,6 +61,8 @@ UNITS = {
     "tokens_per_parameter": "tokens per parameter",
     "flops": "FLOPs",
 }
+# Of what leaving the optimum costs.
+COST_UNITS = {"overspent": "times the least compute for this loss", "lost": "nats above the lowest for this compute"}
 
 
 _Machine = Annotated[str, BY_HAND]  # one of the table's names
@@ -58,6 +71,7 @@ _Overhead = Annotated[float, Real(minimum=1, maximum=100)]
 _Machines = Annotated[Mapping[str, Hardware] | None, Remedy("make one with hardware_table(path)")]
 # FLOPs, hours, dollars or kWh
 _Budget = Annotated[float, Real(above=0, maximum=1e60)]
+_OptionalAmount = Annotated[float | None, Real(above=0, maximum=1e60)]
 
 
 def _chosen(hardware: str, table: Mapping[str, Hardware] | None) -> Hardware:
@@ -197,6 +211,65 @@ def allocate(
     range is not known. notes: on the law itself. Plain values throughout. Raises InvalidArgument, also for a table
     that determines no plan, and InvalidData.
     """
+    source = _source(generator, law, table, columns, resamples)
+    return _with_range(source.frontier, source.ranges, flops, level, source.method) | {"notes": source.notes}
+
+
+@checked
+def allocate_inverse(
+    generator: Generator,
+    *,
+    N: _OptionalAmount = None,
+    D: _OptionalAmount = None,
+    tokens_per_parameter: _OptionalAmount = None,
+    flops: _OptionalAmount = None,
+    loss: _OptionalAmount = None,
+    law: Annotated[str | None, BY_HAND] = None,
+    table: Annotated[pd.DataFrame | Mapping[str, Any] | str | Path | None, BY_HAND] = None,
+    columns: Annotated[Mapping[str, str] | None, BY_HAND] = None,
+    level: Annotated[float, BY_HAND] = 0.95,
+    resamples: Annotated[int, BY_HAND] = 4000,
+) -> dict[str, Any]:
+    """What `scaling-lab plan` prints: the quantities of `inverse_plan`, their interval, and law, warnings, notes,
+    extrapolation, units.
+
+    N, D, tokens_per_parameter, flops, loss: what is given, as there. law, table, columns, level, resamples: as for
+    `allocate`, and so are interval (of the same draws; with `unreachable`, see `inverse_intervals`) and extrapolation.
+    Plain values throughout. Raises InvalidArgument and InvalidData.
+    """
+    source = _source(generator, law, table, columns, resamples)
+    given = {"N": N, "D": D, "tokens_per_parameter": tokens_per_parameter, "flops": flops, "loss": loss}
+    if source.frontier.parameters is None:
+        raise invalid("law", "one that says L(N, D)", law, "this one is a frontier: ask allocate for a budget")
+    planned: dict[str, Any] = asdict(inverse_plan(source.frontier.parameters, **given))
+    interval = inverse_intervals(source.frontier, **given, level=level)
+    warnings = list(source.frontier.warnings)
+    if interval is not None:
+        if interval["unreachable"]:
+            warnings.append(
+                f"In {interval['unreachable']:.1%} of the draws no plan reaches this loss: they count as infinitely "
+                f"much, and an end that is missing lies beyond every plan."
+            )
+        interval = interval | {"method": source.method}
+    outside, sentence = _outside(planned, source.ranges)
+    if sentence:
+        warnings.append(sentence)
+    ends = {"interval": interval, "law": source.frontier.method, "warnings": warnings, "notes": source.notes}
+    return planned | ends | {"extrapolation": outside, "units": UNITS | COST_UNITS}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A frontier with draws, the ranges of the runs behind it, how its draws were made, what is known of its law."""
+
+    frontier: Frontier
+    ranges: Mapping[str, tuple[float, float] | None]
+    method: str
+    notes: list[str]
+
+
+def _source(generator: Any, law: Any, table: Any, columns: Any, resamples: int) -> _Source:
+    """The published law of a name, or the law of a table (columns: our name -> the file's)."""
     if law is not None and table is not None:
         raise invalid("law", "left out where a table is given", law, "pass one of the two")
     if table is None:
@@ -204,11 +277,10 @@ def allocate(
             raise invalid("columns", "left out where no table is given", columns, "pass a table, too")
         name = DEFAULT_LAW if law is None else check_choice("law", law, published_names())
         frontier = published(name, generator, resamples=resamples)
-        sampled = {"C": published_law(name).flops}
         method = f"percentiles of {len(frontier.draws)} draws from the published covariance"
         # What is known of a published law is no warning about the plan.
-        planned = _with_range(replace(frontier, warnings=()), sampled, flops, level, method)
-        return planned | {"notes": list(frontier.warnings)}
+        ranges = {"C": published_law(name).flops}
+        return _Source(replace(frontier, warnings=()), ranges, method, list(frontier.warnings))
     runs = table
     if isinstance(table, str | Path):
         runs = read_table(_named_path(table), columns)
@@ -216,9 +288,9 @@ def allocate(
         raise invalid("columns", "left out where the table is no file", columns, "rename the columns of the table")
     fitted = determined_law(runs)
     N, D = (fitted.problem.columns[name] for name in ("N", "D"))
-    ranges = {name: (float(x.min()), float(x.max())) for name, x in (("N", N), ("D", D), ("C", 6 * N * D))}
+    spans = {name: (float(x.min()), float(x.max())) for name, x in (("N", N), ("D", D), ("C", 6 * N * D))}
     method = f"percentiles of {resamples} pairs bootstraps of the runs"
-    return _with_range(parametric(fitted, generator, resamples=resamples), ranges, flops, level, method) | {"notes": []}
+    return _Source(parametric(fitted, generator, resamples=resamples), spans, method, [])
 
 
 @checked
@@ -281,17 +353,27 @@ def _with_range(
     planned = plan(flops, frontier, level=level).as_dict()
     if planned["interval"] is not None:
         planned["interval"] = {**planned["interval"], "method": method}
+    outside, sentence = _outside(planned, sampled)
+    if sentence:
+        planned["warnings"].append(sentence)
+    return planned | {"extrapolation": outside, "units": dict(UNITS)}
+
+
+def _outside(
+    planned: Mapping[str, Any], sampled: Mapping[str, tuple[float, float] | None]
+) -> tuple[dict[str, float | None], str]:
+    """Decades outside the runs for N, D and C (None: not known), and a warning for a budget far outside, or ""."""
     spans = {name: sampled.get(name) for name in ("N", "D", "C")}
     values = {"N": planned["N"], "D": planned["D"], "C": planned["flops"]}
     outside = {name: None if ends is None else _decades_outside(values[name], *ends) for name, ends in spans.items()}
-    ends = spans["C"]
-    if ends is not None and not ends[0] / _FAR <= flops <= ends[1] * _FAR:
-        end = ends[1] if flops > ends[1] else ends[0]
-        planned["warnings"].append(
-            f"The budget is a factor of {max(flops / end, end / flops):.2g} outside the runs behind this law, which "
-            f"end at C = {end:.2g}: this is an extrapolation."
-        )
-    return planned | {"extrapolation": outside, "units": dict(UNITS)}
+    ends, flops = spans["C"], planned["flops"]
+    if ends is None or ends[0] / _FAR <= flops <= ends[1] * _FAR:
+        return outside, ""
+    end = ends[1] if flops > ends[1] else ends[0]
+    return outside, (
+        f"The budget is a factor of {max(flops / end, end / flops):.2g} outside the runs behind this law, which "
+        f"end at C = {end:.2g}: this is an extrapolation."
+    )
 
 
 def _decades_outside(value: float, low: float, high: float) -> float:

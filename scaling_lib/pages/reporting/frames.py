@@ -75,7 +75,10 @@ def fit_frame(fitted: AnyFit, outcomes: Annotated[Mapping[str, Any], BY_HAND]) -
 
 @checked
 def plan_frame(payload: Annotated[Mapping[str, Any], Remedy("pass what planner.allocate returns")]) -> pd.DataFrame:
-    """Quantity, value, unit, interval, and decades outside the runs."""
+    """Quantity, value, unit, interval, and decades outside the runs.
+
+    payload: of `planner.allocate` or `planner.allocate_inverse`. Raises InvalidArgument.
+    """
     for key in ("units", "interval", "extrapolation", "law"):
         if key not in payload:
             raise InvalidArgument(f"payload lacks {key!r}, got {sorted(payload)}: pass what planner.allocate returns.")
@@ -90,9 +93,19 @@ def plan_frame(payload: Annotated[Mapping[str, Any], Remedy("pass what planner.a
                 "quantity": name,
                 "value": f"{payload[name]:.4g}",
                 "unit": unit,
-                "95 % interval": " to ".join(f"{end:.4g}" for end in interval.get(name, [])),
+                "95 % interval": _range(*interval[name]) if name in interval else "",
                 "beyond the runs": far or (f"{decades:+.1f} decades" if decades else ""),
             }
         )
     law = {"quantity": "law", "value": payload["law"], "unit": "", "95 % interval": "", "beyond the runs": ""}
     return pd.DataFrame([*planned, law])
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """An interval in words; what was given, or follows from nothing else, has none."""
+    if low is None:
+        return "open"
+    if high is None:
+        return f"{low:.4g} or more"
+    ends = f"{low:.4g}", f"{high:.4g}"
+    return "fixed" if len(set(ends)) == 1 else " to ".join(ends)

@@ -20,6 +20,7 @@ HARDWARE.write_text(
     '[[hardware]]\nname = "x"\npeak_flops = 1e12\nwatts = 100\nprice_per_hour = 2\ndated = "2026"\nsource = "me"\n'
 )
 MACHINE = {"hardware": "h100", "utilization": 0.4, "overhead": 1.5, "table": {"h100": H100}}
+PENALTY = {"penalty": 0.05, "repeat_exponent": 1.0, "capacity_exponent": 0.5}
 DECAYS = {"token_decay": 15.0, "parameter_decay": 5.0}
 
 
@@ -44,14 +45,34 @@ def for_a_budget(flops):
     return corrections.inference_aware(HOFFMANN, 1e12, flops=flops)
 
 
+def by_size(generator, N=None, D=None, tokens_per_parameter=None, loss=None, law=None, level=0.95, resamples=10):
+    given = {"N": N, "D": D, "tokens_per_parameter": tokens_per_parameter, "loss": loss}
+    return planner.allocate_inverse(generator, **given, law=law, level=level, resamples=resamples)
+
+
 EXAMPLES = [
+    (by_size, {"generator": GENERATOR, "N": 1e9, "loss": 2.5, "law": "besiroglu", "level": 0.9, "resamples": 10}),
+    (by_size, {"generator": GENERATOR, "D": 1e11, "tokens_per_parameter": 20.0}),
+    (
+        planner.allocate_inverse,
+        {"generator": GENERATOR, "flops": 1e20, "table": FILE, "columns": {"N": "n"}, "level": 0.9, "resamples": 10},
+    ),
     (planner.determined_law, {"table": grid(HOFFMANN, 4, noise=1e-3)}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "N": 1e9, "loss": 2.5}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "D": 1e11, "tokens_per_parameter": 20.0}),
     (inverse.inverse_plan, {"parameters": HOFFMANN, "flops": 1e21}),
+    (inverse.inverse_intervals, {"frontier": FRONTIER, "N": 1e9, "loss": 2.5, "level": 0.9}),
+    (inverse.inverse_intervals, {"frontier": FRONTIER, "D": 1e11, "tokens_per_parameter": 20.0}),
+    (inverse.inverse_intervals, {"frontier": FRONTIER, "flops": 1e21}),
     (inverse.InversePlan, fields_of(inverse.inverse_plan(HOFFMANN, N=1e9, D=2e10))),
     (corrections.chinchilla_parameters, {"parameters": HOFFMANN}),
     (hardware.Hardware, fields_of(H100)),
+    (
+        corrections.penalised_loss,
+        {"parameters": HOFFMANN, "N": 1e9, "D": 1e11, "unique_tokens": 1e10} | PENALTY,
+    ),
+    (corrections.penalised_data, {"parameters": HOFFMANN, "flops": 1e21, "unique_tokens": 1e10} | PENALTY),
+    (corrections.PenalisedPlan, fields_of(corrections.penalised_data(HOFFMANN, 1e21, 1e10, **PENALTY))),
     (corrections.InferencePlan, fields_of(INFERENCE)),
     (corrections.RepeatedPlan, fields_of(REPEATED)),
     (planner.Plan, fields_of(PLAN)),

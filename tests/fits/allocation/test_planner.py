@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.fits.allocation import closed_form
-from scaling_lib.fits.allocation.corrections import effective_amount, inference_aware, repeated_data, repeated_data_loss
+from scaling_lib.fits.allocation.corrections import (
+    effective_amount,
+    inference_aware,
+    penalised_data,
+    penalised_loss,
+    repeated_data,
+    repeated_data_loss,
+)
 from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
 from scaling_lib.fits.allocation.literature import published, published_laws
 from scaling_lib.fits.allocation.planner import allocate, budget_cost, budget_flops, plan
@@ -284,3 +291,37 @@ def test_enough_unique_tokens_change_nothing():
     assert pytest.approx(closed_form(MUENNIGHOFF).optimal_parameters(1e20)) == planned.N
     assert planned.epochs == 1
     assert planned.loss == planned.plain_loss
+
+
+PENALTY = {"penalty": 0.05, "repeat_exponent": 1.2, "capacity_exponent": 0.6}
+
+
+def test_a_penalty_is_paid_for_repeats_alone():
+    N, U = 1e9, 1e10
+    plain = HOFFMANN["E"] + HOFFMANN["A"] * N ** -HOFFMANN["alpha"]
+    for D in (5e9, 1e10, 4e10):
+        wanted = plain + HOFFMANN["B"] * D ** -HOFFMANN["beta"] + 0.05 * max(D / U - 1, 0) ** 1.2 * 0.1**0.6
+        assert float(penalised_loss(HOFFMANN, N, D, U, **PENALTY)) == pytest.approx(wanted, rel=1e-12)
+    with pytest.raises(InvalidArgument, match="penalty must be such that every loss is a finite number"):
+        penalised_loss(HOFFMANN, 1e30, 1e40, 1.0, penalty=1e6, repeat_exponent=10.0, capacity_exponent=10.0)
+
+
+@pytest.mark.parametrize("penalty", [0.001, 0.05, 1.0])
+def test_a_penalised_plan_is_an_optimum(penalty):
+    given = PENALTY | {"penalty": penalty}
+    planned = penalised_data(HOFFMANN, 1e22, 1e10, **given)
+    assert pytest.approx(1e22) == 6 * planned.N * planned.D
+    assert planned.loss <= planned.plain_loss
+    sizes = planned.N * np.exp(np.linspace(-3, 3, 2001))
+    assert planned.loss <= penalised_loss(HOFFMANN, sizes, 1e22 / 6 / sizes, 1e10, **given).min() + 1e-9
+    repeats = planned.D / 1e10 - 1
+    assert planned.harm == pytest.approx(penalty * repeats**1.2 * (planned.N / 1e10) ** 0.6, rel=1e-9)
+
+
+def test_a_penalty_makes_fewer_epochs_best():
+    epochs = [penalised_data(HOFFMANN, 1e22, 1e10, **PENALTY | {"penalty": P}).epochs for P in (0.0, 0.01, 0.1, 1.0)]
+    assert (np.diff(epochs) < 0).all()
+    plain = closed_form(HOFFMANN)
+    assert epochs[0] == pytest.approx(float(plain.optimal_tokens(1e22)) / 1e10)
+    enough = penalised_data(HOFFMANN, 1e20, 1e12, **PENALTY)
+    assert (enough.epochs, enough.harm, enough.loss) == (1.0, 0.0, enough.plain_loss)

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
+from scaling_lib.fits.laws import PowerLaw
+from scaling_lib.fits.uncertainty.spoilt import spoilt_fits
 from scaling_lib.pages.drawing.live import plot_axes
-from scaling_lib.pages.drawing.moving import level_mark, moving_dots, moving_line
+from scaling_lib.pages.drawing.moving import (
+    level_mark,
+    moving_curve,
+    moving_dots,
+    moving_line,
+    spoilt_panel,
+    spoilt_sentences,
+)
 
 AXES = plot_axes({0: "0", 1: "1"}, {0: "0", 2: "2"}, "x", "y")
 HEIGHTS = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 0.0]])  # three positions of the slider, two points
@@ -16,6 +25,24 @@ def test_a_dot_has_one_height_for_each_position():
     assert (first.attributes["cx"], second.attributes["cx"]) == (50.0, 300.0)
     assert first.attributes["cy"] == [265.0, 155.0, 45.0]
     assert second.attributes["cy"] == [155.0, 45.0, 265.0]
+
+
+def test_a_dot_that_was_not_seen_is_hollow():
+    first, second = moving_dots(AXES, np.array([0.0, 1.0]), HEIGHTS, seen=HEIGHTS > 0)
+    assert first.attributes["fill-opacity"] == [0.1, 1.0, 1.0]
+    assert second.attributes["fill-opacity"] == [1.0, 1.0, 0.1]
+    (still,) = moving_dots(AXES, np.array([0.5]), np.ones((3, 1)), seen=np.ones((3, 1), bool))
+    assert still.moving == {}, "what does not move is written once"
+    with pytest.raises(InvalidArgument, match="seen must be an array of bool"):
+        moving_dots(AXES, np.array([0.0, 1.0]), HEIGHTS, seen=HEIGHTS)
+
+
+def test_a_curve_goes_through_its_points_at_each_position():
+    curve = moving_curve(AXES, np.array([0.0, 1.0]), HEIGHTS)
+    assert curve.attributes["points"] == ["50.0,265.0 300.0,155.0", "50.0,155.0 300.0,45.0", "50.0,45.0 300.0,265.0"]
+    still = moving_curve(AXES, np.array([0.0, 1.0]), HEIGHTS[:1])
+    assert still.moving == {}
+    assert still.attributes["points"] == "50.0,265.0 300.0,155.0"
 
 
 def test_a_line_runs_from_one_end_to_the_other():
@@ -30,6 +57,20 @@ def test_a_level_stays():
     mark = level_mark(AXES, np.array([0.0, 1.0]), 1.0)
     assert mark.moving == {}
     assert mark.attributes["d"] == "M50 155.0H300"
+
+
+def test_a_spoilt_table_is_drawn_with_its_fits_and_the_truth():
+    law, truth, D = PowerLaw(), {"E": 1.8, "B": 20.0, "beta": 0.35}, np.geomspace(1e5, 1e7, 12)
+    turned = spoilt_fits(law, truth, {"D": D}, "runs", [6, 12], np.random.default_rng(0))
+    axes = plot_axes({5: "5", 8: "8"}, {1.7: "1.7", 2.2: "2.2"}, "D", "loss")
+    true, *dots, fitted = spoilt_panel(axes, turned, law, truth, D).marks[len(axes.marks) :]
+    assert len(dots) == 12
+    # Without noise every fit is the truth, to a tenth of a unit of the drawing.
+    assert fitted.attributes["points"] == [true.attributes["points"]] * 2
+    assert [dot.attributes["fill-opacity"] for dot in dots] == [1.0] * 6 + [[0.1, 1.0]] * 6
+    assert spoilt_sentences(turned, law, truth, 1e8)[0].endswith("is off by 0.000 nats.")
+    with pytest.raises(InvalidArgument, match="truth must be a dict with E, B, beta"):
+        spoilt_sentences(turned, law, {"E": 1.8}, 1e8)
 
 
 def test_bad_input_is_refused():

@@ -1,14 +1,13 @@
-"""Exercises of chapter 3: power laws and bias."""
+"""Units, seeds, exponents above a floor, runs and points, what is held out: exercises of chapter 3."""
 
 from typing import Any
 
 import numpy as np
 
 from coursework.lines import slope
-from coursework.luck import LUCK
 from scaling_lib.coursework.exercises import Exercise, Mistake
 
-__all__ = ["EXERCISES"]
+__all__ = ["BIAS", "EXPONENT", "HELD_OUT", "RUNS", "TYPICAL", "UNITS"]
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
 
@@ -417,5 +416,3 @@ HELD_OUT = Exercise(
         ),
     ),
 )
-
-EXERCISES = (UNITS, LUCK, BIAS, EXPONENT, TYPICAL, RUNS, HELD_OUT)
