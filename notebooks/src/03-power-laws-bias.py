@@ -243,9 +243,9 @@ say(rf"""
 fewer it is off by {percent(off["decimals"].iloc[-1], decimals=0)}. This pattern
 of noise moves it by {percent(of_noise[0.002], decimals=0)} at two
 thousandths and by {percent(of_noise[0.01], decimals=0)} at a hundredth.
-And of the runs that are left out the largest count most: the forecast at ten
-times the largest $D$ is off by {number(away, decimals=3)} nats from the five
-smallest runs and by {number(near, decimals=3)} from all twelve.
+And the range counts: the forecast at ten times the largest $D$ is off by
+{number(away, decimals=3)} nats from the five smallest runs and by
+{number(near, decimals=3)} from all twelve.
 """)
 
 # %% [markdown]
@@ -1364,12 +1364,12 @@ unsaid = "".join(
     for row in too_few.itertuples()
 )
 say(rf"""
-The planted power law foretells its runs
-({percent(share["planted power"], decimals=0)} inside; neighbouring forecasts
-share their runs, so that this is no count of independent cases). The stretched
-exponential, whose residuals gave no reason for doubt, is found out:
-{percent(share["planted stretched"], decimals=0)} inside. A second mark needs no
-interval: a law that holds errs to both sides. Always on one side are the
+With so few runs the share inside its interval hardly tells a law that holds
+from one that does not: {percent(share["planted power"], decimals=0)} for the
+planted power law, {percent(share["planted stretched"], decimals=0)} for the
+stretched exponential (and forecasts of one table share their runs, so that this
+is no count of independent cases). A sharper mark needs no interval. A law that
+holds errs to both sides; always on one side are the
 errors of **{on_one_side}**. {unsaid}From the others
 {percent(share["C4, all sizes"], decimals=0)} of the later runs lie inside, in
 intervals of {number(widest, decimals=0)} % to either side in the median.

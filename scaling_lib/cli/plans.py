@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -49,7 +49,9 @@ def inverse_budget(
             check_choice("--law", law, published_names())
         generator = np.random.default_rng(check_integer("--seed", seed, minimum=0))
         asked = {"N": parameters, "D": tokens, "tokens_per_parameter": ratio, "flops": flops, "loss": loss}
-        given = {name: check_real(name, value, above=0) for name, value in asked.items() if value is not None}
+        given: dict[str, Any] = {
+            name: check_real(name, value, above=0) for name, value in asked.items() if value is not None
+        }
         payload = planner.allocate_inverse(generator, law=law, table=own, **given)
         if table is not None:
             payload["law"] = f"fitted to {table.name}"

@@ -177,8 +177,8 @@ def _drawn_plans(
     """N and D of each draw, infinite where its law does not reach the loss."""
     count = len(p["E"])
     if loss is None and (flops is None or (N, D, ratio) != (None, None, None)):
-        size, tokens = _spending(N, D, ratio, flops)
-        return np.full(count, size), np.full(count, tokens)
+        fixed_size, fixed_tokens = _spending(N, D, ratio, flops)
+        return np.full(count, fixed_size), np.full(count, fixed_tokens)
     excess = np.full(count, np.nan) if loss is None else np.where(loss > p["E"], loss - p["E"], np.nan)
     if (N, D, ratio) == (None, None, None):
         budget = np.full(count, flops) if flops is not None else _cheapest(p, excess)

@@ -47,7 +47,9 @@ def moving_dots(
         return [Mark("circle", dot | look) for dot in dots]
     if not isinstance(seen, np.ndarray) or seen.dtype != bool or seen.shape != y.T.shape:
         raise invalid("seen", f"an array of bool of shape {y.T.shape}, as y", seen, "pass one for each dot, or None")
-    full = [{"fill-opacity": _short(np.where(places, 1.0, 0.1)), "stroke": fill} for places in seen.T]
+    full: list[dict[str, Any]] = [
+        {"fill-opacity": _short(np.where(places, 1.0, 0.1)), "stroke": fill} for places in seen.T
+    ]
     return [Mark("circle", dot | look | opacity) for dot, opacity in zip(dots, full, strict=True)]
 
 
@@ -66,7 +68,7 @@ def moving_curve(
     y = check_array("y", y.T, dimensions=2, length=len(x)).T
     across = axes.across(x)
     curves = [" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, axes.up(row), strict=True)) for row in y]
-    look = {"fill": "none", "stroke": COLOURS[colour], "stroke-width": 2}
+    look: dict[str, Any] = {"fill": "none", "stroke": COLOURS[colour], "stroke-width": 2}
     return Mark("polyline", {"points": curves if len(curves) > 1 else curves[0]} | look)
 
 
