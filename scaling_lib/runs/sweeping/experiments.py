@@ -30,6 +30,7 @@ from scaling_lib.runs.sweeping.axes import (
     settings,
     value_of,
 )
+from scaling_lib.runs.sweeping.blocks import BLOCKS
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
 from scaling_lib.runs.sweeping.controls import CONTROLS
 from scaling_lib.runs.sweeping.language import LANGUAGE
@@ -166,7 +167,7 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 
 # Below the class, which it is made of.
-_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE}
+_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE, **BLOCKS}
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {name: Experiment(name, *entry) for name, entry in _ENTRIES.items()}
 )
