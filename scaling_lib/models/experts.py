@@ -2,8 +2,8 @@ r"""A mixture of experts in place of the MLP: E copies of it, of which every pos
 
 With p = softmax(W_router x) over the experts, x the normed state of one position, and the k largest entries of p,
 
-    y = sum over the chosen e of  g_e MLP_e(x)       g_e = p_e                              k = 1  (Fedus, Zoph, Shazeer)
-                                                     g_e = p_e / (sum of the chosen p)      k > 1  (Lepikhin et al.)
+    y = sum over the chosen e of  g_e MLP_e(x)       g_e = p_e                           k = 1  (Fedus, Zoph, Shazeer)
+                                                     g_e = p_e / (sum of the chosen p)   k > 1  (Lepikhin et al.)
 
 (arXiv 2101.03961 and 2006.16668; with one expert the gate has to be p_e itself, or the router would get no gradient).
 Nothing else makes the router use all experts, so a loss is added, `balance` times
@@ -18,8 +18,8 @@ the layer, the later in the batch the sooner. Sequences of one batch then depend
 later token. Where nothing is trained, and without a capacity, every position is served, so that what a model says of
 one sequence does not depend on others.
 
-An expert's tensors have a leading axis E, and it costs what the MLP costs: a position meets k of them, and N counts all.
-What is counted are these k; all experts are computed at once, on as many places as the fullest has, some of them empty.
+An expert's tensors have a leading axis E, and it costs what the MLP costs: a position meets k of them, and N counts
+all. FLOPs count these k; all experts are computed at once, on as many places as the fullest has, some of them empty.
 
 Letters in shapes: K members, M = B T positions, width n, E experts, k of them chosen, C places in each.
 """
@@ -124,7 +124,7 @@ def _placed(
 
 def _dispatched(x: Float[Tensor, "K M n"], slots: Int[Tensor, "K M*k"], places: int) -> Float[Tensor, "K E*C n"]:
     """What lies at each place: the position that was sent there, or zero."""
-    K, M, n = x.shape
+    K, M, _ = x.shape
     origins = slots.new_full((K, places + 1), M)  # the number of the position at each place; M is a row of zeros
     numbers = slots.new_ones(slots.shape).cumsum(1).sub(1) // (slots.shape[1] // M)  # [K, M*k]
     origins = origins.scatter(1, slots, numbers)[:, :places]

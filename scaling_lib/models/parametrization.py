@@ -36,11 +36,11 @@ coupled decay (torch's AdamW, the paper) keeps that product, so the decay of the
 independent decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
 In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon does too.
 
-Depth. The table keeps the state from growing at the start, one of 2 L sums adding (2 L)^-1/2 of it, but after it all 2 L
-of them move together. CompleteP (Dey et al., arXiv 2505.01618, their alpha = 1) multiplies every residual branch by
-1 / m_L, m_L = L / base_depth, and changes neither starts nor rates, but for Adam's epsilon of what a branch holds, which
-falls as its gradients, by m_L. A constant before a matrix is the same, under Adam, as a start and a rate smaller by it,
-so that here too all of it is in the table: with L_0 = base_depth,
+Depth. The table keeps the state from growing at the start, one of 2 L sums adding (2 L)^-1/2 of it, but after it all
+2 L of them move together. CompleteP (Dey et al., arXiv 2505.01618, their alpha = 1) multiplies every residual branch by
+1 / m_L, m_L = L / base_depth, and changes neither starts nor rates, but for Adam's epsilon of what a branch holds,
+which falls as its gradients, by m_L. A constant before a matrix is the same, under Adam, as a start and a rate smaller
+by it, so that here too all of it is in the table: with L_0 = base_depth,
 
     residual     start with (2 L_0)^-1/2 in place of (2 L)^-1/2, then start and rate times 1/m_L; decay of a step kept
     in a branch  (what the table calls matrix, gain, bias and router, in a layer)  epsilon times 1/m_L

@@ -27,7 +27,7 @@ SHAPES = [
     *(shape for name, shape in planned.SHAPES.items() if name != "default"),
 ]
 DENSE = [shape for shape in SHAPES if shape.experts == 1]
-# All experts active, or half of them beside the same experts all active: what is computed does not depend on the load.
+# Where all experts are active, what is computed does not depend on the load.
 ALL_ACTIVE = [Architecture(30, 16, context=10, experts=3, active_experts=3, mlp=mlp) for mlp in ("gelu", "swiglu")]
 
 
@@ -196,7 +196,7 @@ def test_bytes_bound_what_is_kept(shape, members):
 
 
 def test_a_position_meets_k_of_the_experts():
-    """By hand at n = 16, four layers' worth of MLP in two layers, V = 30: total, active, and FLOPs of the active."""
+    """By hand at n = 16, two layers, V = 30: all of N, active N, and FLOPs."""
     dense = Architecture(30, 16, context=10)
     mlp = 2 * 4 * 16 * 16  # of one layer
     for k in (1, 2):
@@ -233,9 +233,9 @@ def test_presets(name):
 
 
 def test_refused_presets():
-    with pytest.raises(InvalidArgument, match="^name must be one of 'gpt-2', 'modern', got 'llama'"):
+    with pytest.raises(InvalidArgument, match=r"^name must be one of 'gpt-2', 'modern', got 'llama'"):
         preset("llama", 100, 64)
-    with pytest.raises(InvalidArgument, match="^fields must be fields of an Architecture, got 'layers'"):
+    with pytest.raises(InvalidArgument, match=r"^fields must be fields of an Architecture, got 'layers'"):
         preset("modern", 100, 64, layers=2)
 
 

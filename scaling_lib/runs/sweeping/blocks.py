@@ -2,11 +2,11 @@
 graph, as data like `twins`.
 
 Every arm draws the same graphs and walks from a seed (and, where all its tensors have the default's shapes, the same
-first weights), and is compared with the default seed by seed; seeds are of this study alone. Everything else is that of `twins`: graphs of
-100 nodes of degree 10, half a visit of every transition a step, muP, width 64, the learning rate .5 throughout. Depths
-other than the default's have CompleteP, which at its base depth is the default. Of the experts, the arm "experts" has
-the default's active parameters but for its router, at every step; "two-experts" is given so many steps that C = 6 N D
-with its active N is that of the default's at 800.
+first weights), and is compared with the default seed by seed; seeds are of this study alone. Everything else is that of
+`twins`: graphs of 100 nodes of degree 10, half a visit of every transition a step, muP, width 64, the learning rate .5
+throughout. Depths other than the default's have CompleteP, which at its base depth is the default. Of the experts, the
+arm "experts" has the default's active parameters but for its router; "two-experts" is given so many steps that C =
+6 N D, with its active N, is that of 800 steps of the default.
 
 Costs at 45,000 tokens a second for the default, which one core makes, and the step of an arm over the default's as it
 was measured (in `STEP_TIMES`):
@@ -27,7 +27,7 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
 
-__all__ = ["ARMS", "ARM_FIELDS", "BLOCKS", "FLOPS_STEPS", "STEP_TIMES"]
+__all__ = ["ARMS", "ARM_FIELDS", "BLOCKS", "FLOPS_STEPS", "LONG", "SHORT", "STEP_TIMES"]
 
 _SOURCE = Source(
     "erdos_renyi",
