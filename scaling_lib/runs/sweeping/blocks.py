@@ -88,11 +88,11 @@ STEP_TIMES: Mapping[str, float] = MappingProxyType(
 )
 
 
-def _study(steps: int, arms: tuple[str, ...]) -> dict[str, Axes]:
-    """Six seeds of their own, outermost: an early end leaves whole comparisons."""
+def _study(steps: int, arms: tuple[str, ...], quick: int = 1) -> dict[str, Axes]:
+    """Six seeds of their own, outermost: an early end leaves whole comparisons. quick: how many arms `smoke` has."""
     values = tuple(ARMS[arm] for arm in arms)
     return {
-        "smoke": {"seed": (300,), "schedule.steps": (steps // 8,), ARM_FIELDS: values[:2]},
+        "smoke": {"seed": (300,), "schedule.steps": (steps,), ARM_FIELDS: values[:quick]},
         "full": {"seed": tuple(range(300, 306)), "schedule.steps": (steps,), ARM_FIELDS: values},
     }
 
@@ -103,7 +103,7 @@ BLOCKS: Mapping[str, Entry] = MappingProxyType(
             "Pilot, never judged: is the learning rate .5 near the best one of every block?",
             _TEMPLATE,
             {
-                "smoke": {"seed": (900,), "schedule.steps": (100,), ARM_FIELDS: (ARMS["default"],)},
+                "smoke": {"seed": (900,), "schedule.steps": (SHORT,), ARM_FIELDS: (ARMS["default"],)},
                 "full": {
                     "seed": (900,),
                     "schedule.steps": (SHORT,),
@@ -116,14 +116,14 @@ BLOCKS: Mapping[str, Entry] = MappingProxyType(
         "blocks-short": (
             "After 800 steps, does the excess loss depend on norm, MLP, attention, positions, experts or depth?",
             _TEMPLATE,
-            _study(SHORT, tuple(ARMS)),
+            _study(SHORT, tuple(ARMS), quick=2),
             _FOLLOWS,
         ),
         "blocks-flops": (
             "Two of four experts at the FLOPs of 800 steps of the default: the same excess loss?",
             replace(_TEMPLATE, architecture=_SPARSE),
             {
-                "smoke": {"seed": (300,), "schedule.steps": (FLOPS_STEPS // 8,)},
+                "smoke": {"seed": (300,), "schedule.steps": (FLOPS_STEPS,)},
                 "full": {"seed": tuple(range(300, 306)), "schedule.steps": (FLOPS_STEPS,)},
             },
             _FOLLOWS,
