@@ -134,9 +134,9 @@ def against(commit: str, rounds: int, numbers: list[int]) -> dict[str, dict[str,
 
 def over_default(rounds: int) -> dict[str, dict[str, float]]:
     """Every arm of the study of blocks, and two of four experts, over the default: seconds of a step."""
-    from scaling_lib.runs.sweeping.blocks import ARMS
     from scaling_lib.runs.sweeping.experiments import experiment
     from scaling_lib.runs.sweeping.recipes import chain_of
+    from scaling_lib.runs.sweeping.studies.blocks import ARMS
     from scaling_lib.runs.training.ensembles import batches, initial_model
     from scaling_lib.runs.training.optimizers import AdamW, learning_rate_schedule
     from scaling_lib.runs.training.steps import TrainingStep

@@ -15,10 +15,10 @@ from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES, BLOCK_SEEDS
 from scaling_lib.pages.judging.twins.studies import PILOT, RATE
-from scaling_lib.runs.sweeping import blocks
 from scaling_lib.runs.sweeping.axes import value_of
-from scaling_lib.runs.sweeping.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT, STEP_TIMES
 from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.sweeping.studies import blocks
+from scaling_lib.runs.sweeping.studies.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT, STEP_TIMES
 from tests.pages.planted import assert_found, assert_power
 
 FEW, MANY = 2, 25

@@ -1,6 +1,6 @@
 """Whether the law moves with the block, judged: what each rule of `sources/blocks.toml` computes.
 
-Written before any of the runs of `runs.sweeping.blocks` but its pilot, of which nothing is judged. An arm is compared
+Written before any of the runs of `runs.sweeping.studies.blocks` but its pilot, of which nothing is judged. An arm is compared
 with the default on the same graphs and walks, seed by seed, at one learning rate:
 
     level       ln(excess loss) of the arm less that of the default, after 800 steps and after 3,200: the prefactor
@@ -31,7 +31,7 @@ from scaling_lib.pages.judging.twins.studies import (
 )
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import value_of
-from scaling_lib.runs.sweeping.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT
+from scaling_lib.runs.sweeping.studies.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT
 
 __all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS"]
 
