@@ -1,7 +1,7 @@
 """Whether the law moves with the block, judged: what each rule of `sources/blocks.toml` computes.
 
-Written before any of the runs of `runs.sweeping.studies.blocks` but its pilot, of which nothing is judged. An arm is compared
-with the default on the same graphs and walks, seed by seed, at one learning rate:
+Written before any of the runs of `runs.sweeping.studies.blocks` but its pilot, of which nothing is judged. An arm is
+compared with the default on the same graphs and walks, seed by seed, at one learning rate:
 
     level       ln(excess loss) of the arm less that of the default, after 800 steps and after 3,200: the prefactor
     exponent    the difference of ln(e(800) / e(3200)) / ln 4: beta between the two
