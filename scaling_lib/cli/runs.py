@@ -58,7 +58,7 @@ def experiment_list(
             grids = {name: asked.configurations(name) for name in asked.axes if profile in ("", name)}
             seconds = {name: None if speed is None else speed.seconds(grid) / many for name, grid in grids.items()}
             for name, grid in grids.items():
-                flops = (6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
+                flops = (6.0 * c.architecture.active_parameters * c.schedule.tokens * c.schedule.epochs for c in grid)
                 minutes = None if (wanted := seconds[name]) is None else wanted / 60
                 costs.append(
                     {"name": asked.name, "profile": name, "runs": len(grid), "flops": float(sum(flops))}
@@ -242,7 +242,7 @@ def _swept(
 
 def _expected_cost(missing: list[RunConfiguration], workers: int) -> str:
     """How long runs take on a CPU, without a measurement; for what no day suffices, which profile is for one."""
-    flops = sum(6.0 * c.architecture.parameters * c.schedule.tokens * c.schedule.epochs for c in missing)
+    flops = sum(6.0 * c.architecture.active_parameters * c.schedule.tokens * c.schedule.epochs for c in missing)
     hours = flops / _FLOPS_OF_A_CORE / workers / 3600
     if hours < 1:
         return ""

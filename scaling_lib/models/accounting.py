@@ -13,6 +13,9 @@ for a sequence of S positions:
     forward   2 S (12 L n^2 + V n) + 4 L n S^2          the second term is attention: q k^T and its product with v
     training  3 x forward
 
+Of a mixture of E experts (`models.experts`) a position meets k: N counts all of them, active N those k (and the whole
+router), and a matrix product those k. C = 6 N D takes the active N, as is done for sparse models.
+
 The attention of all S^2 pairs is counted, as it is by counters of FLOPs and in the literature, although the causal mask
 leaves half of them; keys and values that heads share are multiplied once for each head. C = 6 N D is the field's
 convention (Kaplan et al. 2020, section 2.1): it leaves attention out, and depends on whether N counts the embeddings
@@ -21,21 +24,24 @@ it computes at S = T - 1 positions, and D counts T.
 """
 
 import functools
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
 from typing import Annotated, Any
 
-from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, Integer, NonNegative, Remedy, checked
+from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, Integer, NonNegative, Positive, Remedy, checked
 from scaling_lib.errors import check_integer, invalid
 from scaling_lib.models.blocks import ATTENTION, BLOCKS, POSITIONS, Block, TensorShape, block, check_block
+from scaling_lib.models.experts import mixture
 
 __all__ = [
     "CONVENTIONS",
+    "PRESETS",
     "Architecture",
     "PlacedBlock",
     "default_heads",
     "placed_blocks",
+    "preset",
     "shapes",
     "training_bytes",
     "training_flops",
@@ -46,7 +52,10 @@ CONVENTIONS = ("6ND", "6ND non-embedding", "exact")
 
 # Roles of tensors that non-embedding N leaves out, and of those that every position multiplies.
 _EMBEDDINGS = ("embedding", "positions", "readout")
-_MULTIPLIED = ("matrix", "residual")
+_MULTIPLIED = ("matrix", "residual", "router")
+
+# The weight of the load-balancing loss in Switch Transformers (arXiv 2101.03961).
+BALANCE = 0.01
 
 _TwoOrMore = Annotated[int, Integer(minimum=2)]
 
@@ -71,12 +80,20 @@ class Architecture:
     and values, None where there are as many as heads (as many as heads is None after construction). positions:
     "rotary", "learned" (added to the embedding) or "none".
 
+    experts: copies of the MLP in each layer, each with weights of its own, of which a position is sent to
+    `active_experts` (`models.experts`). balance: weight of the loss that evens out their load, .01 where there are any.
+    capacity: the most that an expert takes in a training step, over an even share; None for all that is sent to it.
+
     Raises InvalidArgument where the heads do not divide the width, with rotary positions into an even head dimension
-    (they rotate pairs), where the heads of keys and values do not divide the heads, and for a block that is none.
+    (they rotate pairs), where the heads of keys and values do not divide the heads, for a block that is none, for more
+    active experts than there are, for a capacity at which no expert is ever full, and for any of these with one expert.
 
     >>> modern = Architecture(1000, 128, norm="rmsnorm", mlp="swiglu", key_value_heads=1)
     >>> modern.parameters, Architecture(1000, 128).parameters
     (474752, 521856)
+    >>> sparse = Architecture(1000, 128, experts=4)
+    >>> sparse.parameters, sparse.active_parameters
+    (1309312, 522880)
     """
 
     vocabulary: _TwoOrMore
@@ -89,6 +106,10 @@ class Architecture:
     mlp: str = field(default="gelu", metadata=LATER)
     key_value_heads: Count | None = field(default=None, metadata=LATER)
     positions: Annotated[str, Choice(POSITIONS)] = field(default="rotary", metadata=LATER)
+    experts: Count = field(default=1, metadata=LATER)
+    active_experts: Count = field(default=1, metadata=LATER)
+    balance: NonNegative = field(default=BALANCE, metadata=LATER)
+    capacity: Positive | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.heads is None:
@@ -106,6 +127,20 @@ class Architecture:
             object.__setattr__(self, "key_value_heads", None)
         for name in BLOCKS:
             check_block(name, getattr(self, name))
+        self._check_experts()
+
+    def _check_experts(self) -> None:
+        if self.active_experts > self.experts:
+            remedy = "pass fewer, or more experts"
+            raise invalid("active_experts", f"at most the experts, {self.experts}", self.active_experts, remedy)
+        for name, default in (("balance", BALANCE), ("capacity", None)):
+            if self.experts == 1 and getattr(self, name) != default:
+                remedy = "pass experts=4, say"
+                raise invalid(name, "left out where there is one expert", getattr(self, name), remedy)
+        even = self.experts / self.active_experts
+        if self.capacity is not None and self.capacity >= even:
+            wanted = f"below experts / active_experts = {even:g}, from where on no expert is ever full"
+            raise invalid("capacity", wanted, self.capacity, "leave it out for no bound")
 
     @property
     def head_dimension(self) -> int:
@@ -127,6 +162,16 @@ class Architecture:
         return sum(_sizes(self).values())
 
     @property
+    def active_parameters(self) -> int:
+        """Of N, what one position meets: all of it but the experts that it is not sent to."""
+        return sum(_sizes(self, active=True).values())
+
+    @property
+    def active_nonembedding_parameters(self) -> int:
+        """The same without the embeddings and the readout."""
+        return sum(size for role, size in _sizes(self, active=True).items() if role not in _EMBEDDINGS)
+
+    @property
     def flops_per_token(self) -> float:
         """Exact FLOPs of training, forward and backward, for each of the D tokens."""
         return 3 * self.forward_flops(self.context - 1) / self.context
@@ -134,11 +179,45 @@ class Architecture:
     def forward_flops(self, positions: int) -> int:
         """Exact FLOPs of one forward pass over one sequence of `positions` tokens."""
         S = check_integer("positions", positions, minimum=1, maximum=self.context)
-        matrices = sum(size for role, size in _sizes(self).items() if role in _MULTIPLIED)
+        matrices = sum(size for role, size in _sizes(self, active=True).items() if role in _MULTIPLIED)
         return 2 * S * (matrices + self.vocabulary * self.width) + 4 * self.depth * self.width * S**2
 
 
 AnyArchitecture = Annotated[Architecture, Remedy("build one with Architecture(...)")]
+
+
+# What two families of models have in common, in the fields of an `Architecture`. GPT-2 (Radford et al. 2019) has biases
+# besides. The second is that of LLaMA (arXiv 2302.13971), with the shared keys and values of its second generation.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "gpt-2": {"norm": "layernorm", "mlp": "gelu", "positions": "learned", "tied": True},
+    "modern": {"norm": "rmsnorm", "mlp": "swiglu", "positions": "rotary", "tied": False},
+}
+
+
+@checked
+def preset(
+    name: Annotated[str, Choice(tuple(PRESETS))],
+    vocabulary: _TwoOrMore,
+    width: _TwoOrMore,
+    **fields: Annotated[Any, BY_HAND],
+) -> Architecture:
+    """An architecture with the blocks of "gpt-2" or of "modern" decoders.
+
+    "gpt-2": LayerNorm, GELU, learned positions, tied. "modern": RMSNorm, SwiGLU, rotary positions, a readout of its
+    own, and a quarter as many heads of keys and values as heads (one where four do not divide the heads). fields: of
+    `Architecture`, in place of these. Raises InvalidArgument as it does.
+
+    >>> preset("modern", 1000, 512, depth=4).key_value_heads
+    2
+    """
+    given = {field.name for field in dataclass_fields(Architecture)}
+    if unknown := sorted(set(fields) - given):
+        raise invalid("fields", "fields of an Architecture", unknown[0], f"it has {', '.join(sorted(given))}")
+    shape = Architecture(vocabulary, width, **PRESETS[name] | fields)
+    if name == "modern" and "key_value_heads" not in fields:
+        quarter, rest = divmod(shape.heads, 4)
+        return replace(shape, key_value_heads=1 if rest else quarter)
+    return shape
 
 
 @checked
@@ -166,6 +245,9 @@ def placed_blocks(architecture: AnyArchitecture) -> dict[str, PlacedBlock]:
     Raises InvalidArgument for a block that cannot be imported, or whose `shapes` gives none.
     """
     blocks = {name: block(name, getattr(architecture, name)) for name in BLOCKS} | {"attention": ATTENTION}
+    if architecture.experts > 1:
+        _own_shapes("mlp", blocks["mlp"], architecture, taken=("norm", "router"))
+        blocks["mlp"] = mixture(blocks["mlp"])
     own = {name: _own_shapes(name, part, architecture) for name, part in blocks.items()}
     places = [
         (f"layers.{i}.{place}", name)
@@ -186,15 +268,18 @@ def placed_blocks(architecture: AnyArchitecture) -> dict[str, PlacedBlock]:
     return placed
 
 
-def _own_shapes(name: str, part: Block, architecture: Architecture) -> dict[str, TensorShape]:
+def _own_shapes(
+    name: str, part: Block, architecture: Architecture, taken: tuple[str, ...] = ("norm",)
+) -> dict[str, TensorShape]:
     own = part.shapes(architecture)
     sound = isinstance(own, Mapping) and all(
         isinstance(short, str) and short.isidentifier() | (not short) and isinstance(tensor, TensorShape)
         for short, tensor in own.items()
     )
     # "norm" within "mlp" would be "mlp_norm", which is there already.
-    if not sound or (name == "mlp" and "norm" in own):
-        wanted = "a block whose shapes are a dict from identifiers ('norm' is taken) to TensorShape"
+    if not sound or (name == "mlp" and set(taken) & set(own)):
+        words = " and ".join(f"{word!r}" for word in taken) + (" is taken" if len(taken) == 1 else " are taken")
+        wanted = f"a block whose shapes are a dict from identifiers ({words}) to TensorShape"
         raise invalid(name, wanted, own, "see scaling_lib.models.blocks")
     return dict(own)
 
@@ -219,16 +304,17 @@ def shapes(architecture: AnyArchitecture) -> dict[str, TensorShape]:
     return table
 
 
-def _sizes(architecture: Architecture) -> dict[str, int]:
-    """How many numbers the tensors of each role have together."""
+def _sizes(architecture: Architecture, *, active: bool = False) -> dict[str, int]:
+    """How many numbers the tensors of each role have together; active: how many of them a position meets."""
     of_ours = architecture.norm in BLOCKS["norm"] and architecture.mlp in BLOCKS["mlp"]
-    return _sizes_once(architecture) if of_ours else _added_up(architecture)  # a module of one's own may be reloaded
+    # A module of one's own may be reloaded.
+    return _sizes_once(architecture, active) if of_ours else _added_up(architecture, active)
 
 
-def _added_up(architecture: Architecture) -> dict[str, int]:
+def _added_up(architecture: Architecture, active: bool) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for tensor in shapes(architecture).values():
-        sizes[tensor.role] = sizes.get(tensor.role, 0) + math.prod(tensor.shape)
+        sizes[tensor.role] = sizes.get(tensor.role, 0) + (tensor.active_size if active else tensor.size)
     return sizes
 
 
@@ -241,7 +327,7 @@ def training_flops(
 ) -> float:
     """C, the FLOPs of training on `tokens` tokens (D, times the epochs).
 
-    convention: "6ND" (N with embeddings, the paper's C), "6ND non-embedding", or "exact" (attention included).
+    convention: "6ND" (active N with embeddings, the paper's C), "6ND non-embedding", or "exact" (attention included).
     Raises InvalidArgument.
 
     >>> model = Architecture(vocabulary=1000, width=64)
@@ -250,7 +336,8 @@ def training_flops(
     """
     if convention == "exact":
         return architecture.flops_per_token * tokens
-    N = architecture.parameters if convention == "6ND" else architecture.nonembedding_parameters
+    shape = architecture
+    N = shape.active_parameters if convention == "6ND" else shape.active_nonembedding_parameters
     return 6.0 * N * tokens
 
 
@@ -261,8 +348,9 @@ def training_bytes(architecture: AnyArchitecture, batch: Count, *, members: Coun
     Five numbers for each parameter (value, gradient, two moments, scratch), the gradient of the readout once more, and
     the activations kept for the backward pass: at each position what the blocks say (with the default ones up to 20 n +
     heads + 4 in a layer), and 2 n + 6 outside of them. What is saved for the backward pass stays below that by up to a
-    third. A step's peak may pass it by a few per cent, and by two thirds where attention is not fused (heads of a
-    dimension that is no multiple of 4). Logits come on top: up to 512 MiB on an accelerator.
+    third (of experts that take all by more where their load is even, and it is more where the load is very uneven). A
+    step's peak may pass it by a few per cent, and by two thirds where attention is not fused (heads of a dimension that
+    is no multiple of 4). Logits come on top: up to 512 MiB on an accelerator.
     """
     shape = architecture
     kept = 2 * shape.width + 6

@@ -10,7 +10,8 @@ A `Block` is named in a field of `models.accounting.Architecture`, by its name h
 h is the multiple of 8 nearest to 8 n / 3, so that the three matrices of SwiGLU have, up to that rounding, as many
 numbers as the two of GELU (G and U lie side by side in one matrix [n, 2 h]). Attention is one block with fields of
 its own: how many heads its keys and values have (all: multi-head; one: multi-query, arXiv 1911.02150; a divisor:
-grouped-query, arXiv 2305.13245), and how positions enter.
+grouped-query, arXiv 2305.13245), and how positions enter. Where an architecture has several experts, its MLP is a
+mixture of so many copies of the block (`models.experts`).
 
 A block from outside is a module-level `Block` in a module of yours, named as "package.module:name"; nothing is
 registered. Its weights carry the axis K of the members, which do not meet:
@@ -29,13 +30,14 @@ torch is imported where it is used: counting parameters needs none.
 Letters in shapes: K members, M = B T positions of B sequences of T tokens, width n, heads of dimension d.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from jaxtyping import Complex, Float
 
-from scaling_lib.arguments import BY_HAND, Choice, Remedy, checked, imported
+from scaling_lib.arguments import BY_HAND, Choice, Count, Remedy, checked, imported
 from scaling_lib.errors import check_choice, check_integer, invalid
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ ROLES = (
     "bias",  # starts at zero, never decays, in no matrix product
     "matrix",  # [inputs, outputs], sums over a number of inputs that grows as the width
     "residual",  # the same, and its output is added to the state: one of 2 L such sums
+    "router",  # [n, E], sums over the width into one score for each of E experts, however wide
 )
 
 
@@ -103,18 +106,49 @@ class Sizes(Protocol):
     def context(self) -> int:
         """Tokens per sequence T."""
 
+    @property
+    def experts(self) -> int:
+        """E, the MLPs of each layer."""
+
+    @property
+    def active_experts(self) -> int:
+        """k of them that a position is sent to."""
+
+    @property
+    def balance(self) -> float:
+        """The weight of the loss that evens out the load of the experts."""
+
+    @property
+    def capacity(self) -> float | None:
+        """The most that an expert takes in a training step, over an even share; None for all that is sent to it."""
+
 
 @checked
 @dataclass(frozen=True)
 class TensorShape:
-    """The shape of one member's tensor, [inputs, outputs] for a matrix, and its role, one of `ROLES`."""
+    """The shape of one member's tensor, [inputs, outputs] for a matrix, and its role, one of `ROLES`.
+
+    active: where the first axis is that of experts, how many of them a position meets; None for a tensor that every
+    position meets whole. `size` and `active_size` are how many numbers it has, and how many of them a position meets.
+    """
 
     shape: Annotated[tuple[int, ...], Remedy("pass a tuple of sizes", least=0)]
     role: Annotated[str, Choice(ROLES)]
+    active: Count | None = None
 
     def __post_init__(self) -> None:
         for size in self.shape:
             check_integer("shape", size, minimum=1)
+        if self.active is not None and (not self.shape or self.active > self.shape[0]):
+            raise invalid("active", f"at most the first size of the shape {self.shape}", self.active, "leave it out")
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def active_size(self) -> int:
+        return self.size if self.active is None else self.size // self.shape[0] * self.active
 
 
 @checked

@@ -15,6 +15,7 @@ The token embedding sums over nothing, and its rate does not fall with n.
     residual                   std s (2L)^-1/2         std (2Ln)^-1/2, rate 1/n    std s (2Lm)^-1/2,  rate 1/m
     gain                       one,  rate 1            one,  rate 1                one,  rate 1
     bias                       zero,  rate 1           zero,  rate 1               zero,  rate 1
+    router                     std s,  rate 1          std 1/n,  rate 1/n          std s/m,  rate 1/m
     readout                    std s,  rate 1          std n^-1/2, rate n^-1/2     std s (or zero),  rate 1
       its logits                 x 1                     x n^-1/2                    x 1/m
     attention logits q.k         x d^-1/2                x 1/d                       x d_base^1/2 / d
@@ -22,7 +23,8 @@ The token embedding sums over nothing, and its rate does not fall with n.
 with s = `initial_std` (0.02). The rows are roles of tensors (`models.blocks.ROLES`; each block says those of its own):
 matrix is query, key, value, MLP up and SwiGLU's gate, residual is attention out and MLP down, and learned positions are
 a second embedding. What counts is what a matrix sums over, and in all of them that grows as n: heads that share keys
-and values, or another number of hidden numbers per n, change no power of n.
+and values, another number of hidden numbers per n, or copies of a matrix in E experts change no power of n. The router
+of experts is a second readout, since it sums over n and has as many outputs at every width; its factor is in its start.
 
 The absolute form is the one the paper cites (dayal-kalra/nanoGPT-mup; its MLP down uses n, not the true fan-in 4n); it
 has no base width, and its effective readout (std 1/n, rate 1/n) allows tying. The relative form is Table 8 of Tensor
@@ -34,6 +36,18 @@ coupled decay (torch's AdamW, the paper) keeps that product, so the decay of the
 independent decay divides it by the rate, so that a step decays every weight by lambda_t x weight_decay at every width.
 In the relative form the gradients of matrices fall as 1/m, so Adam's epsilon does too.
 
+Depth. The table keeps the state from growing at the start, one of 2 L sums adding (2 L)^-1/2 of it, but after it all
+2 L of them move together. CompleteP (Dey et al., arXiv 2505.01618, their alpha = 1) multiplies every residual branch by
+1 / m_L, m_L = L / base_depth, and changes neither starts nor rates, but for Adam's epsilon of what a branch holds,
+which falls as its gradients, by m_L. A constant before a matrix is the same, under Adam, as a start and a rate smaller
+by it, so that here too all of it is in the table: with L_0 = base_depth,
+
+    residual     start with (2 L_0)^-1/2 in place of (2 L)^-1/2, then start and rate times 1/m_L; decay of a step kept
+    in a branch  (what the table calls matrix, gain, bias and router, in a layer)  epsilon times 1/m_L
+
+At L = L_0 it is the table above; their code has no (2 L_0)^-1/2, a constant. (Biases that a block from outside adds
+to its output are not scaled.)
+
 Of all this, how much is the embedding's rate? Under muP it is n times that of the matrices, under SP the same. An arm
 between the two multiplies the rate of embedding and learned positions by n^p: SP with p = 1 has muP's ratio, muP with
 p = -1 has SP's, and everything else stays (`embedding_rate_power`). The readout must be a tensor of its own.
@@ -43,7 +57,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
-from scaling_lib.arguments import BY_HAND, LATER, Choice, NonNegative, Positive, Real, Remedy, checked
+from scaling_lib.arguments import BY_HAND, LATER, Choice, Count, NonNegative, Positive, Real, Remedy, checked
 from scaling_lib.errors import InvalidArgument, check_integer, invalid
 from scaling_lib.models.accounting import AnyArchitecture, default_heads, shapes
 from scaling_lib.models.blocks import ROLES, TensorShape
@@ -75,7 +89,8 @@ class Parametrization:
     step shrinks with the tensor's learning rate, as torch's AdamW does) or "independent" (it does not).
     zero_readout: start the readout at zero; untied models only. initial_std: the constant sigma of SP and base-width.
     embedding_rate_power: the learning rate of the embedding, and of learned positions, is multiplied by the width to
-    this power; untied models only.
+    this power; untied models only. base_depth: the depth at which CompleteP, which lets the best learning rate stay
+    over depths, is the table without it; None for no rule of depth but that of the start.
     """
 
     kind: Annotated[str, Choice(KINDS)] = "mup"
@@ -84,6 +99,7 @@ class Parametrization:
     zero_readout: bool = False
     initial_std: Positive = 0.02
     embedding_rate_power: Annotated[float, Real(minimum=-2, maximum=2)] = field(default=0.0, metadata=LATER)
+    base_depth: Count | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         if self.kind == "mup-base":
@@ -175,12 +191,17 @@ def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrizat
         )
     if kind == "sp":
         table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma, 1.0, 1.0, 1.0
+        router_std = sigma
     elif kind == "mup":
         table_std, matrix_std, table_rate, matrix_rate, epsilon = n**-0.5, n**-0.5, n**-0.5, 1 / n, 1.0
+        router_std = 1 / n
     else:
         assert parametrization.base_width is not None
         m = n / parametrization.base_width
         table_std, matrix_std, table_rate, matrix_rate, epsilon = sigma, sigma * m**-0.5, 1.0, 1 / m, 1 / m
+        router_std = sigma / m
+    base_depth = parametrization.base_depth or L
+    deeper = L / base_depth
     of_table, of_matrix = (table_std, table_rate, 1.0), (matrix_std, matrix_rate, epsilon)
     of_embedding = (table_std, table_rate * n**power, 1.0)
     scales = {  # by role: initial standard deviation, learning-rate factor, epsilon factor
@@ -190,12 +211,17 @@ def tensor_rules(architecture: AnyArchitecture, parametrization: AnyParametrizat
         "gain": (0.0, 1.0, 1.0),
         "bias": (0.0, 1.0, 1.0),
         "matrix": of_matrix,
-        "residual": (matrix_std / math.sqrt(2 * L), matrix_rate, epsilon),
+        "residual": (matrix_std / math.sqrt(2 * base_depth) / deeper, matrix_rate / deeper, epsilon),
+        "router": (router_std, matrix_rate, 1.0),
     }
 
     def rule(name: str, tensor: TensorShape) -> TensorRule:
         std, rate, own_epsilon = scales[tensor.role]
         decay = 1.0 if parametrization.weight_decay_mode == "coupled" else 1 / rate
+        if parametrization.weight_decay_mode == "coupled" and tensor.role == "residual":
+            decay = deeper  # a step still decays it as it decays the other matrices
+        if name.startswith("layers.") and tensor.role != "residual":
+            own_epsilon /= deeper
         if tensor.role in ("gain", "bias"):
             decay = 0.0
         return TensorRule(name, tensor.shape, std, rate, decay, own_epsilon, tensor.role)

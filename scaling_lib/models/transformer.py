@@ -9,7 +9,8 @@ d, and the multipliers (e, a, r) of the parametrization,
     logits = r R norm(x)                                   R = E where tied
 
 `norm` is LayerNorm with a gain and no bias. Norm, MLP and attention are blocks (`models.blocks`), and an architecture
-may choose others; learned positions P [T, n] make the first line x = e (E[u] + P).
+may choose others; learned positions P [T, n] make the first line x = e (E[u] + P). Several experts make the MLP a
+mixture of them (`models.experts`).
 
 Rotary positions (Su et al., arXiv 2104.09864; base 10,000, the whole head) see pairs of coordinates as complex numbers
 and multiply pair j at position t by exp(i t 10000^(-2j/d)): q.k then depends on positions only through their
@@ -83,7 +84,6 @@ class Transformer:
     """
 
     float32_only = False
-    replayable = True
 
     def __init__(
         self,
@@ -135,15 +135,26 @@ class Transformer:
         return self.architecture.parameters
 
     @property
+    def active_parameters(self) -> int:
+        """Of N, what one position meets: without the experts that it is not sent to."""
+        return self.architecture.active_parameters
+
+    @property
     def nonembedding_parameters(self) -> int:
         """N of one member without the embedding and the readout."""
         return self.architecture.nonembedding_parameters
+
+    @property
+    def replayable(self) -> bool:
+        """Not where experts take all that is sent to them: how much that is the host has to read."""
+        return self.architecture.experts == 1 or self.architecture.capacity is not None
 
     def hidden(self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None) -> Float[Tensor, "K B*T n"]:
         """What the readout multiplies: the normed state after the last layer, times the readout's multiplier.
 
         watch: called as watch(name, activation) with "embedding" and, for each layer i, "layers.<i>." +
-        "attention_logits" ([K*B, heads, T, T], masked entries included), "attention_out", "mlp_out".
+        "attention_logits" ([K*B, heads, T, T], masked entries included), "attention_out", "router_logits" ([K, B*T, E],
+        where there are several experts), "mlp_out".
         """
         self._check(tokens)
         if watch is not None and not callable(watch):
@@ -151,8 +162,13 @@ class Transformer:
         return self._hidden(tokens, watch)
 
     def _hidden(
-        self, tokens: Int[Tensor, "K B T"], watch: Watch | None = None, cache: KeyValues | None = None
+        self,
+        tokens: Int[Tensor, "K B T"],
+        watch: Watch | None = None,
+        cache: KeyValues | None = None,
+        lowered: Callable[[Tensor], None] | None = None,
     ) -> Float[Tensor, "K B*T n"]:
+        """lowered: given in a training step, and called with every loss [K] that a block adds to the model's."""
         K, B, T = tokens.shape
         first = 0 if cache is None else cache.filled  # the place of the first of these tokens
         V, n = self.architecture.vocabulary, self.architecture.width
@@ -175,7 +191,12 @@ class Transformer:
             normed = self._block(layer + "attention_norm", x)  # [K, B*T, n], as are all that follow
             out = self._block(layer + "attention", normed, **attending, watch=watch_logits)
             x = x + out
-            down = self._block(layer + "mlp", self._block(layer + "mlp_norm", x))
+            normed = self._block(layer + "mlp_norm", x)
+            routing: dict[str, Any] = {}
+            if self.architecture.experts > 1:
+                watch_scores = functools.partial(watch, layer + "router_logits") if watch else None
+                routing = {"lowered": lowered, "watch": watch_scores}
+            down = self._block(layer + "mlp", normed, **routing)
             x = x + down
             if watch:
                 watch(layer + "attention_out", out)
@@ -232,13 +253,18 @@ class Transformer:
     def losses(self, tokens: Int[Tensor, "K B T"], *, layers_in_bfloat16: bool = False) -> Float[Tensor, "K"]:
         """Mean next-token cross-entropy of every member, nats, over the T - 1 predictions of each sequence.
 
+        Its gradient is also that of what evens out the load of experts, and their capacity holds (`models.experts`).
         layers_in_bfloat16: round the factors of the layers' matrix products to that; the rest stays float32.
         """
         self._check(tokens, shortest=2)
         check_flag("layers_in_bfloat16", layers_in_bfloat16)
         with torch.autocast(tokens.device.type, torch.bfloat16, layers_in_bfloat16, cache_enabled=False):
-            hidden = self._hidden(tokens[..., :-1])  # [K, B*(T-1), n]
-        return linear_cross_entropy(hidden, self.readout, tokens[..., 1:].flatten(1))  # targets [K, B*(T-1)]
+            more: list[Tensor] = []
+            hidden = self._hidden(tokens[..., :-1], lowered=more.append)  # [K, B*(T-1), n]
+        losses = linear_cross_entropy(hidden, self.readout, tokens[..., 1:].flatten(1))  # targets [K, B*(T-1)]
+        for added in more:
+            losses = losses + (added - added.detach())  # its gradient, and not its value
+        return losses
 
     @property
     def readout(self) -> Float[Tensor, "K V n"]:

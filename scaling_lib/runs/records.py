@@ -156,7 +156,8 @@ class RunConfiguration:
     are always float32). model: "transformer", or the name of the caller's own module. labels: what a model is trained
     to predict, the next token of its walks ("sampled") or the exact law that the token was drawn from ("exact"; soft
     labels, for a source that knows its laws).
-    Raises InvalidArgument where the tokens are not a whole number of batches.
+    Raises InvalidArgument where the tokens are not a whole number of batches, and for exact labels of experts, whose
+    load is balanced, and whose capacity holds, in training on tokens alone.
     """
 
     source: Annotated[Source, Remedy("build one with Source(...)")]
@@ -179,6 +180,9 @@ class RunConfiguration:
                 f"tokens must be a multiple of batch x context = {per_step}, got {self.schedule.tokens}: "
                 f"pass {nearest}."
             )
+        if self.labels == "exact" and self.architecture.experts > 1:
+            wanted = "'sampled' where there are several experts, whose load is balanced on tokens"
+            raise invalid("labels", wanted, self.labels, "pass an architecture of one expert")
 
     @property
     def tokens_per_step(self) -> int:

@@ -11,6 +11,7 @@ MODERN = accounting.Architecture(20, 16, context=8, norm="rmsnorm", mlp="swiglu"
 EXAMPLES = [
     (accounting.Architecture, asdict(MODERN)),
     (accounting.default_heads, {"width": 128}),
+    (accounting.preset, {"name": "modern", "vocabulary": 20, "width": 16}),
     (accounting.PlacedBlock, {"field": "mlp", "block": BLOCKS["mlp"]["gelu"], "names": {"up": "mlp_up"}, "shapes": {}}),
     (accounting.placed_blocks, {"architecture": MODERN}),
     (accounting.shapes, {"architecture": MODERN}),

@@ -14,6 +14,9 @@ CHANGES = {
     "learned positions": {"positions": "learned"},
     "no positions": {"positions": "none"},
     "modern": {"norm": "rmsnorm", "mlp": "swiglu", "key_value_heads": 2, "tied": False},
+    "experts": {"experts": 4},
+    "two experts of five": {"experts": 5, "active_experts": 2, "mlp": "swiglu", "balance": 0.1, "capacity": 1.5},
+    "toy experts": {"experts": 2, "mlp": "tests.models.toy:relu_mlp"},
     "odd heads": {"width": 15, "heads": 3, "key_value_heads": 1, "positions": "learned", "depth": 3},
     "toy": {"mlp": "tests.models.toy:relu_mlp", "norm": "tests.models.toy:no_norm"},
 }

@@ -29,4 +29,9 @@ widening = Block(relu_shapes, lambda x, tensors, sizes: x.bmm(tensors["up"]), ke
 gives_nothing = Block(relu_shapes, lambda x, tensors, sizes: None, kept=lambda sizes: 9 * sizes.width)
 without_roles = Block(lambda sizes: {"up": (sizes.width, sizes.width)}, relu, kept=lambda sizes: 0)
 name_taken = Block(lambda sizes: {"norm": TensorShape((sizes.width,), "gain")}, relu, kept=lambda sizes: 0)
+routed = Block(
+    lambda sizes: {"router": TensorShape((sizes.width, sizes.width), "residual")},
+    lambda x, tensors, sizes: x.bmm(tensors["router"]),
+    kept=lambda sizes: sizes.width,
+)
 uncounted = Block(relu_shapes, relu, kept=lambda sizes: None)

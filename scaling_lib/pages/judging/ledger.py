@@ -85,6 +85,7 @@ SOURCES = (
     "neighbours",
     "controls",
     "language_here",
+    "blocks",
     "forecasts",
 )
 

@@ -31,6 +31,7 @@ from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
+from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
@@ -328,5 +329,6 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | dict(TWIN_QUANTITIES)
     | dict(NEIGHBOUR_QUANTITIES)
     | dict(CONTROL_QUANTITIES)
+    | dict(BLOCK_QUANTITIES)
     | dict(LANGUAGE_QUANTITIES)
 )

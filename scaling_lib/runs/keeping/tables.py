@@ -42,8 +42,9 @@ COLUMNS: dict[str, str] = {
     "status": "ok or diverged",
     "N": "parameters, embeddings included",
     "N_nonembedding": "parameters without embedding and readout",
+    "N_active": "parameters that a token meets: N, less the experts that it is not sent to",
     "D": "distinct training tokens",
-    "C": "FLOPs, 6 N D epochs",
+    "C": "FLOPs, 6 N_active D epochs",
     "loss": "nats per token: entropy rate + excess_loss; on text the mean cross-entropy on the held-out sequences",
     "loss_se": "nats per token: standard error of loss over the held-out sequences; null where excess_loss_se says it",
     "excess_loss": "nats per token: mean conditional KL over the evaluation walks; null on text",
@@ -103,7 +104,10 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
     others = [column for column in frame if column not in COLUMNS]
     whole = frame if set(COLUMNS) <= set(frame) else frame.reindex(columns=[*COLUMNS, *others])
     texts = whole["measurements"].astype(object)
-    return whole.astype(dict.fromkeys(_NULLABLE, float)).assign(measurements=texts.where(texts.notna(), None))
+    whole = whole.astype(dict.fromkeys(_NULLABLE, float)).assign(measurements=texts.where(texts.notna(), None))
+    if "N_active" not in frame:  # before there were experts
+        whole["N_active"] = whole["N"]
+    return whole
 
 
 def _described(record: RunRecord) -> dict[str, Any]:
@@ -114,6 +118,7 @@ def _described(record: RunRecord) -> dict[str, Any]:
         "status": result.status,
         "N": result.parameters,
         "N_nonembedding": result.nonembedding_parameters,
+        "N_active": _active(configuration, result),
         "D": result.tokens,
         "C": result.flops,
         "loss": result.loss,
@@ -150,6 +155,13 @@ def _described(record: RunRecord) -> dict[str, Any]:
         "measurements": measurements_to_json(result.measurements) if result.measurements else None,
         "provenance": provenance.to_json(),
     }
+
+
+def _active(configuration: RunConfiguration, result: RunResult) -> int:
+    """What a token meets, from C: the blocks of the architecture may not be installed here."""
+    if configuration.architecture.experts == 1:
+        return result.parameters
+    return round(result.flops / (6 * result.tokens * configuration.schedule.epochs))
 
 
 def check_runs(name: str, value: Any, columns: Sequence[str]) -> pd.DataFrame:

@@ -41,7 +41,7 @@ class Calibration:
         19
         """
         read = [run.schedule.tokens * run.schedule.epochs for run in configurations]
-        speeds = [self.per_token + self.per_parameter * run.architecture.parameters for run in configurations]
+        speeds = [self.per_token + self.per_parameter * run.architecture.active_parameters for run in configurations]
         return sum(tokens * seconds for tokens, seconds in zip(read, speeds, strict=True))
 
 
@@ -58,7 +58,7 @@ def calibrate(
     500 nodes and width 64 on 4,000, from which the times of others come out good to a factor of about 2.
     """
     probes = _probes() if configurations is None else configurations
-    by_size = {run.architecture.parameters: run for run in probes}
+    by_size = {run.architecture.active_parameters: run for run in probes}
     small, large = min(by_size), max(by_size)
     seconds = {N: _seconds_per_token(by_size[N], device, steps) for N in {small, large}}
     per_parameter = max(seconds[large] - seconds[small], 0.0) / max(large - small, 1)

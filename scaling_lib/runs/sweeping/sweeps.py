@@ -440,4 +440,4 @@ def _count(steps: int) -> None:
 
 def _cost(ensemble: Ensemble) -> float:
     """FLOPs of an ensemble, up to a factor."""
-    return sum(float(c.architecture.parameters) * c.schedule.tokens * c.schedule.epochs for c in ensemble)
+    return sum(float(c.architecture.active_parameters) * c.schedule.tokens * c.schedule.epochs for c in ensemble)

@@ -491,6 +491,7 @@ def _result(
     ok = math.isfinite(last) and floor + last <= max(math.log(configuration.architecture.vocabulary), floor + first)
     unknown = (None,) * len(curve.steps)
     device = model.flat.values.device
+    active = getattr(model, "active_parameters", model.parameters)  # of a Transformer: without experts not met
     return RunResult(
         status="ok" if ok else "diverged",
         excess_loss=last if ok and known else None,
@@ -500,7 +501,7 @@ def _result(
         parameters=model.parameters,
         nonembedding_parameters=model.nonembedding_parameters,
         tokens=configuration.schedule.tokens,
-        flops=6.0 * model.parameters * configuration.schedule.tokens * configuration.schedule.epochs,
+        flops=6.0 * active * configuration.schedule.tokens * configuration.schedule.epochs,
         optimizer_steps=curve.steps[-1],
         curve_steps=tuple(curve.steps),
         curve_training_loss=of_member(curve.training),
@@ -519,9 +520,7 @@ def _result(
 def _check_alike(runs: Sequence[RunConfiguration]) -> None:
     first = runs[0]
     alike = {
-        replace(
-            c, source=first.source, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0)
-        )
+        replace(c, source=first.source, seed=0, optimizer=replace(c.optimizer, learning_rate=1.0, weight_decay=0.0))
         for c in runs
     }
     if len(alike) > 1:
@@ -559,9 +558,7 @@ def _sources_of(source: Any, runs: Sequence[RunConfiguration]) -> list[Tokens]:
     ]
     for tokens, run in zip(sources, runs, strict=True):
         if run.source.fingerprint != tokens.fingerprint:
-            raise invalid(
-                "source", f"that of the configurations ({run.source.fingerprint[:12]})", tokens, "pass that"
-            )
+            raise invalid("source", f"that of the configurations ({run.source.fingerprint[:12]})", tokens, "pass that")
         if run.architecture.vocabulary != tokens.vocabulary:
             raise invalid(
                 "configurations",

@@ -15,6 +15,7 @@ from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
+from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
@@ -23,7 +24,14 @@ from tests.pages.planted import power_law_runs, surface_runs
 # Simulations of each truth; ten only in `make test-all`.
 FEW, MANY = 5, 10
 # Computed without runs, or from studies whose own tests ask the same of them.
-STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES, *CONTROL_QUANTITIES, *LANGUAGE_QUANTITIES}
+STUDIES = {
+    *_known.KNOWN,
+    *TWIN_QUANTITIES,
+    *NEIGHBOUR_QUANTITIES,
+    *CONTROL_QUANTITIES,
+    *LANGUAGE_QUANTITIES,
+    *BLOCK_QUANTITIES,
+}
 
 
 def row_of(identifier, tables):

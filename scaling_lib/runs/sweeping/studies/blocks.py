@@ -1,0 +1,144 @@
+"""Does the law move with the block? One thing of the decoder changed at a time, on the twin of the paper's smallest
+graph, as data like `twins`.
+
+Every arm draws the same graphs and walks from a seed (and, where all its tensors have the default's shapes, the same
+first weights), and is compared with the default seed by seed; seeds are of this study alone. Everything else is that of
+`twins`: graphs of 100 nodes of degree 10, half a visit of every transition a step, muP, width 64, the learning rate .5
+throughout. Depths other than the default's have CompleteP, which at its base depth is the default. Of the experts, the
+arm "experts" has the default's active parameters but for its router; "two-experts" is given so many steps that C =
+6 N D, with its active N, is that of 800 steps of the default.
+
+Costs at 45,000 tokens a second for the default, which one core makes, and the step of an arm over the default's as it
+was measured (in `STEP_TIMES`):
+
+    experiment          runs   million tokens   minutes   asks
+    blocks-short          48             19.2         8   the excess loss after 800 steps, every arm
+    blocks-flops           6              1.5         1   top-2 of four experts at the default's FLOPs
+    blocks-long           30             48.0        18   after 3,200 steps, and so the exponent, of the cheap arms
+    blocks-long-more      18             28.8        14   of experts, one layer and four
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from scaling_lib.models.accounting import Architecture
+from scaling_lib.models.parametrization import Parametrization
+from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.sweeping.catalogue import Axes, Entry
+
+__all__ = ["ARMS", "ARM_FIELDS", "BLOCKS", "FLOPS_STEPS", "LONG", "SHORT", "STEP_TIMES"]
+
+_SOURCE = Source(
+    "erdos_renyi",
+    (("nodes", 100), ("edges", 500)),
+    seed=100,
+    fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
+)
+_TEMPLATE = RunConfiguration(
+    _SOURCE,
+    Architecture(100, 64),
+    Parametrization(),
+    Optimizer(0.5),
+    Schedule(500, batch=10),
+    Evaluation(curve_points=1),
+    seed=300,
+)
+_FOLLOWS = {"source.seed": "seed"}
+
+ARM_FIELDS = (
+    "architecture.norm",
+    "architecture.mlp",
+    "architecture.key_value_heads",
+    "architecture.positions",
+    "architecture.experts",
+    "architecture.depth",
+    "parametrization.base_depth",
+)
+_DEFAULT = ("layernorm", "gelu", None, "rotary", 1, 2, None)
+
+
+def _changed(**fields: object) -> tuple[object, ...]:
+    names = [name.rpartition(".")[2] for name in ARM_FIELDS]
+    return tuple(fields.get(name, value) for name, value in zip(names, _DEFAULT, strict=True))
+
+
+# The values of ARM_FIELDS by the name of an arm; the cheap ones first.
+ARMS: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {
+        "default": _DEFAULT,
+        "rmsnorm": _changed(norm="rmsnorm"),
+        "swiglu": _changed(mlp="swiglu"),
+        "multi-query": _changed(key_value_heads=1),
+        "no-positions": _changed(positions="none"),
+        "experts": _changed(experts=4),
+        "depth-1": _changed(depth=1, base_depth=2),
+        "depth-4": _changed(depth=4, base_depth=2),
+    }
+)
+_CHEAP = tuple(ARMS)[:5]
+_SPARSE = replace(_TEMPLATE.architecture, experts=4, active_experts=2)
+SHORT, LONG = 800, 3200
+# So many steps of two active experts have the FLOPs of SHORT of the default.
+FLOPS_STEPS = round(SHORT * _TEMPLATE.architecture.active_parameters / _SPARSE.active_parameters)
+# Of losses and gradients at a batch of 10, over the default's.
+STEP_TIMES: Mapping[str, float] = MappingProxyType(
+    {"default": 1.0, "rmsnorm": 1.1, "swiglu": 1.05, "multi-query": 1.0, "no-positions": 0.95}
+    | {"experts": 1.45, "depth-1": 0.6, "depth-4": 1.9, "two-experts": 2.05}
+)
+
+
+def _study(steps: int, arms: tuple[str, ...], quick: int = 1) -> dict[str, Axes]:
+    """Six seeds of their own, outermost: an early end leaves whole comparisons. quick: how many arms `smoke` has."""
+    values = tuple(ARMS[arm] for arm in arms)
+    return {
+        "smoke": {"seed": (300,), "schedule.steps": (steps,), ARM_FIELDS: values[:quick]},
+        "full": {"seed": tuple(range(300, 306)), "schedule.steps": (steps,), ARM_FIELDS: values},
+    }
+
+
+BLOCKS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "blocks-pilot": (
+            "Pilot, never judged: is the learning rate .5 near the best one of every block?",
+            _TEMPLATE,
+            {
+                "smoke": {"seed": (900,), "schedule.steps": (SHORT,), ARM_FIELDS: (ARMS["default"],)},
+                "full": {
+                    "seed": (900,),
+                    "schedule.steps": (SHORT,),
+                    ARM_FIELDS: tuple(ARMS.values()),
+                    "optimizer.learning_rate": (0.25, 0.5, 1.0),
+                },
+            },
+            _FOLLOWS,
+        ),
+        "blocks-short": (
+            "After 800 steps, does the excess loss depend on norm, MLP, attention, positions, experts or depth?",
+            _TEMPLATE,
+            _study(SHORT, tuple(ARMS), quick=2),
+            _FOLLOWS,
+        ),
+        "blocks-flops": (
+            "Two of four experts at the FLOPs of 800 steps of the default: the same excess loss?",
+            replace(_TEMPLATE, architecture=_SPARSE),
+            {
+                "smoke": {"seed": (300,), "schedule.steps": (FLOPS_STEPS,)},
+                "full": {"seed": tuple(range(300, 306)), "schedule.steps": (FLOPS_STEPS,)},
+            },
+            _FOLLOWS,
+        ),
+        "blocks-long": (
+            "After four times the steps, and so in its exponent: does the excess loss depend on the block?",
+            _TEMPLATE,
+            _study(LONG, _CHEAP),
+            _FOLLOWS,
+        ),
+        "blocks-long-more": (
+            "The same of a mixture of experts, of one layer and of four with CompleteP.",
+            _TEMPLATE,
+            _study(LONG, tuple(arm for arm in ARMS if arm not in _CHEAP)),
+            _FOLLOWS,
+        ),
+    }
+)
