@@ -1,5 +1,6 @@
 """A valid call for each public name of environment."""
 
+
 from scaling_lib import environment, session
 from tests import scratch
 from tests.runs.sweeping.test_sweeps import RUNS

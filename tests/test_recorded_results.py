@@ -1,5 +1,6 @@
 """The recorded results on the Chinchilla points are those of their file, and are what the library computes from it."""
 
+
 import pytest
 
 from scaling_lib.fits.points.datasets import CHINCHILLA_SHA256

@@ -22,16 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("scaling_lib", "tools", "benchmarks", "coursework")
 # Which floor a module of the library may import: its own and those before it. What stands on one line is one floor.
 FLOORS = (
-    "errors arguments files",
-    "data",
-    "models",
-    "runs",
-    "fits",
-    "coursework",
-    "pages",
-    "environment",
-    "session",
-    "cli",
+    "errors arguments files", "data", "models", "runs", "fits", "coursework", "pages", "environment", "session", "cli",
     "__main__",
 )
 # Inside `fits`: a room may import from its own line and those before it.

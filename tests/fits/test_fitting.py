@@ -1,5 +1,6 @@
 """Fits: planted truth exactly, objectives as defined, hard cases, and what the result says of itself."""
 
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,5 +1,6 @@
 """Answers that are known beforehand: published optima on real points, and planted laws without noise."""
 
+
 import numpy as np
 import pytest
 

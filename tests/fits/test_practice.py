@@ -146,7 +146,9 @@ def test_losses_that_rise_have_no_plan():
 def test_a_known_offset_above_a_loss_is_refused_by_the_smallest_loss(offset, factor):
     table = planted()
     table["loss"] *= factor
-    refused(lambda: fit(Chinchilla().pin(E=offset), table), f"E = {offset:g}", f"{table['loss'].min():.6g}", "smallest")
+    refused(
+        lambda: fit(Chinchilla().pin(E=offset), table), f"E = {offset:g}", f"{table['loss'].min():.6g}", "smallest"
+    )
     refused(lambda: fit(PowerLaw(offset=offset), table), "smallest")
 
 
@@ -274,7 +276,7 @@ def test_separators_and_decimal_marks_are_read(written, separator, decimal, thou
 
 def test_what_can_be_read_two_ways_is_refused(written):
     refused(lambda: read_table(written('N,D,loss\n1,2,"2,566"\n')), "'2,566'", "line 2", "2.566 or 2566")
-    refused(lambda: read_table(written("N;D;loss\n1;2;2,56\n1;2;2.5\n")), "'2,56' in line 2", "'2.5' in line 3")
+    refused(lambda: read_table(written('N;D;loss\n1;2;2,56\n1;2;2.5\n')), "'2,56' in line 2", "'2.5' in line 3")
 
 
 @pytest.mark.parametrize("name", ["runs.pq", "RUNS.PARQUET", "runs"])
@@ -294,7 +296,7 @@ def test_json_in_three_shapes(written):
     ):
         assert read_table(written(content, name))["loss"].to_numpy() == pytest.approx(NUMBERS["loss"].to_numpy())
     refused(lambda: read_table(written('{"N": 1}\n{"N": oops}\n', "runs.jsonl")), "line 2")
-    refused(lambda: read_table(written("[1, 2]", "runs.json")), "an object for each run")
+    refused(lambda: read_table(written('[1, 2]', "runs.json")), "an object for each run")
 
 
 def test_a_title_comments_and_blank_lines_on_top(written):

@@ -168,6 +168,7 @@ def test_provenance_names_this_machine_and_code():
     assert here.code_version == Provenance.here().code_version
     assert "+" in here.code_version
 
+
     assert (here.commit == "unknown") == (here.uncommitted == "unknown")
     assert here.processor != "unknown"
     assert here.gpu

@@ -1,5 +1,6 @@
 """A valid call for each public name of fits.allocation.planner."""
 
+
 import numpy as np
 
 from scaling_lib.fits.allocation import corrections, hardware, inverse, literature, planner

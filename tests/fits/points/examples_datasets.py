@@ -1,5 +1,6 @@
 """A valid call for each public name of fits.points.datasets."""
 
+
 import numpy as np
 
 from scaling_lib.fits.points import datasets

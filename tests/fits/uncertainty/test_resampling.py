@@ -1,5 +1,6 @@
 """Resampling: each resample is the refit that it stands for; the minimum over seeds and what it does."""
 
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,5 +1,6 @@
 """Windows and rivals: a wrong law's exponent drifts with the window, and unseen runs tell laws apart."""
 
+
 import numpy as np
 import pytest
 

@@ -47,12 +47,8 @@ def test_a_difference_needs_three_shared_sizes():
 @pytest.mark.parametrize(
     ("low", "high", "word"),
     [
-        (0.1, 0.5, "positive"),
-        (-0.5, -0.1, "negative"),
-        (-0.1, 0.5, "not told apart"),
-        (0.0, 0.5, "not told apart"),
-        (1e-13, 0.5, "not told apart"),
-        (-0.5, -1e-13, "not told apart"),
+        (0.1, 0.5, "positive"), (-0.5, -0.1, "negative"), (-0.1, 0.5, "not told apart"), (0.0, 0.5, "not told apart"),
+        (1e-13, 0.5, "not told apart"), (-0.5, -1e-13, "not told apart"),
     ],
 )
 def test_signs(low, high, word):

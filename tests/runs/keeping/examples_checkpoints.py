@@ -1,5 +1,6 @@
 """A valid call for each public name of runs.keeping.checkpoints and runs.training.optimizers."""
 
+
 import torch
 
 from scaling_lib.runs.keeping import checkpoints

@@ -1,5 +1,6 @@
 """A valid call for each public name of runs.keeping: tables, store, schema, repeats."""
 
+
 from scaling_lib.runs.keeping import measurements, repeats, schema, store, tables
 from scaling_lib.runs.records import Measurement
 from tests import scratch

@@ -15,13 +15,8 @@ TINY = 1e-12  # relative: more than two processors differ by, far less than any 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (0.7, "above"),
-        (0.5, "below"),
-        (0.6, "on the edge"),
-        (0.6 * (1 + TINY), "on the edge"),
-        (0.6 * (1 - TINY), "on the edge"),
-        (0.6 * (1 + 1e-5), "above"),
-        (-0.6, "below"),
+        (0.7, "above"), (0.5, "below"), (0.6, "on the edge"), (0.6 * (1 + TINY), "on the edge"),
+        (0.6 * (1 - TINY), "on the edge"), (0.6 * (1 + 1e-5), "above"), (-0.6, "below"),
     ],
 )
 def test_a_side_is_taken_only_off_the_edge(value, expected):
@@ -105,15 +100,8 @@ def test_equal_losses_are_no_rise():
 @pytest.mark.parametrize(
     ("share", "limit"),
     [
-        (0.9, "step-limited"),
-        (0.61, "step-limited"),
-        (0.59, "both"),
-        (0.41, "both"),
-        (0.39, "data-limited"),
-        (0.0, "data-limited"),
-        (0.6, "on the edge"),
-        (0.4, "on the edge"),
-        (0.6 + 1e-9, "on the edge"),
+        (0.9, "step-limited"), (0.61, "step-limited"), (0.59, "both"), (0.41, "both"), (0.39, "data-limited"),
+        (0.0, "data-limited"), (0.6, "on the edge"), (0.4, "on the edge"), (0.6 + 1e-9, "on the edge"),
     ],
 )
 def test_the_share_of_the_steps_is_found_and_labelled(knob, gain, share, limit):

@@ -28,7 +28,9 @@ def test_a_recipe_of_the_library_gives_walks():
 def test_a_source_from_outside_is_swept_like_any_other(tmp_path, workers):
     """Nothing of the library names it; its runs are stored, read again, and scored against its own entropy rate."""
     source, tokens = tokens_from(TOY, {"vocabulary": 12, "by_two": 0.25})
-    grid = [replace(configuration(300, batch=20, learning_rate=0.3, seed=seed), source=source) for seed in (0, 1)]
+    grid = [
+        replace(configuration(300, batch=20, learning_rate=0.3, seed=seed), source=source) for seed in (0, 1)
+    ]
     with Store(tmp_path / "runs.db") as store:
         report = sweep(grid, store, workers=workers, progress=False)
         runs = store.frame()

@@ -38,7 +38,9 @@ class Batches:
         self.source, self.context, self.size, self.seeds = source, context, batch, seeds
 
     def batch(self, step):
-        drawn = [self.source.draw(np.random.default_rng([seed, step]), self.size, self.context) for seed in self.seeds]
+        drawn = [
+            self.source.draw(np.random.default_rng([seed, step]), self.size, self.context) for seed in self.seeds
+        ]
         return np.stack(drawn)
 
 

@@ -26,13 +26,8 @@ def test_only_layer_outputs_after_a_step_are_judged():
 @pytest.mark.parametrize(
     ("largest", "verdict"),
     [
-        (0.29, "passes"),
-        (-0.29, "passes"),
-        (0.31, "fails"),
-        (-0.31, "fails"),
-        (BOUND, "on the edge"),
-        (BOUND * (1 + 1e-12), "on the edge"),
-        (BOUND * (1 - 1e-12), "on the edge"),
+        (0.29, "passes"), (-0.29, "passes"), (0.31, "fails"), (-0.31, "fails"), (BOUND, "on the edge"),
+        (BOUND * (1 + 1e-12), "on the edge"), (BOUND * (1 - 1e-12), "on the edge"),
     ],
 )
 def test_the_bound(largest, verdict):
