@@ -130,7 +130,8 @@ sizes_of = pd.DataFrame(
 sizes_of.map(lambda entry: entry if isinstance(entry, str) else number(entry))
 
 # %% tags=["remove-input"]
-decades = np.log10(sizes_of.iloc[-1, 1:3].astype(float) / sizes_of.iloc[0, 1:3])
+largest, smallest = (sizes_of.iloc[at, 1:3].astype(float) for at in (-1, 0))
+decades = np.log10(largest / smallest)
 embedded, bare = decades.iloc[0], decades.iloc[1]
 say(rf"""
 These widths span {number(embedded)} decades of $N$ with embeddings and
