@@ -213,7 +213,7 @@ def preset(
     given = {field.name for field in dataclass_fields(Architecture)}
     if unknown := sorted(set(fields) - given):
         raise invalid("fields", "fields of an Architecture", unknown[0], f"it has {', '.join(sorted(given))}")
-    shape = Architecture(vocabulary, width, **PRESETS[name] | fields)
+    shape = Architecture(vocabulary, width, **dict(PRESETS[name]) | fields)
     if name == "modern" and "key_value_heads" not in fields:
         quarter, rest = divmod(shape.heads, 4)
         return replace(shape, key_value_heads=1 if rest else quarter)

@@ -213,6 +213,8 @@ def test_rules_grow_with_the_width_as_the_table_says(name, kind):
     alike = {"embedding": "embedding", "positions": "embedding", "readout": "readout", "gain": "final_norm"}
     alike |= {"matrix": "mlp_up", "residual": "mlp_down", "bias": "final_norm"}
     for tensor, role in roles.items():
+        if role == "router":  # test_experts compares it with the readout
+            continue
         expected = default.loc[alike[role]]
         assert powers.loc[tensor].equals(expected), tensor
     assert powers.loc["attention_logits"].equals(default.loc["attention_logits"])

@@ -15,7 +15,8 @@ from scaling_lib.models.experts import mixture
 from scaling_lib.models.generators import sample_sequences
 from scaling_lib.models.parametrization import Parametrization, table, tensor_rules, width_powers
 from scaling_lib.models.transformer import Transformer
-from scaling_lib.runs.records import Optimizer, RunConfiguration
+from scaling_lib.runs.keeping.tables import frame_of, load_recorded
+from scaling_lib.runs.records import Optimizer, Provenance, RunConfiguration, RunRecord
 from scaling_lib.runs.training import coordinates
 from scaling_lib.runs.training.coordinates import activation_growth, activation_sizes
 from scaling_lib.runs.training.ensembles import batches, initial_model, train_ensemble
@@ -203,6 +204,13 @@ def test_experts_are_trained_and_their_flops_are_those_of_the_active():
     assert result.excess_loss < (math.log(CHAIN.nodes) - CHAIN.entropy_rate) / 2  # half of a uniform guess's
     assert result.parameters == run.architecture.parameters
     assert result.flops == 6 * run.architecture.active_parameters * run.schedule.tokens
+    (row,) = frame_of([RunRecord(run, result, Provenance.here())]).to_dict("records")
+    assert (row["N"], row["N_active"]) == (run.architecture.parameters, run.architecture.active_parameters)
+
+
+def test_a_table_from_before_there_were_experts_has_its_n_twice():
+    recorded = load_recorded("er-100")
+    assert (recorded["N_active"] == recorded["N"]).all()
 
 
 # ---------------------------------------------------------------------- muP
