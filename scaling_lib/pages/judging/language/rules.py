@@ -176,11 +176,11 @@ def paper_beta(runs: pd.DataFrame) -> Estimate:
     return _paper_exponent(_across_tokens(runs), "D")
 
 
-def _beta_known(runs: pd.DataFrame) -> Estimate:
+def known_beta(runs: pd.DataFrame) -> Estimate:
     return _known_floor(_across_tokens(runs))
 
 
-def _mean_exponent(runs: pd.DataFrame) -> Estimate:
+def mean_beta(runs: pd.DataFrame) -> Estimate:
     """ln(ratio of the excess losses at the least and the largest D) / ln(ratio of these D): it rests on no law."""
     means = _means(_across_tokens(runs), "D", logarithm=True)
     apart = float(np.log(means.size[-1] / means.size[0]))
@@ -279,7 +279,7 @@ _PAIRS: _Rules = {
     "entropy-t4l": ((_T2L, _T4L), partial(_falls, names=("T2L", "T4L"))),
     "t4l-level": ((_T4L, _T2L), partial(_level, sizes=[(WIDTH, tokens) for tokens in TOKENS])),
     "t4l-level-narrow": ((_T4L, _T2L), partial(_level, sizes=[(32, MOST)])),
-    "t4l-beta": ((_T4L, _T2L), partial(_of_two, measure=_beta_known)),
+    "t4l-beta": ((_T4L, _T2L), partial(_of_two, measure=known_beta)),
     "alpha-bigram-t1l": ((_BIGRAM, _T1L), partial(_of_two, measure=paper_alpha)),
     "alpha-t1l-t2l": ((_T1L, _T2L), partial(_of_two, measure=paper_alpha)),
     "alpha-t2l-text": ((_T2L, _TEXT), partial(_of_two, measure=paper_alpha)),
@@ -287,8 +287,8 @@ _PAIRS: _Rules = {
     "beta-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=paper_beta)),
     "beta-t2l-text": ((_T2L, _TEXT), partial(_of_two, measure=paper_beta)),
     "beta-text-sp": ((_TEXT_SP, _TEXT), partial(_of_two, measure=paper_beta)),
-    "beta-known-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=_beta_known)),
-    "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), _mean_exponent(runs))),
+    "beta-known-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=known_beta)),
+    "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), mean_beta(runs))),
     "sp-level-text": ((_TEXT, _TEXT_SP), _loss_level),
     "deep-level": ((_TEXT_DEEP, _TEXT), _loss_level),
     "deep-beta": ((_TEXT_DEEP, _TEXT), partial(_of_two, measure=paper_beta)),
