@@ -12,8 +12,8 @@ from tqdm import tqdm
 from scaling_lib.environment import single_thread
 from scaling_lib.runs.keeping.kept import KeptModels, record_models, recorded_models
 from scaling_lib.runs.keeping.tables import recorded_folder
-from scaling_lib.runs.sweeping.language import TEACHERS
 from scaling_lib.runs.sweeping.recipes import open_source, open_teacher
+from scaling_lib.runs.sweeping.studies.language import TEACHERS
 from scaling_lib.runs.training.ensembles import initial_model, train_model
 
 

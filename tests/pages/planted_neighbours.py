@@ -7,7 +7,7 @@ import pandas as pd
 
 from scaling_lib.pages.judging.ledger import rules_hash
 from scaling_lib.runs.sweeping.experiments import experiment
-from scaling_lib.runs.sweeping.neighbours import LOST
+from scaling_lib.runs.sweeping.studies.neighbours import LOST
 from scaling_lib.runs.training.scoring import curve_steps
 
 

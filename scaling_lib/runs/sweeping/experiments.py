@@ -31,11 +31,11 @@ from scaling_lib.runs.sweeping.axes import (
     value_of,
 )
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
-from scaling_lib.runs.sweeping.controls import CONTROLS
-from scaling_lib.runs.sweeping.language import LANGUAGE
-from scaling_lib.runs.sweeping.neighbours import NEIGHBOURS
 from scaling_lib.runs.sweeping.recipes import chain_of, drawn
-from scaling_lib.runs.sweeping.twins import TWINS
+from scaling_lib.runs.sweeping.studies.controls import CONTROLS
+from scaling_lib.runs.sweeping.studies.language import LANGUAGE
+from scaling_lib.runs.sweeping.studies.neighbours import NEIGHBOURS
+from scaling_lib.runs.sweeping.studies.twins import TWINS
 
 __all__ = ["EXPERIMENTS", "PROFILES", "Experiment", "experiment"]
 

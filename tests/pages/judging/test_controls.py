@@ -15,8 +15,8 @@ from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES, CONTROL_SEEDS
 from scaling_lib.pages.judging.twins.studies import PILOT, RATE
 from scaling_lib.runs.keeping.tables import load_recorded
-from scaling_lib.runs.sweeping.controls import CONTROLS
 from scaling_lib.runs.sweeping.experiments import experiment
+from scaling_lib.runs.sweeping.studies.controls import CONTROLS
 from tests.pages.planted import assert_found, assert_power, twin_runs
 from tests.pages.planted_controls import control_runs
 
@@ -193,7 +193,7 @@ def test_every_study_is_judged_and_asks_for_the_seeds_of_its_grid():
 
 def test_the_costs_are_those_of_the_grids():
     """The table in the docstring of the grids: runs, million tokens, minutes at 50,000 tokens a second."""
-    from scaling_lib.runs.sweeping import controls
+    from scaling_lib.runs.sweeping.studies import controls
 
     for study in CONTROL_SEEDS:
         runs = experiment(study).configurations("full")

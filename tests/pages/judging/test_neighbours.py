@@ -24,7 +24,7 @@ from scaling_lib.pages.judging.twins.neighbours import (
 from scaling_lib.pages.judging.twins.studies import PILOT
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.experiments import experiment
-from scaling_lib.runs.sweeping.neighbours import GAMMA, LOST
+from scaling_lib.runs.sweeping.studies.neighbours import GAMMA, LOST
 from scaling_lib.runs.training.optimizers import learning_rate_schedule
 from tests.pages.planted import assert_found, assert_power
 from tests.pages.planted_neighbours import curves, leaks

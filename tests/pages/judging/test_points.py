@@ -9,7 +9,7 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging.twins.points import divided_curves, leaks_in_tau, slopes_in_nodes, twin_points
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import load_recorded
-from scaling_lib.runs.sweeping.neighbours import LOST
+from scaling_lib.runs.sweeping.studies.neighbours import LOST
 from tests.pages.planted import surface_runs, twin_runs
 
 RUNS = twin_runs("twins-size", beta=0.684, best=RATE, scatter=0.0)

@@ -11,6 +11,7 @@ from scipy import stats
 
 from scaling_lib.pages.judging import captions, claims, forecasts, ledger, quantities
 from scaling_lib.pages.judging import exact_quantities as _known
+from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
@@ -22,7 +23,7 @@ from tests.pages.planted import power_law_runs, surface_runs
 # Simulations of each truth; ten only in `make test-all`.
 FEW, MANY = 5, 10
 # Computed without runs, or from studies whose own tests ask the same of them.
-STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES, *CONTROL_QUANTITIES}
+STUDIES = {*_known.KNOWN, *TWIN_QUANTITIES, *NEIGHBOUR_QUANTITIES, *CONTROL_QUANTITIES, *LANGUAGE_QUANTITIES}
 
 
 def row_of(identifier, tables):

@@ -11,8 +11,8 @@ from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.sweeping import recipes as recipes_module
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES, experiment
-from scaling_lib.runs.sweeping.language import LANGUAGE
 from scaling_lib.runs.sweeping.recipes import chain_of, source_of
+from scaling_lib.runs.sweeping.studies.language import LANGUAGE
 from tests.runs.tiny import TINY
 
 # For each grid the SHA-256 of its runs' identities, in order, a line each. Written before a grid was a template and

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS
-from scaling_lib.runs.sweeping.language import LANGUAGE
 from scaling_lib.runs.sweeping.recipes import open_source
+from scaling_lib.runs.sweeping.studies.language import LANGUAGE
 from scaling_lib.runs.training.ensembles import train_ensemble
 from tests.records import fields_of
 

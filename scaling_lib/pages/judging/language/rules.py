@@ -1,6 +1,6 @@
 r"""The ladder from walks to language, judged: what each rule of `sources/language_here.toml` computes.
 
-A table is one of the experiments of `runs.sweeping.language`. Every rule
+A table is one of the experiments of `runs.sweeping.studies.language`. Every rule
 
     leaves out        seeds from 900 on (the pilots'), and nothing else
     asks for          every point of the grid with all of its seeds, none of which diverged; with fewer the row is
@@ -47,7 +47,7 @@ from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.twins.studies import Forbids, Quantity, short_enough
 from scaling_lib.runs.keeping.tables import check_runs
-from scaling_lib.runs.sweeping.language import (
+from scaling_lib.runs.sweeping.studies.language import (
     FLOOR_ERRORS,
     MOST,
     SEEDS,

@@ -3,8 +3,9 @@
 What `rules` says of every rule holds here: seeds from 900 on are left out, every seed of the study is asked for at
 every point, nothing is added after a look, and a row is undetermined where a chosen learning rate is at an end, where
 the seeds fall into two branches, where a fitted line is rejected, where the power is below .8, and where an interval
-longer than 1.2 margins would reproduce. The tables are those of `runs.sweeping.controls`, compared with twins-beta and
-twins-size. Where both arms draw the same graph and weights from a seed, their difference is taken seed by seed.
+longer than 1.2 margins would reproduce. The tables are those of `runs.sweeping.studies.controls`, compared with twins-
+beta and twins-size. Where both arms draw the same graph and weights from a seed, their difference is taken seed by
+seed.
 
 Visits. With x = D / (2E - n), r visits of a transition a step and S steps, x and S are one variable while r stays. At
 sixteen times r and equal x there is a sixteenth of the steps; if x alone sets the loss it does not move, and if S alone

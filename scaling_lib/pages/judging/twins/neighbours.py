@@ -1,4 +1,4 @@
-"""Two neighbouring results, judged on the runs of `runs.sweeping.neighbours`: what the rules of
+"""Two neighbouring results, judged on the runs of `runs.sweeping.studies.neighbours`: what the rules of
 `sources/neighbours.toml` compute. They were written, with planted truths, before those runs; the pilots fixed the rest.
 
 **Collapse** (Qiu et al., arXiv 2507.02119). With e_j(x) the excess loss of curve j at the share x of its steps, over
@@ -57,7 +57,7 @@ from scaling_lib.pages.judging.twins.studies import (
     student,
 )
 from scaling_lib.runs.keeping.tables import check_runs
-from scaling_lib.runs.sweeping.neighbours import GAMMA, LOST
+from scaling_lib.runs.sweeping.studies.neighbours import GAMMA, LOST
 
 __all__ = ["NEIGHBOUR_QUANTITIES", "pilot_gamma"]
 

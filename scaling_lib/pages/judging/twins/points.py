@@ -13,7 +13,7 @@ from scaling_lib.fits.seeds import seed_means, slope
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import check_runs
-from scaling_lib.runs.sweeping.neighbours import LOST
+from scaling_lib.runs.sweeping.studies.neighbours import LOST
 
 __all__ = ["divided_curves", "leaks_in_tau", "slopes_in_nodes", "twin_points"]
 

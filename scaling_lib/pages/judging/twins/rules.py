@@ -1,6 +1,6 @@
 """The studies of twins, judged: what each rule of `sources/twins.toml` computes from the tables of their runs.
 
-A table is one of the experiments of `runs.sweeping.twins`. Every rule
+A table is one of the experiments of `runs.sweeping.studies.twins`. Every rule
 
     leaves out        seeds from 900 on (the pilot's), and nothing else
     asks for          every seed of the study at every point and learning rate that it uses (`SEEDS`); with fewer the

@@ -13,8 +13,8 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
-from scaling_lib.runs.sweeping.language import BIGRAM, LANGUAGE, TEACHERS, TEXT, VOCABULARY
 from scaling_lib.runs.sweeping.recipes import chain_of, open_source, open_teacher, tokenizer_of, tokens_from
+from scaling_lib.runs.sweeping.studies.language import BIGRAM, LANGUAGE, TEACHERS, TEXT, VOCABULARY
 from scaling_lib.runs.training.ensembles import train_ensemble
 from tests.data.text.sentences import document
 
