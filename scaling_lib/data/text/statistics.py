@@ -50,6 +50,7 @@ def ngram_entropies(
     there are not more tokens than the longest n-gram has.
     """
     for name, tokens in (("training", training), ("held_out", held_out)):
+        _check_rows(name, tokens)
         if tokens.max() >= vocabulary:
             raise invalid(
                 name, f"of tokens below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of"
@@ -76,6 +77,11 @@ def ngram_entropies(
         law[known] = ((count + distinct * law)[known]) / (total + distinct)[known]
         entropies.append(float(-np.log(law).mean()))
     return np.array(entropies)
+
+
+def _check_rows(name: str, tokens: np.ndarray) -> None:
+    if tokens.ndim not in (1, 2):
+        raise invalid(name, "a text, or sequences, one a row", f"{tokens.ndim} axes", "pass an array of one or two axes")
 
 
 def _grams(tokens: np.ndarray, n: int, vocabulary: int) -> Int[np.ndarray, "gram"]:
@@ -127,6 +133,7 @@ def correlation_norms(
 
 def _apart(tokens: np.ndarray, vocabulary: int, distances: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The first and the second of all tokens that are so many places apart; for each distance."""
+    _check_rows("tokens", tokens)
     if tokens.max() >= vocabulary:
         raise invalid("tokens", f"below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of")
     for distance in distances:

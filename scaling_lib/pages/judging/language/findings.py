@@ -150,10 +150,9 @@ def ladder_finding(question: Annotated[str, Choice(tuple(QUESTIONS))], rows: _Ro
     known = [(words, verdicts[identifier]) for identifier, words in rules.items() if identifier in verdicts]
     said = [_decided(words, row) for words, row in known if row.verdict in ("reproduced", "differs")]
     for verdict in ("inconclusive", "undetermined", "not run"):
-        open_ones = [_inside(words.whether) for words, row in known if row.verdict == verdict]
-        if open_ones:
-            listed = ", or ".join(f"whether {clause}" for clause in open_ones)
-            said.append(f"{listed[0].upper()}{listed[1:]}, is *{verdict}*.")
+        clauses = [_inside(words.whether) for words, row in known if row.verdict == verdict]
+        if clauses:
+            said.append(f"Open (*{verdict}*): whether {'; whether '.join(clauses)}.")
     return " ".join([f"**{asked}**", *said]) if said else ""
 
 
@@ -170,9 +169,7 @@ def _decided(words: _Words, row: Row) -> str:
 
 def _inside(sentence: str) -> str:
     """The sentence as a part of another."""
-    return sentence if sentence.startswith(("$", "T")) and not sentence.startswith("The ") else (
-        sentence[0].lower() + sentence[1:]
-    )
+    return sentence if sentence.startswith("$") else sentence[0].lower() + sentence[1:]
 
 
 @checked

@@ -20,7 +20,7 @@ from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.pages.judging.language.rules import PILOT, Estimate, known_beta, mean_beta, paper_alpha, paper_beta
 from scaling_lib.pages.judging.twins.studies import Forbids
 from scaling_lib.runs.keeping.tables import check_runs
-from scaling_lib.runs.sweeping.language import FLOOR_ERRORS
+from scaling_lib.runs.sweeping.studies.language import FLOOR_ERRORS
 
 __all__ = ["RUNGS", "ladder_exponents", "ladder_points", "published_ladder"]
 

@@ -29,7 +29,7 @@ too small.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -141,7 +141,16 @@ def _not_rejected(means: Means, fitted: np.ndarray, parameters: int, words: str)
 
 def _paper_exponent(points: list[pd.DataFrame], variable: str) -> Estimate:
     """The exponent of E + B x^-e by the paper's procedure, with the error that the module describes."""
-    means = _means(points, variable)
+    size, mean, error, freedom = _means(points, variable)
+    return _by_the_paper(variable, tuple(size.tolist()), tuple(mean.tolist()), tuple(error.tolist()), freedom)
+
+
+# Several rules compare the same exponents, and a dozen fits are behind each.
+@lru_cache(maxsize=64)
+def _by_the_paper(
+    variable: str, size: tuple[float, ...], mean: tuple[float, ...], error: tuple[float, ...], freedom: int
+) -> Estimate:
+    means = Means(np.array(size), np.array(mean), np.array(error), freedom)
     law = PowerLaw(variable=variable)
 
     def fitted(loss: np.ndarray, objective: str = "huber", **options: Any) -> Fit:
