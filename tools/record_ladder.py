@@ -45,8 +45,8 @@ from scaling_lib.models.generators import Teacher
 from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import record_result, recorded_folder
 from scaling_lib.runs.sweeping.experiments import experiment
-from scaling_lib.runs.sweeping.studies.language import TEACHERS, VOCABULARY
 from scaling_lib.runs.sweeping.recipes import open_source, open_teacher
+from scaling_lib.runs.sweeping.studies.language import TEACHERS, VOCABULARY
 
 STATISTICS, SAMPLES = "ladder-statistics", "ladder-samples"
 CONTEXT = 50

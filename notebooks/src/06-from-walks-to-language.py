@@ -19,7 +19,12 @@
 # - what a free floor does to an exponent, where the floor is known,
 # - where the picture of chapter 5 ends.
 #
-# *After it you can* x. *You need* y. *Time:* z.
+# *After it you can* say what a chain of bigrams and a small model keep of a text, and measure it; tell an exponent
+# over a known floor from one with a free floor; say which of a ladder's differences your data can see. *You need*
+# chapters [0](00-the-thread), [1](01-graph-walks-entropy) and [3](03-power-laws-bias); for one section chapter
+# [5](05-twins-and-collapse). *Time:* 45 minutes to read, 2 hours for the exercises; to run, about half a minute under
+# the profile `recorded`, SMOKE under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in
+# $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
@@ -36,7 +41,11 @@ if importlib.util.find_spec("scaling_lib") is None:
         check=True,
     ).stdout
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
-        pins.writelines(f"{line}\n" for line in kept.splitlines() if line.startswith(("numpy==", "torch==")))
+        pins.writelines(
+            f"{line}\n"
+            for line in kept.splitlines()
+            if line.startswith(("numpy==", "torch=="))
+        )
         pins.flush()
         source = "scaling-lab @ git+https://github.com/OWNER/REPOSITORY@main"
         subprocess.run(
@@ -198,7 +207,9 @@ with style():
     right.set(xlabel="distance (tokens)", ylabel="mutual information (nats)")
     logarithmic(right)
     left.legend()
-memory = pd.concat([pd.DataFrame(parts).assign(kind=kind) for kind, parts in kept.items()])
+memory = pd.concat(
+    [pd.DataFrame(parts).assign(kind=kind) for kind, parts in kept.items()]
+)
 show(
     figure,
     name="fig-ladder-memory",
@@ -265,13 +276,15 @@ show(
 described.round(2)
 
 # %% [markdown]
-# With 4,096 tokens the law after a token has one slope over its first hundred ranks or so and a steeper one beyond, as the
-# paper says. With 128 tokens there are hardly two decades of ranks, and the law bends all the way. This is a description:
-# least squares on a curve prove no power law (chapter 1 has a test that can say no).
+# A broken power law lies close to each of them. But look at where it breaks: near the end of the ranks, where pairs are so rare
+# that the text has run out of them. Before that the law after a token has one slope at 4,096 tokens, and with 128 tokens there
+# are hardly two decades of ranks, and it bends all the way. This is a description: least squares on a curve prove no power law
+# (chapter 1 has a test that can say no).
 #
 # The paper's Figure 19 counts how many pairs of tokens occur how often. On logarithmic axes its points lie on a straight
-# line. So do ours at 4,096 tokens. At 128 tokens nearly every pair that can occur does so many times, and there is hardly a
-# line to speak of: a first sign of what a small vocabulary takes away.
+# line. Ours at 4,096 tokens are nearly straight over two decades, from pairs that occur once to those that occur a hundred
+# times; the dashed line has the slope of all bins that hold ten pairs, which is steeper than the beginning. At 128 tokens few
+# pairs are rare, and there is less of a line to speak of: a first sign of what a small vocabulary takes away.
 
 # %% tags=["hide-input"]
 slopes = counted("slope")
@@ -285,7 +298,9 @@ spectra = {
 }
 points_drawn = pd.concat(
     [
-        pd.DataFrame({"times": one.count, "bigrams": one.bigrams}).iloc[:12].assign(vocabulary=name)
+        pd.DataFrame({"times": one.count, "bigrams": one.bigrams})
+        .iloc[:12]
+        .assign(vocabulary=name)
         for name, one in spectra.items()
     ]
 )
@@ -338,7 +353,9 @@ with style():
                 points["mean"] - points["low"],
                 points["high"] - points["mean"],
             ]
-            axes.errorbar(points[x], points["mean"], yerr=error, capsize=3, label=rung)
+            axes.errorbar(
+                points[x], points["mean"], yerr=error, capsize=3, label=rung
+            )
     left.set(xlabel="parameters N", ylabel="loss (nats)")
     right.set(xlabel="training tokens D")
     logarithmic(left, "x")
@@ -365,7 +382,11 @@ show(
 # cannot be in that figure.
 
 # %% tags=["hide-input"]
-over = {rung: ladder_points(runs, "excess_loss") for rung, runs in tables.items() if rung != "text"}
+over = {
+    rung: ladder_points(runs, "excess_loss")
+    for rung, runs in tables.items()
+    if rung != "text"
+}
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8), sharey=True)
     for rung, part in over.items():
@@ -418,7 +439,9 @@ with style():
     for axes, name in zip(panels, ("alpha", "beta"), strict=True):
         part = ours[(ours["exponent"] == name) & ours["value"].notna()]
         error = [part["value"] - part["low"], part["high"] - part["value"]]
-        axes.errorbar(part["entropy"], part["value"], error, capsize=4, label="ours")
+        axes.errorbar(
+            part["entropy"], part["value"], error, capsize=4, label="ours"
+        )
         paper = printed[printed["exponent"] == name]
         looks = {"linestyle": ":", "capsize": 2, "mfc": "none"}
         axes.errorbar(
@@ -446,7 +469,10 @@ show(
 
 # %% tags=["hide-input"]
 undecided = ours[ours["value"].isna()]
-listed = "\n".join(f"- {row.rung}, {row.exponent}: {row.reason}" for row in undecided.itertuples())
+listed = "\n".join(
+    f"- {row.rung}, {row.exponent}: {row.reason}"
+    for row in undecided.itertuples()
+)
 say(
     f"These exponents are *undetermined*, and have no number:\n\n{listed}"
     if listed
@@ -499,7 +525,10 @@ for rung in over:
     curve = {"D": part["D"], "loss": part["mean"]}
     law = fit(PowerLaw(variable="D"), curve, objective="huber")
     gaps[rung] = law.params["E"] - floors.loc[rung, "entropy"]
-last = {rung: part[part["width"] == WIDTH]["mean"].iloc[-1] for rung, part in over.items()}
+last = {
+    rung: part[part["width"] == WIDTH]["mean"].iloc[-1]
+    for rung, part in over.items()
+}
 told = "; ".join(
     f"on {rung} {number(gap, 2)} nats above the entropy rate, where the longest "
     f"runs have an excess of {number(last[rung], 2)}"
@@ -517,11 +546,17 @@ The fitted floors of $L(D)$ at width 64, without a verdict: {told}.""")
 
 # %% tags=["hide-input"]
 deep = recorded_or_none("language-text-deep")
-sp = {rung: recorded_or_none(f"{RUNGS[rung]}-sp") for rung in ("bigram", "text")}
+sp = {
+    rung: recorded_or_none(f"{RUNGS[rung]}-sp") for rung in ("bigram", "text")
+}
 pairs = {f"{rung}, muP": tables.get(rung) for rung in sp}
 pairs |= {f"{rung}, SP": runs for rung, runs in sp.items()}
 pairs |= {"text, muP, 4 layers": deep}
-compared = {name: ladder_points(runs) for name, runs in pairs.items() if runs is not None}
+compared = {
+    name: ladder_points(runs)
+    for name, runs in pairs.items()
+    if runs is not None
+}
 
 # %% [markdown]
 # ## muP and SP, two layers and four
@@ -596,12 +631,30 @@ panels = [
         moving_text(
             [
                 [t.replace("\n", " ¶ ") for t in part["text"]]
-                for _, part in samples[samples["rung"].isin(climbed)].groupby("rung", sort=False)
+                for _, part in samples[samples["rung"].isin(climbed)].groupby(
+                    "rung", sort=False
+                )
             ]
         ),
     ),
-    Panel(320, 320, [*apart.marks, moving_curve(apart, distances, np.array(told), colour="green")]),
-    Panel(320, 320, [*learnt.marks, moving_curve(learnt, np.log10(tokens.to_numpy(float)), np.array(curves))]),
+    Panel(
+        320,
+        320,
+        [
+            *apart.marks,
+            moving_curve(apart, distances, np.array(told), colour="green"),
+        ],
+    ),
+    Panel(
+        320,
+        320,
+        [
+            *learnt.marks,
+            moving_curve(
+                learnt, np.log10(tokens.to_numpy(float)), np.array(curves)
+            ),
+        ],
+    ),
 ]
 
 # %% tags=["hide-input"]
@@ -654,10 +707,14 @@ entropies, norms = counted("T4L"), counted("correlation-whole")
 lines = []
 for reach in (8, 12, 16):
     n = np.arange(1.0, reach + 1)
-    horizon = exponent_from_decays(n, entropies.loc[1:reach].to_numpy(), n, norms.loc[1:reach].to_numpy())
+    horizon = exponent_from_decays(
+        n, entropies.loc[1:reach].to_numpy(), n, norms.loc[1:reach].to_numpy()
+    )
     values = (horizon.gamma, horizon.delta, horizon.floor, horizon.exponent)
     lines.append((reach, *values))
-foretold = pd.DataFrame(lines, columns=["up to n", "γ", "δ", "H∞ (nats)", "γ ÷ 2δ"])
+foretold = pd.DataFrame(
+    lines, columns=["up to n", "γ", "δ", "H∞ (nats)", "γ ÷ 2δ"]
+)
 chance = counted("unigram-128")[1] / np.sqrt(7.6e6)
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
@@ -703,8 +760,14 @@ foretold.round(2)
 transitions = int(counted("spectrum-128").sum())
 free = transitions - len(counted("unigram-128"))
 twin = twin_points(lab.recorded("twins-beta")).assign(part="excess loss")
-chain_parts = {name: ladder_points(tables["bigram"], name) for name in ("excess_loss", "leak", "within")}
-twin_parts = {name: twin_points(lab.recorded("twins-beta"), column=name) for name in ("excess_loss", "leak", "within")}
+chain_parts = {
+    name: ladder_points(tables["bigram"], name)
+    for name in ("excess_loss", "leak", "within")
+}
+twin_parts = {
+    name: twin_points(lab.recorded("twins-beta"), column=name)
+    for name in ("excess_loss", "leak", "within")
+}
 dashes = {"excess_loss": "-", "leak": "--", "within": ":"}
 with style():
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
@@ -724,7 +787,9 @@ with style():
     right.set(xlabel="optimiser steps S", ylabel="multiple of counting's, F")
     logarithmic(left)
     logarithmic(right)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=2
+    )
 show(
     figure,
     name="fig-ladder-twins",
@@ -740,13 +805,17 @@ show(
 ends = chain_parts["excess_loss"]
 ends = ends[ends["width"] == WIDTH].set_index("D")
 shares = {
-    D: chain_parts["leak"].set_index(["width", "D"]).loc[(WIDTH, D), "mean"] / ends.loc[D, "mean"]
+    D: chain_parts["leak"].set_index(["width", "D"]).loc[(WIDTH, D), "mean"]
+    / ends.loc[D, "mean"]
     for D in (ends.index.min(), ends.index.max())
 }
 factors = [2 * D / free * ends.loc[D, "mean"] for D in shares]
 close = twin[twin["steps"].isin(ends["steps"])].set_index("steps")
 twin_factors = close["factor"].iloc[[0, -1]]
-twin_shares = twin_parts["leak"].set_index("steps")["loss"] / twin.set_index("steps")["loss"]
+twin_shares = (
+    twin_parts["leak"].set_index("steps")["loss"]
+    / twin.set_index("steps")["loss"]
+)
 say(rf"""
 The chain has {number(transitions)} transitions, {number(free)} of them free. Its
 students begin at $F =$ {number(factors[0], 2)} and end at

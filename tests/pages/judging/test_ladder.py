@@ -87,18 +87,18 @@ def test_every_rule_of_the_ladder_has_its_words():
 def test_the_verdict_chooses_the_sentence():
     yes = ladder_finding("entropy", [row("language.entropy_t1l", "reproduced")])
     assert yes == (
-        "**Does the entropy fall along the ladder?** The entropy falls from the bigram chain to T1L (difference 0.05 "
-        "nats, interval 0.04 to 0.06; *reproduced*)."
+        "**Does the entropy fall along the ladder?** The entropy falls from the bigram chain to T1L (0.050 nats, "
+        "interval 0.040 to 0.060; *reproduced*)."
     )
     no = ladder_finding("entropy", [row("language.entropy_t1l", "differs")])
-    assert "The entropy does not fall from the bigram chain to T1L (difference -5.00 nats" in no
+    assert "The entropy does not fall from the bigram chain to T1L (-5.000 nats" in no
 
 
 def test_what_is_open_has_no_number_and_comes_last():
     rows = [row("language.alpha_t2l", "undetermined"), row("language.alpha_t1l", "reproduced")]
     said = ladder_finding("alpha", [*rows, row("language.entropy_t1l", "differs")])
     assert said.endswith(r"Open (*undetermined*): whether $\alpha$ is the same for T1L as for T2L.")
-    assert said.count("difference") == 1
+    assert said.count("interval") == 1
     assert "entropy" not in said
     assert ladder_finding("beta", rows) == ""
 

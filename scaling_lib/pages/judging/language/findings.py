@@ -46,7 +46,7 @@ def _single(rung: str) -> _Words:
 
 def _ratio(rung: str) -> _Words:
     yes = f"a power law with a free floor fits $L(D)$ of {rung} better than an exponential"
-    return _Words(yes, f"an exponential fits $L(D)$ of {rung} better than a power law", yes)
+    return _Words(yes, f"an exponential fits $L(D)$ of {rung} better than a power law", yes, False)
 
 
 _CHAIN, _ALPHA, _BETA = "the bigram chain", r"$\alpha$", r"$\beta$"
@@ -162,9 +162,9 @@ def _decided(words: _Words, row: Row) -> str:
     verdict = f"*{row.verdict}*" + (", exploratory" if row.exploratory else "")
     if row.shown is None or not words.numbers:
         return f"{sentence} ({verdict})."
-    value, low, high = (number(part, decimals=2) for part in (row.shown.value, row.shown.low, row.shown.high))
-    unit = "" if row.claim.unit == "1" else f" {row.claim.unit}"
-    return f"{sentence} (difference {value}{unit}, interval {low} to {high}; {verdict})."
+    decimals, unit = (2, "") if row.claim.unit == "1" else (3, f" {row.claim.unit}")
+    value, low, high = (number(part, decimals=decimals) for part in (row.shown.value, row.shown.low, row.shown.high))
+    return f"{sentence} ({value}{unit}, interval {low} to {high}; {verdict})."
 
 
 def _inside(sentence: str) -> str:

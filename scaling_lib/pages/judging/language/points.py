@@ -15,9 +15,9 @@ from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Choice, checked
 from scaling_lib.errors import InvalidArgument, invalid
+from scaling_lib.pages.judging.language.rules import PILOT, Estimate, known_beta, mean_beta, paper_alpha, paper_beta
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Tables
-from scaling_lib.pages.judging.language.rules import PILOT, Estimate, known_beta, mean_beta, paper_alpha, paper_beta
 from scaling_lib.pages.judging.twins.studies import Forbids
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.language import FLOOR_ERRORS
