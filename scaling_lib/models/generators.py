@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from scaling_lib.arguments import BY_HAND, Count, Entries, Integer, Remedy, checked, plain_fields
 from scaling_lib.data.sources import NextLaws

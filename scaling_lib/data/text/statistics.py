@@ -26,7 +26,7 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from scaling_lib.arguments import Entries, Integer, Remedy, checked
 from scaling_lib.data.entropies import estimate_entropy

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from scaling_lib.arguments import Count, Integer, checked
 from scaling_lib.data.text.documents import Documents
