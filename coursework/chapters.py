@@ -102,7 +102,7 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
             "chapters [0](00-the-thread), [1](01-graph-walks-entropy) and [3](03-power-laws-bias); for one section "
             "chapter [5](05-twins-and-collapse)",
             50,
-            "about half a minute under the profile `recorded`, SMOKE under `smoke`",
+            "half a minute under the profile `recorded`, one to two minutes under `smoke`",
             _AXES,
         ),
     }

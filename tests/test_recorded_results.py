@@ -1,5 +1,5 @@
-"""Recorded results that are no runs: those on the Chinchilla points are of their file, what is counted in the ladder is of
-its tokens, and both are what the library computes from it."""
+"""Recorded results that are no runs: those on the Chinchilla points are of their file, what is counted in the ladder
+is of its tokens, and both are what the library computes from it."""
 
 import numpy as np
 import pytest

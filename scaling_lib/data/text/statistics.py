@@ -15,7 +15,7 @@ largest singular value) of
 
     C(n)_uv = P(u, then v n places later) - P(u) P(v)
 
-with the frequencies of the tokens in place of P. What chance leaves of it is about D^(-1/2) times the largest P(u).
+with the frequencies of the tokens in place of P. What chance leaves of it is about (p / D)^(1/2), p the largest P(u).
 
 Tokens are one text, or sequences, one a row: nothing is counted across the end of a row.
 """
@@ -81,7 +81,7 @@ def ngram_entropies(
 
 def _check_rows(name: str, tokens: np.ndarray) -> None:
     if tokens.ndim not in (1, 2):
-        raise invalid(name, "a text, or sequences, one a row", f"{tokens.ndim} axes", "pass an array of one or two axes")
+        raise invalid(name, "a text, or sequences, one a row", f"{tokens.ndim} axes", "pass one or two axes")
 
 
 def _grams(tokens: np.ndarray, n: int, vocabulary: int) -> Int[np.ndarray, "gram"]:

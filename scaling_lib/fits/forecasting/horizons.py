@@ -58,7 +58,7 @@ def exponent_from_decays(
 ) -> Horizon:
     """The two decays, each fitted to the points that are passed.
 
-    contexts, entropies: n in tokens, and H_n in nats; H_inf is fitted. distances, correlations: n in tokens, and |C(n)|;
+    contexts, entropies: n in tokens, and H_n in nats; H_inf is fitted. distances, correlations: n in tokens, |C(n)|;
     leave out what chance has reached. Raises InvalidArgument where the numbers of points do not agree, where the
     entropies do not fall from the first to the last, or where the correlations do not.
 

@@ -61,8 +61,8 @@ def moving_curve(
     """A line through all points; their heights at each position of the slider are a row of y."""
     x = check_array("x", x, dimensions=1, least=2)
     y = check_array("y", y.T, dimensions=2, length=len(x)).T
-    places = [f"{float(axes.across(place)):.1f}" for place in x]
-    curves = [" ".join(f"{place},{height:.1f}" for place, height in zip(places, axes.up(row), strict=True)) for row in y]
+    places, heights = axes.across(x), [axes.up(row) for row in y]
+    curves = [" ".join(f"{a:.1f},{b:.1f}" for a, b in zip(places, row, strict=True)) for row in heights]
     return Mark("polyline", {"points": curves, "fill": "none", "stroke": COLOURS[colour], "stroke-width": 2})
 
 

@@ -75,7 +75,8 @@ def ladder_exponents(tables: Annotated[Tables, BY_HAND]) -> pd.DataFrame:
     Raises InvalidArgument.
     """
     if not callable(tables):
-        raise invalid("tables", "a function from the name of an experiment to its runs", tables, "pass recorded_or_none")
+        wanted = "a function from the name of an experiment to its runs"
+        raise invalid("tables", wanted, tables, "pass recorded_or_none")
     lines: list[dict[str, Any]] = []
     for rung, name in RUNGS.items():
         runs = tables(name)
