@@ -326,11 +326,12 @@ show(
 
 # %% tags=["nbval-ignore-output"]
 short = 100_000 if lab.profile == "smoke" else 10**9
+grid = lab.profile if lab.trains else "smoke"
 wanted = {
     rung: [
         run
-        for run in experiment(name).configurations(lab.profile)
-        if lab.trains and run.schedule.tokens <= short
+        for run in experiment(name).configurations(grid)
+        if run.schedule.tokens <= short
     ]
     for rung, name in RUNGS.items()
 }
