@@ -156,7 +156,8 @@ def counted(kind, rung="text", frame=speeches):
 floors = exponents.groupby("rung", sort=False)[["entropy", "entropy_error"]]
 floors = floors.first().dropna()
 said = ", ".join(
-    f"{rung} {number(row['entropy'], decimals=3)} ± {number(row['entropy_error'], decimals=3)}"
+    f"{rung} {number(row['entropy'], decimals=3)} ± "
+    + number(row["entropy_error"], decimals=3)
     for rung, row in floors.iterrows()
 )
 losses = {rung: counted(rung).iloc[-20:].mean() for rung in ("T1L", "T4L")}
@@ -201,7 +202,7 @@ for rung in RUNGS:
     for kind, parts in kept.items():
         parts[rung] = counted(kind, rung)
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0))
     for rung in RUNGS:
         left.plot(kept["n-gram"][rung], label=rung)
         right.plot(kept["information"][rung].loc[:16], label=rung)
@@ -230,7 +231,8 @@ words = pd.Series({rung: counted("words", rung)[0] for rung in RUNGS})
 say(rf"""
 Words that occur in the text: {percent(words["bigram"])} of what the chain
 writes, {percent(words["T1L"])} of T1L, {percent(words["T2L"])} of T2L,
-{percent(words["T4L"])} of T4L, and {percent(words["text"])} of the text that was
+{percent(words["T4L"])} of T4L, and {percent(words["text"])} of the text that
+was
 held out.""")
 
 # %% [markdown]
@@ -292,7 +294,7 @@ described.round(2)
 slopes = counted("slope")
 spectra = {}
 for size in (128, 4096):
-    spectrum = counted(f"spectrum-{size}").astype(int).loc[:1000]
+    spectrum = counted(f"spectrum-{size}").astype(int).loc[:300]
     spectra[f"{number(size)} tokens"] = CountSpectrum(
         spectrum.index.to_numpy(), spectrum.to_numpy(), float(slopes[size])
     )
@@ -308,8 +310,8 @@ show(
     draw_spectrum(spectra),
     name="fig-ladder-spectrum",
     caption="How many distinct pairs of neighbouring tokens occur how often in "
-    "the training text, up to a thousand times. The table has the first dozen "
-    "points.",
+    "the training text, up to three hundred times. The table has the first "
+    "dozen points.",
     alt="Log-log plot of two clouds of points that fall from the upper left; "
     "the one of 4,096 tokens along a straight dashed line, the one of 128 far "
     "lower and flatter.",
@@ -364,7 +366,7 @@ else:
 across = {rung: ladder_points(runs) for rung, runs in tables.items()}
 MOST, WIDTH = 1_600_000, 64
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0), sharey=True)
     for rung, part in across.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         for axes, points, x in ((left, sizes, "N"), (right, tokens, "D")):
@@ -391,7 +393,7 @@ show(
     alt="Two panels of loss against a logarithmic axis, five lines each. The "
     "bigram chain lies highest and is nearly level; the others fall steeply "
     "and close together.",
-    table=whole[["rung", "width", "N", "D", "seeds", "mean"]],
+    table=whole[["rung", "width", "D", "seeds", "mean"]],
     runs=drawn,
 )
 
@@ -407,7 +409,7 @@ over = {
     if rung != "text"
 }
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0), sharey=True)
     for rung, part in over.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         left.plot(sizes["N"], sizes["mean"], label=rung)
@@ -421,10 +423,11 @@ excess = pd.concat([part.assign(rung=rung) for rung, part in over.items()])
 show(
     figure,
     name="fig-ladder-excess",
-    caption="The same over the known floors: excess loss, exp of the mean over seeds of its logarithm.",
+    caption="The same over the known floors: excess loss, exp of the mean over "
+    "seeds of its logarithm.",
     alt="Two log-log panels of excess loss. The bigram chain lies more than "
     "ten times below the rungs that models wrote, which lie close together.",
-    table=excess[["rung", "width", "N", "D", "mean"]],
+    table=excess[["rung", "width", "D", "mean"]],
     runs=drawn,
 )
 
@@ -452,9 +455,12 @@ fitted_floor = min(
         ("D", across["text"][across["text"]["width"] == WIDTH]),
     )
 )
+
+# %% tags=["hide-input"]
 ours = exponents.assign(entropy=exponents["entropy"].fillna(fitted_floor))
+free_ones = ours[ours["exponent"].isin(["alpha", "beta"])]
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.0))
     for axes, name in zip(panels, ("alpha", "beta"), strict=True):
         part = ours[(ours["exponent"] == name) & ours["value"].notna()]
         error = [part["value"] - part["low"], part["high"] - part["value"]]
@@ -480,9 +486,9 @@ show(
     "stands at the least floor that was fitted, as in the paper.",
     alt="Two panels, the exponent in N and that in D against entropy, our "
     "points between one and three nats and the paper's between three and six.",
-    table=pd.concat([ours.assign(whose="ours"), printed.assign(whose="paper")])[
-        ["whose", "rung", "exponent", "entropy", "value", "low", "high"]
-    ],
+    table=pd.concat(
+        [free_ones.assign(whose="ours"), printed.assign(whose="paper")]
+    )[["whose", "rung", "exponent", "entropy", "value", "low", "high"]],
     runs=drawn,
 )
 
@@ -503,7 +509,8 @@ say(
 def judged(*questions):
     """The ledger's rows that answer these questions."""
     asked = [name for question in questions for name in QUESTIONS[question][1]]
-    return claims.ledger_frame([row for row in rows if row.claim.id in asked])
+    frame = claims.ledger_frame([row for row in rows if row.claim.id in asked])
+    return frame.drop(columns="kind")
 
 
 judged("entropy", "alpha")
@@ -528,7 +535,8 @@ kinds = ["beta", "beta over the floor", "mean beta"]
 betas = exponents[exponents["exponent"].isin(kinds)].copy()
 betas["exponent"] = betas["exponent"].replace({"beta": "beta, E free"})
 betas["written"] = [
-    f"{number(row.value, decimals=2)} ({number(row.low, decimals=2)} to {number(row.high, decimals=2)})"
+    f"{number(row.value, decimals=2)} ({number(row.low, decimals=2)} to "
+    + f"{number(row.high, decimals=2)})"
     if not row.reason
     else "undetermined"
     for row in betas.itertuples()
@@ -549,7 +557,8 @@ last = {
     for rung, part in over.items()
 }
 told = "; ".join(
-    f"on {rung} {number(gap, 2)} nats above the entropy rate, where the longest "
+    f"on {rung} {number(gap, 2)} nats above the entropy rate, where the "
+    f"longest "
     f"runs have an excess of {number(last[rung], 2)}"
     for rung, gap in gaps.items()
 )
@@ -587,31 +596,32 @@ compared = {
 
 # %% tags=["hide-input"]
 with style():
-    figure, grid = plt.subplots(2, 2, figsize=(7.4, 5.4), sharey="row")
+    figure, panels = plt.subplots(1, 3, figsize=(7.8, 3.0))
     for name, part in compared.items():
-        line = grid[0] if name.startswith("text") else grid[1]
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
+        if name.startswith("bigram"):
+            panels[2].plot(tokens["D"], tokens["mean"], label=name)
+            continue
+        panels[1].plot(tokens["D"], tokens["mean"], label=name)
         if len(sizes) > 1:
-            line[0].plot(sizes["N"], sizes["mean"], label=name)
-        else:
-            line[0].plot([], [], label="_")
-        line[1].plot(tokens["D"], tokens["mean"], label=name)
-    for line in grid:
-        line[0].set(xlabel="parameters N", ylabel="loss (nats)")
-        line[1].set(xlabel="training tokens D")
-        for axes in line:
-            logarithmic(axes, "x")
-        line[1].legend()
+            panels[0].plot(sizes["N"], sizes["mean"])
+    panels[0].set(xlabel="parameters N", ylabel="loss (nats)")
+    for axes in panels:
+        logarithmic(axes, "x")
+    for axes in panels[1:]:
+        axes.set(xlabel="training tokens D")
+        axes.legend(fontsize="small")
 differing = pd.concat([part.assign(runs=n) for n, part in compared.items()])
 show(
     figure,
     name="fig-ladder-sp",
-    caption="The text (top) and the bigram chain (bottom) under muP and under "
-    "SP, and the text with four layers, each at one learning rate.",
-    alt="Four panels of loss against a logarithmic axis, the text on top and "
-    "the bigram chain below; against parameters on the left, against tokens on "
-    "the right, two or three falling lines in each.",
-    table=differing[["runs", "width", "N", "D", "mean"]],
+    caption="Under muP and under SP, each at one learning rate: the text "
+    "against parameters and against tokens, with four layers too, and the "
+    "bigram chain against tokens.",
+    alt="Three panels of loss against a logarithmic axis, the text in the "
+    "first "
+    "two and the bigram chain in the third, with falling lines.",
+    table=differing[["runs", "width", "D", "mean"]],
     runs=[*pd.concat([r for r in pairs.values() if r is not None])["identity"]],
 )
 
@@ -643,6 +653,8 @@ curves = [across[r][across[r]["width"] == WIDTH]["mean"] for r in climbed]
 tokens = across[climbed[0]][across[climbed[0]]["width"] == WIDTH]["D"]
 told = [np.log10(kept["information"][rung].loc[:16]) for rung in climbed]
 distances = np.log(kept["information"]["text"].loc[:16].index.to_numpy(float))
+
+# %% tags=["hide-input"]
 panels = [
     Panel(
         640,
@@ -737,26 +749,24 @@ foretold = pd.DataFrame(
 pairs_read = counted("spectrum-128")
 tokens_read = (pairs_read.index.to_numpy() * pairs_read).sum()
 chance = np.sqrt(counted("unigram-128")[1] / tokens_read)
+missing = (entropies - horizon.floor).loc[:16]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.3))
-    left.plot(entropies, marker="", color=COLOURS["blue"])
-    left.set(xlabel="tokens of context n", ylabel="H(n), nats")
-    right.plot(norms, label="text", color=COLOURS["blue"])
-    grey = {"color": COLOURS["grey"], "linestyle": ":"}
-    right.axhline(chance, label="about what chance leaves", **grey)
-    right.set(xlabel="distance n (tokens)", ylabel="norm of C(n)")
-    logarithmic(left, "x")
-    logarithmic(right)
-    right.legend()
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    axes.plot(missing, label="H(n) less the fitted H∞, nats")
+    axes.plot(norms, label="norm of C(n)")
+    grey = {"color": COLOURS["grey"], "linestyle": ":", "marker": ""}
+    axes.axhline(chance, label="about what chance leaves of it", **grey)
+    axes.set(xlabel="n (tokens)")
+    logarithmic(axes)
+    axes.legend()
 show(
     figure,
     name="fig-ladder-horizon",
-    caption="The two decays of the text. Left: loss of T4L on held-out text "
-    "after n tokens of context. Right: operator norm of the correlations of "
-    "tokens n places apart.",
-    alt="Left, a curve that falls fast over the first ten tokens of context and "
-    "is then level. Right, a log-log plot of falling points that bend towards "
-    "a dotted level.",
+    caption="The two decays of the text. Above, the loss of T4L on held-out "
+    "text after n tokens of context, less the floor fitted up to sixteen. "
+    "Below, the operator norm of the correlations of tokens n places apart.",
+    alt="Log-log plot of two falling lines that both bend, the lower one "
+    "towards a level above a dotted line.",
     table=pd.DataFrame({"H": entropies, "C": norms}).reset_index(names="n"),
     runs=[],
 )
@@ -765,8 +775,8 @@ show(
 foretold.round(2)
 
 # %% [markdown]
-# **What it means.** The two decays change with where one stops, and the reasons are plain to see. The left curve is level after
-# ten tokens or so because the model that measured it remembers no more; the text does. The right one ends on a level above
+# **What it means.** The two decays change with where one stops, and the reasons are plain to see. The entropy is level after ten
+# tokens or so because the model that measured it remembers no more; the text does. The correlations end on a level above
 # that of chance, because documents differ from each other, which is no memory of a sentence. And letters are not words: within the
 # first tokens a word is completed, and only beyond them begins what the theory is about. So the exponent is an *option*: the
 # function is there for a text with a larger vocabulary and a model with a longer memory, and no rule of ours judges it here.
@@ -790,9 +800,11 @@ twin_parts = {
     name: twin_points(lab.recorded("twins-beta"), column=name)
     for name in ("excess_loss", "leak", "within")
 }
+
+# %% tags=["hide-input"]
 dashes = {"excess_loss": "-", "leak": "--", "within": ":"}
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
     for name, dash in dashes.items():
         part = chain_parts[name][chain_parts[name]["width"] == WIDTH]
         two = (
@@ -849,7 +861,8 @@ twin_shares = (
     / twin.set_index("steps")["loss"]
 )
 say(rf"""
-The chain has {number(transitions)} transitions, {number(free)} of them free. Its
+The chain has {number(transitions)} transitions, {number(free)} of them free.
+Its
 students begin at $F =$ {number(factors[0], 2)} and end at
 {number(factors[1], 2)}; the twin has {number(twin_factors.iloc[0], 2)} at
 {number(int(twin_factors.index[0]))} steps and {number(twin_factors.iloc[1], 2)}
@@ -870,7 +883,7 @@ and {percent(last_share)} in the longest; of the twin's it is
 
 # %% tags=["hide-input"]
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.3))
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.0))
     taken = [rung for rung in ("bigram", "T1L") if rung in over]
     for axes, rung in zip(panels, taken, strict=False):
         part = over[rung].assign(ratio=over[rung]["D"] / over[rung]["N"])
@@ -890,7 +903,7 @@ show(
     alt="Two log-log panels with two lines each that cross: with more tokens "
     "the excess falls to the right, with fewer parameters it rises to the "
     "right.",
-    table=ratios[["rung", "width", "N", "D", "ratio", "mean"]],
+    table=ratios[ratios["rung"].isin(taken)][["rung", "ratio", "mean"]],
     runs=[*pd.concat([tables[rung] for rung in taken])["identity"]],
 )
 
@@ -925,7 +938,7 @@ columns = {
     "plays, by speeches": counted("n-gram-speeches", frame=plays),
 }
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.2))
     for name, values in columns.items():
         axes.plot(values, label=f"{name}' n-grams")
     axes.set(xlabel="n", ylabel="cross-entropy (nats)", xticks=range(1, 6))
@@ -947,7 +960,8 @@ elsewhere = counted("T4L", frame=plays).loc[10:].mean()
 at_home = counted("T4L").loc[10:].mean()
 chains = (counted("rate", frame=plays)[0], floors["entropy"].get("bigram"))
 say(rf"""
-After ten tokens and more of context T4L has {number(at_home, decimals=2)} nats on
+After ten tokens and more of context T4L has {number(at_home, decimals=2)} nats
+on
 speeches that were held out and **{number(elsewhere, decimals=2)} nats** on the
 plays. The chain of bigrams of the plays has an entropy rate of
 {number(chains[0], decimals=2)} nats, that of the speeches
@@ -1035,7 +1049,8 @@ tiny = np.array([[3, 1], [1, 0]])
 weights = tiny / tiny.sum()
 surprise = np.log(tiny.sum(1, keepdims=True) / np.where(tiny > 0, tiny, 1))
 say(rf"""
-For the counts {tiny.tolist()}: {number((weights * surprise).sum(), 4)} nats.""")
+For the counts {tiny.tolist()}:
+{number((weights * surprise).sum(), 4)} nats.""")
 
 # %% [markdown] tags=["exercise", "key:temperature-of-a-teacher"]
 # ### Exercise 3: the temperature of a teacher
