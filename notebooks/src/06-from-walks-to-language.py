@@ -803,6 +803,8 @@ twin_parts = {
 
 # %% tags=["hide-input"]
 dashes = {"excess_loss": "-", "leak": "--", "within": ":"}
+
+# %% tags=["hide-input"]
 with style():
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     for name, dash in dashes.items():
