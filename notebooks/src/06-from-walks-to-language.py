@@ -22,9 +22,9 @@
 # *After it you can* say what a chain of bigrams and a small model keep of a text, and measure it; tell an exponent
 # over a known floor from one with a free floor; say which of a ladder's differences your data can see. *You need*
 # chapters [0](00-the-thread), [1](01-graph-walks-entropy) and [3](03-power-laws-bias); for one section chapter
-# [5](05-twins-and-collapse). *Time:* 45 minutes to read, 2 hours for the exercises; to run, about half a minute under
-# the profile `recorded`, SMOKE under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in
-# $D$.
+# [5](05-twins-and-collapse). *Time:* 45 minutes to read, 2 hours for the exercises; to run, half a minute under the
+# profile `recorded`, one to two minutes under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the
+# exponent in $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
