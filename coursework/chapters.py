@@ -94,6 +94,18 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
             "seconds under the profile `recorded`, a minute or two under `smoke`",
             r"Throughout, $\beta$ is the exponent in the number of tokens $D$.",
         ),
+        "06-from-walks-to-language": Chapter(
+            (
+                "say what a chain of bigrams and a small model keep of a text, and measure it",
+                "tell an exponent over a known floor from one with a free floor",
+                "say which of a ladder's differences your data can see",
+            ),
+            "chapters [0](00-the-thread), [1](01-graph-walks-entropy) and [3](03-power-laws-bias); for one section "
+            "chapter [5](05-twins-and-collapse)",
+            50,
+            "half a minute under the profile `recorded`, one to two minutes under `smoke`",
+            _AXES,
+        ),
     }
 )
 

@@ -127,6 +127,7 @@ GIVEN = {
     "02-transformers-sp-mup": {"0.01", "0.02", "0.6", "0.4", "0.1", "0.5", "0.35", "5.3", "5.4", "0.85"},
     "03-power-laws-bias": {"1.85", "2.1", "0.01"},
     "05-twins-and-collapse": {"1.6", "0.2", "0.1"},
+    "06-from-walks-to-language": {"1.6", "3.2"},
     "04-chinchilla-allocation": {"0.7", "1.70", "1.90", "1.817", "0.3"},
 }
 ELSEWHERE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\(http[^)]*\)|arXiv \d{4}\.\d{5}(v\d)?", re.DOTALL)

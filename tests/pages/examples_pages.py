@@ -8,10 +8,12 @@ import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
+from scaling_lib.pages.judging.language import findings
+from scaling_lib.pages.judging.language import points as ladder
 from scaling_lib.pages.judging.twins import neighbours, points, registered
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
-from tests.pages.planted import CLAIM, power_law_runs, surface_runs, twin_runs
+from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
 from tests.records import fields_of
 
 mpl.use("agg")
@@ -23,6 +25,8 @@ FORECAST = {"experiment": "er-8k-small", "width": 96, "tokens": 250_000, "value"
 SCORED = {"loss": 1.0, "low": 0.9, "high": 1.1, "unchanged": 2.0, "inside": True, "unchanged_inside": False}
 MEASURED = measured.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
+LADDER = ladder_runs("language-t1l", floor=1.9, known=True).assign(optimizer_steps=1600)
+ROWS = claims.evaluate({}.get, only=["language.entropy_t1l"])
 TABLE = pd.DataFrame({"D": [1.0]})
 FIGURE, AXES = plt.subplots()
 AXES.plot([1, 2], [1, 2])
@@ -41,6 +45,10 @@ EXAMPLES = [
     (replicates.points_of, {"runs": SURFACE}),
     (replicates.surface_lack_of_fit, {"runs": SURFACE}),
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
+    (ladder.ladder_points, {"runs": LADDER, "column": "excess_loss"}),
+    (ladder.ladder_exponents, {"tables": {"language-t1l": LADDER}.get}),
+    (findings.ladder_finding, {"question": "entropy", "rows": ROWS}),
+    (findings.ladder_verdicts, {"rows": ROWS}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),

@@ -9,10 +9,19 @@ is an upper bound of what a model of n - 1 tokens of memory can reach on the tra
 
 The mutual information of two tokens at a distance is H(first) + H(second) - H(both), each by Miller & Madow; the bias
 that is left is of the order of (V - 1)^2 / D^2.
+
+The correlation of two tokens at a distance n is, after Cagnetta et al. (arXiv 2602.07488), the operator norm (the
+largest singular value) of
+
+    C(n)_uv = P(u, then v n places later) - P(u) P(v)
+
+with the frequencies of the tokens in place of P. What chance leaves of it is about (p / D)^(1/2), p the largest P(u).
+
+Tokens are one text, or sequences, one a row: nothing is counted across the end of a row.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -23,9 +32,10 @@ from scaling_lib.arguments import Entries, Integer, Remedy, checked
 from scaling_lib.data.entropies import estimate_entropy
 from scaling_lib.errors import check_integer, invalid
 
-__all__ = ["known_words", "mutual_information", "ngram_entropies"]
+__all__ = ["correlation_norms", "known_words", "mutual_information", "ngram_entropies"]
 
-_Tokens = Annotated[Int[np.ndarray, "token"], Entries(minimum=0, least=2)]
+_Tokens = Annotated[Int[np.ndarray, "*sequences token"], Entries(minimum=0)]
+_Distances = Annotated[Sequence[int], Remedy("pass a list of integers")]
 _Vocabulary = Annotated[int, Integer(minimum=2, maximum=2**20)]
 
 
@@ -35,21 +45,23 @@ def ngram_entropies(
 ) -> Float[np.ndarray, "n"]:
     """The cross-entropy of the held-out tokens under the n-grams of the training tokens, n = 1 .. longest, nats.
 
-    Each is the mean over the same held-out tokens: all but the first longest - 1.
+    Each is the mean over the same held-out tokens: all but the first longest - 1 of each row.
     Raises InvalidArgument where a token is not of the vocabulary, where an n-gram does not fit into 63 bits, or where
     there are not more tokens than the longest n-gram has.
     """
     for name, tokens in (("training", training), ("held_out", held_out)):
+        _check_rows(name, tokens)
         if tokens.max() >= vocabulary:
             raise invalid(
                 name, f"of tokens below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of"
             )
-        if len(tokens) <= longest:
-            raise invalid(name, f"of more tokens than the {longest} of the longest n-gram", len(tokens), "pass more")
+        if tokens.shape[-1] <= longest:
+            wanted = f"of more tokens than the {longest} of the longest n-gram"
+            raise invalid(name, wanted, tokens.shape[-1], "pass more")
     if longest * np.log2(vocabulary) > 63:
         most = int(63 // np.log2(vocabulary))
         raise invalid("longest", f"at most {most} for a vocabulary of {vocabulary}", longest, "pass a smaller one")
-    law = np.full(len(held_out) - longest + 1, 1 / vocabulary)
+    law = np.full(_grams(held_out, longest, vocabulary).size, 1 / vocabulary)
     entropies = []
     seen = np.zeros(1, np.int64)  # the contexts of the next n, and how often and by how many tokens they were followed
     for n in tqdm(range(1, longest + 1), desc="n-grams", delay=2, leave=False):
@@ -57,7 +69,7 @@ def ngram_entropies(
         seen, first = np.unique(grams // vocabulary, return_index=True)
         followed = np.add.reduceat(counts, first)
         kinds = np.diff(np.append(first, len(grams)))
-        asked = _grams(held_out[longest - n :], n, vocabulary)
+        asked = _grams(held_out[..., longest - n :], n, vocabulary)
         count = _looked_up(grams, counts, asked)
         total = _looked_up(seen, followed, asked // vocabulary)
         distinct = _looked_up(seen, kinds, asked // vocabulary)
@@ -67,12 +79,18 @@ def ngram_entropies(
     return np.array(entropies)
 
 
+def _check_rows(name: str, tokens: np.ndarray) -> None:
+    if tokens.ndim not in (1, 2):
+        raise invalid(name, "a text, or sequences, one a row", f"{tokens.ndim} axes", "pass one or two axes")
+
+
 def _grams(tokens: np.ndarray, n: int, vocabulary: int) -> Int[np.ndarray, "gram"]:
     """A number for every n tokens in a row; without its last token it is the number's quotient by the vocabulary."""
-    numbers = np.zeros(len(tokens) - n + 1, np.int64)
+    count = tokens.shape[-1] - n + 1
+    numbers = np.zeros((*tokens.shape[:-1], count), np.int64)
     for place in range(n):
-        numbers = numbers * vocabulary + tokens[place : len(tokens) - n + 1 + place]
-    return numbers
+        numbers = numbers * vocabulary + tokens[..., place : count + place]
+    return numbers.reshape(-1)
 
 
 def _looked_up(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> Int[np.ndarray, "asked"]:
@@ -83,24 +101,45 @@ def _looked_up(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> Int[n
 
 @checked
 def mutual_information(
-    tokens: _Tokens,
-    vocabulary: _Vocabulary,
-    distances: Annotated[Sequence[int], Remedy("pass a list of integers")] = (1, 2, 4, 8, 16),
+    tokens: _Tokens, vocabulary: _Vocabulary, distances: _Distances = (1, 2, 4, 8, 16)
 ) -> Float[np.ndarray, "distance"]:
     """The mutual information of tokens that are so many places apart, nats; zero where the estimate is below it.
 
     Raises InvalidArgument where a token is not of the vocabulary, or where a distance is not below the tokens' number.
     """
-    if tokens.max() >= vocabulary:
-        raise invalid("tokens", f"below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of")
     values = []
-    for distance in distances:
-        check_integer("distances", distance, minimum=1, maximum=len(tokens) - 1)
-        first, second = tokens[:-distance].astype(np.int64), tokens[distance:].astype(np.int64)
+    for first, second in _apart(tokens, vocabulary, distances):
         _, both = np.unique(first * vocabulary + second, return_counts=True)
         apart = estimate_entropy(np.bincount(first)) + estimate_entropy(np.bincount(second))
         values.append(max(0.0, apart - estimate_entropy(both)))
     return np.array(values)
+
+
+@checked
+def correlation_norms(
+    tokens: _Tokens, vocabulary: Annotated[int, Integer(minimum=2, maximum=2048)], distances: _Distances
+) -> Float[np.ndarray, "distance"]:
+    """The operator norm of the correlation of tokens that are so many places apart, see the module.
+
+    Raises InvalidArgument where a token is not of the vocabulary, or where a distance is not below the tokens' number.
+    """
+    norms = []
+    for first, second in _apart(tokens, vocabulary, distances):
+        counts = np.bincount(first * vocabulary + second, minlength=vocabulary**2).reshape(vocabulary, vocabulary)
+        joint = counts / counts.sum()
+        norms.append(float(np.linalg.norm(joint - np.outer(joint.sum(1), joint.sum(0)), 2)))
+    return np.array(norms)
+
+
+def _apart(tokens: np.ndarray, vocabulary: int, distances: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The first and the second of all tokens that are so many places apart; for each distance."""
+    _check_rows("tokens", tokens)
+    if tokens.max() >= vocabulary:
+        raise invalid("tokens", f"below {vocabulary}", int(tokens.max()), "pass the vocabulary they were made of")
+    for distance in distances:
+        check_integer("distances", distance, minimum=1, maximum=tokens.shape[-1] - 1)
+        first, second = tokens[..., :-distance], tokens[..., distance:]
+        yield first.reshape(-1).astype(np.int64), second.reshape(-1).astype(np.int64)
 
 
 @checked

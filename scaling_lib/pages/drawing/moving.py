@@ -1,9 +1,10 @@
-"""What a slider moves over the axes of a live panel: dots, a straight line, a curve; and a level that stays.
+"""What a slider moves over the axes of a live panel: dots, a straight line, a curve, lines of text; and a level that
+stays.
 
 `spoilt_panel` and `spoilt_sentences` show a known law whose table is rounded, noisy or cut (`fits.uncertainty.spoilt`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +18,15 @@ from scaling_lib.pages.drawing.figures import COLOURS
 from scaling_lib.pages.drawing.live import Axes, Mark, Panel
 from scaling_lib.pages.drawing.numbers import number
 
-__all__ = ["level_mark", "moving_curve", "moving_dots", "moving_line", "spoilt_panel", "spoilt_sentences"]
+__all__ = [
+    "level_mark",
+    "moving_curve",
+    "moving_dots",
+    "moving_line",
+    "moving_text",
+    "spoilt_panel",
+    "spoilt_sentences",
+]
 
 _Axes = Annotated[Axes, Remedy("make them with plot_axes")]
 _Colour = Annotated[str, Choice(tuple(COLOURS))]
@@ -85,6 +94,26 @@ def moving_line(
     y, stroke = check_array("y", y.T, dimensions=2, length=2), COLOURS[colour]
     (x1, x2), (y1, y2) = (float(axes.across(place)) for place in x), (axes.up(heights).tolist() for heights in y)
     return Mark("line", {"x1": x1, "x2": x2, "stroke": stroke, "stroke-width": 2, "y1": y1, "y2": y2})
+
+
+@checked
+def moving_text(
+    lines: Annotated[Sequence[Sequence[str]], BY_HAND], *, left: float = 8.0, top: float = 20.0, apart: float = 20.0
+) -> list[Mark]:
+    """Lines of text, one below the other; at each position of the slider those of a row of `lines`.
+
+    left, top: where the first line begins, in units of the drawing. apart: from one line to the next. A position with
+    fewer lines than others ends with empty ones. Raises InvalidArgument.
+    """
+    if not isinstance(lines, list | tuple) or not lines or not all(isinstance(row, list | tuple) for row in lines):
+        raise invalid("lines", "a list of lines of text for each position of the slider", lines, "pass [['a'], ['b']]")
+    if not all(isinstance(line, str) for row in lines for line in row):
+        raise invalid("lines", "lists of texts", lines, "write texts")
+    most = max(map(len, lines))
+    padded = [[*row, *[""] * (most - len(row))] for row in lines]
+    return [
+        Mark("text", {"x": left, "y": top + apart * place}, [row[place] for row in padded]) for place in range(most)
+    ]
 
 
 @checked

@@ -50,5 +50,6 @@ EXAMPLES = [
     (bigrams.broken_power_law, {"frequencies": np.arange(1.0, 99.0) ** -1.2}),
     (statistics.ngram_entropies, {"training": TOKENS, "held_out": TOKENS, "vocabulary": 37, "longest": 3}),
     (statistics.mutual_information, {"tokens": TOKENS, "vocabulary": 37, "distances": [1, 2]}),
+    (statistics.correlation_norms, {"tokens": TOKENS, "vocabulary": 37, "distances": [1, 2]}),
     (statistics.known_words, {"text": "one two three", "texts": ["two"]}),
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scaling_lib.data.chains import erdos_renyi, ring
-from scaling_lib.data.text.statistics import known_words, mutual_information, ngram_entropies
+from scaling_lib.data.text.statistics import correlation_norms, known_words, mutual_information, ngram_entropies
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.errors import InvalidArgument
 
@@ -32,6 +32,38 @@ def test_mutual_information_is_that_of_the_chain():
     assert mutual_information(WALK, 30, [1, 2, 4]) == pytest.approx(CHAIN.mutual_information(5)[[1, 2, 4]], abs=0.01)
     independent = np.random.default_rng(0).integers(0, 30, 200_000)
     assert mutual_information(independent, 30, [1, 7])[1] < 1e-4
+
+
+def test_the_correlation_is_that_of_the_chain():
+    pi, step = CHAIN.stationary, CHAIN.transitions.toarray()
+    exact = [np.linalg.norm(pi[:, None] * (np.linalg.matrix_power(step, n) - pi), 2) for n in (1, 2, 3)]
+    assert correlation_norms(WALK, 30, [1, 2, 3]) == pytest.approx(exact, abs=3e-3)
+    assert exact[0] > 2 * exact[2]
+    independent = np.random.default_rng(0).integers(0, 30, 200_000)
+    chance = (1 / 30 / 200_000) ** 0.5
+    assert chance / 2 < correlation_norms(independent, 30, [1])[0] < 2 * chance
+
+
+def test_nothing_is_counted_across_the_end_of_a_row():
+    rows = np.array([[0, 1, 2], [2, 1, 0]])
+    joint = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
+    alone = np.array([1, 2, 1]) / 4
+    expected = np.linalg.norm(joint - np.outer(alone, alone), 2)
+    assert correlation_norms(rows, 3, [1]) == pytest.approx([expected])
+    many = WALK.reshape(-1, 50)
+    assert mutual_information(many, 30, [1, 2]) == pytest.approx(mutual_information(WALK, 30, [1, 2]), abs=2e-3)
+    # A bigram that only stands across the ends of rows is not learned from them.
+    split, whole = np.array([[0, 1]] * 50), np.array([0, 1] * 50)
+    held_out = np.array([0, 1, 0, 1, 0])
+    assert ngram_entropies(split, held_out, 2, 1) == pytest.approx(ngram_entropies(whole, held_out, 2, 1))
+    with pytest.raises(InvalidArgument, match="training must be of more tokens than the 2"):
+        ngram_entropies(split, held_out, 2, 2)
+
+
+def test_rows_of_held_out_tokens_each_lose_their_first_ones():
+    rows = WALK[350_000:].reshape(-1, 50)
+    by_rows = ngram_entropies(WALK[:350_000], rows, 30, 3)
+    assert by_rows == pytest.approx(ngram_entropies(WALK[:350_000], WALK[350_000:], 30, 3), abs=5e-3)
 
 
 def test_bad_tokens_are_refused():

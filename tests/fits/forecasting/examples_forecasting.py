@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scaling_lib.fits.forecasting import floors, futures, speedups
+from scaling_lib.fits.forecasting import floors, futures, horizons, speedups
 from scaling_lib.fits.laws import PowerLaw
 
 D = np.geomspace(1e6, 1e9, 10)
@@ -10,6 +10,8 @@ RUNS = {"D": D, "loss": (2 + 50 * D**-0.3) * (1 + 0.002 * np.sin(np.arange(10)))
 C = np.geomspace(1e17, 1e21, 9)
 WIGGLE = 1 + 0.001 * np.sin(3 * np.arange(9))
 SLOW, FAST = ({"C": C, "loss": (1.8 + 900 * (s * C) ** -0.16) * WIGGLE} for s in (1.0, 1.2))
+
+PLACES = np.arange(1.0, 9.0)
 
 EXAMPLES = [
     (
@@ -60,5 +62,18 @@ EXAMPLES = [
             "drift_low": -0.1,
             "drift_high": 0.1,
         },
+    ),
+    (
+        horizons.exponent_from_decays,
+        {
+            "contexts": PLACES,
+            "entropies": 1 + PLACES**-0.5,
+            "distances": PLACES,
+            "correlations": PLACES**-0.9,
+        },
+    ),
+    (
+        horizons.Horizon,
+        {"gamma": 0.3, "delta": 0.9, "floor": 1.2, "missed_entropy": 0.0, "missed_correlation": 0.1},
     ),
 ]

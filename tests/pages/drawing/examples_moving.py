@@ -21,5 +21,7 @@ EXAMPLES = [
     ),
     (moving.moving_curve, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "grey"}),
     (moving.moving_line, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "grey"}),
+    (moving.moving_curve, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": HEIGHTS, "colour": "green"}),
+    (moving.moving_text, {"lines": [["a", "b"], ["c"]], "left": 8.0, "top": 20.0, "apart": 20.0}),
     (moving.level_mark, {"axes": AXES, "x": np.array([0.0, 1.0]), "y": 0.5}),
 ]

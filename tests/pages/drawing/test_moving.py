@@ -12,6 +12,7 @@ from scaling_lib.pages.drawing.moving import (
     moving_curve,
     moving_dots,
     moving_line,
+    moving_text,
     spoilt_panel,
     spoilt_sentences,
 )
@@ -73,7 +74,25 @@ def test_a_spoilt_table_is_drawn_with_its_fits_and_the_truth():
         spoilt_sentences(turned, law, {"E": 1.8}, 1e8)
 
 
+def test_a_curve_runs_through_all_points_at_each_position():
+    curve = moving_curve(AXES, np.array([0.0, 0.5, 1.0]), np.array([[0.0, 1.0, 2.0], [2.0, 2.0, 0.0]]))
+    assert curve.attributes["points"] == ["50.0,265.0 175.0,155.0 300.0,45.0", "50.0,45.0 175.0,45.0 300.0,265.0"]
+    assert curve.drawn(0).startswith('<polyline points="50.0,265.0 175.0')
+
+
+def test_lines_of_text_stand_below_each_other_and_are_padded():
+    first, second = moving_text([["Fellow", "<citizens>"], ["of"]], top=30.0, apart=10.0)
+    assert (first.attributes["y"], second.attributes["y"]) == (30.0, 40.0)
+    assert (first.text, second.text) == (["Fellow", "of"], ["<citizens>", ""])
+    assert second.drawn(0) == '<text x="8" y="40">&lt;citizens&gt;</text>'
+
+
 def test_bad_input_is_refused():
+    with pytest.raises(InvalidArgument, match="y must have"):
+        moving_curve(AXES, np.array([0.0, 0.5, 1.0]), HEIGHTS)
+    for bad in ([], ["a"], [[1]], "text"):
+        with pytest.raises(InvalidArgument, match="lines must be"):
+            moving_text(bad)
     with pytest.raises(InvalidArgument, match="y must have"):
         moving_dots(AXES, np.array([0.0]), HEIGHTS)
     with pytest.raises(InvalidArgument, match="colour must be one of"):

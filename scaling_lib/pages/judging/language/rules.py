@@ -29,7 +29,7 @@ too small.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -141,7 +141,16 @@ def _not_rejected(means: Means, fitted: np.ndarray, parameters: int, words: str)
 
 def _paper_exponent(points: list[pd.DataFrame], variable: str) -> Estimate:
     """The exponent of E + B x^-e by the paper's procedure, with the error that the module describes."""
-    means = _means(points, variable)
+    size, mean, error, freedom = _means(points, variable)
+    return _by_the_paper(variable, tuple(size.tolist()), tuple(mean.tolist()), tuple(error.tolist()), freedom)
+
+
+# Several rules compare the same exponents, and a dozen fits are behind each.
+@lru_cache(maxsize=64)
+def _by_the_paper(
+    variable: str, size: tuple[float, ...], mean: tuple[float, ...], error: tuple[float, ...], freedom: int
+) -> Estimate:
+    means = Means(np.array(size), np.array(mean), np.array(error), freedom)
     law = PowerLaw(variable=variable)
 
     def fitted(loss: np.ndarray, objective: str = "huber", **options: Any) -> Fit:
@@ -176,11 +185,11 @@ def paper_beta(runs: pd.DataFrame) -> Estimate:
     return _paper_exponent(_across_tokens(runs), "D")
 
 
-def _beta_known(runs: pd.DataFrame) -> Estimate:
+def known_beta(runs: pd.DataFrame) -> Estimate:
     return _known_floor(_across_tokens(runs))
 
 
-def _mean_exponent(runs: pd.DataFrame) -> Estimate:
+def mean_beta(runs: pd.DataFrame) -> Estimate:
     """ln(ratio of the excess losses at the least and the largest D) / ln(ratio of these D): it rests on no law."""
     means = _means(_across_tokens(runs), "D", logarithm=True)
     apart = float(np.log(means.size[-1] / means.size[0]))
@@ -279,7 +288,7 @@ _PAIRS: _Rules = {
     "entropy-t4l": ((_T2L, _T4L), partial(_falls, names=("T2L", "T4L"))),
     "t4l-level": ((_T4L, _T2L), partial(_level, sizes=[(WIDTH, tokens) for tokens in TOKENS])),
     "t4l-level-narrow": ((_T4L, _T2L), partial(_level, sizes=[(32, MOST)])),
-    "t4l-beta": ((_T4L, _T2L), partial(_of_two, measure=_beta_known)),
+    "t4l-beta": ((_T4L, _T2L), partial(_of_two, measure=known_beta)),
     "alpha-bigram-t1l": ((_BIGRAM, _T1L), partial(_of_two, measure=paper_alpha)),
     "alpha-t1l-t2l": ((_T1L, _T2L), partial(_of_two, measure=paper_alpha)),
     "alpha-t2l-text": ((_T2L, _TEXT), partial(_of_two, measure=paper_alpha)),
@@ -287,8 +296,8 @@ _PAIRS: _Rules = {
     "beta-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=paper_beta)),
     "beta-t2l-text": ((_T2L, _TEXT), partial(_of_two, measure=paper_beta)),
     "beta-text-sp": ((_TEXT_SP, _TEXT), partial(_of_two, measure=paper_beta)),
-    "beta-known-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=_beta_known)),
-    "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), _mean_exponent(runs))),
+    "beta-known-bigram-t2l": ((_BIGRAM, _T2L), partial(_of_two, measure=known_beta)),
+    "beta-mean-t1l": ((_T1L,), lambda runs: _difference(paper_beta(runs), mean_beta(runs))),
     "sp-level-text": ((_TEXT, _TEXT_SP), _loss_level),
     "deep-level": ((_TEXT_DEEP, _TEXT), _loss_level),
     "deep-beta": ((_TEXT_DEEP, _TEXT), partial(_of_two, measure=paper_beta)),
