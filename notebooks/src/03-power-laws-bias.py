@@ -29,19 +29,42 @@
 # `recorded`, where nothing is trained; under `smoke` it trains the smallest runs of the first chapter.
 
 # %% tags=["setup", "hide-input"]
-# Find the library, or install it from the book's repository; an installed numpy or torch is left exactly as it is.
+# Find the library, or install it from the book's repository; what this
+# machine has of numpy, torch and the like is left exactly as it is.
+import importlib.metadata
 import importlib.util
 import subprocess
 import sys
 import tempfile
 
 if importlib.util.find_spec("scaling_lib") is None:
-    kept = subprocess.run([sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
+    source = "scaling-lab @ git+https://github.com/OWNER/REPOSITORY@main"
+    kept = ("numpy", "scipy", "pandas", "matplotlib", "pyarrow", "torch")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
-        pins.writelines(f"{line}\n" for line in kept.splitlines() if line.startswith(("numpy==", "torch==")))
+        for name in kept:
+            if importlib.util.find_spec(name) is not None:
+                installed = importlib.metadata.version(name)
+                pins.write(f"{name}=={installed}\n")
         pins.flush()
-        source = "scaling-lab @ git+https://github.com/OWNER/REPOSITORY@main"
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", pins.name, source], check=True)
+        pip = [sys.executable, "-m", "pip", "install", "-q"]
+        done = subprocess.run(
+            [*pip, "-c", pins.name, source], capture_output=True, text=True
+        )
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.splitlines()]
+        blamed = [
+            line
+            for mark in ("fatal:", "ERROR:", "error:", "")
+            for line in said
+            if line.startswith(mark)
+        ]
+        reason = blamed[0] if blamed else "pip gave no reason"
+        sys.exit(
+            f"The library could not be installed ({reason}): check that this "
+            f"machine reaches github.com and run this cell again, or run "
+            f"`python {' '.join(pip[1:])} '{source}'` in a terminal."
+        )
+    importlib.invalidate_caches()
 
 # %% tags=["parameters"]
 # "" takes SCALING_PROFILE, else "recorded"; or write "smoke", "colab", "full"
