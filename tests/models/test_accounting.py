@@ -90,7 +90,7 @@ def test_sums_over_the_shapes_are_the_closed_formulas(
 
 
 def test_recorded_runs_were_counted_alike():
-    """Every architecture in the recorded tables: N as recorded, and by the closed formulas."""
+    """Every architecture in the recorded tables: N as recorded and, with the default blocks, by the closed formulas."""
     seen = set()
     for name in manifest(recorded_folder()):
         table = load_recorded(name)
@@ -103,7 +103,10 @@ def test_recorded_runs_were_counted_alike():
             assert training_flops(shape, run.schedule.tokens * run.schedule.epochs) == C
             seen.add(shape)
     assert len(seen) > 20
+    sizes = ("vocabulary", "width", "depth", "heads", "context", "tied")
     for shape in seen:
+        if shape != Architecture(**{name: getattr(shape, name) for name in sizes}):
+            continue
         assert counted(shape) == closed_formulas(shape)
         assert training_bytes(shape, 100, members=3) == closed_bytes(shape, 100, 3)
 

@@ -15,7 +15,7 @@ was measured (in `STEP_TIMES`):
     blocks-short          48             19.2         8   the excess loss after 800 steps, every arm
     blocks-flops           6              1.5         1   top-2 of four experts at the default's FLOPs
     blocks-long           30             48.0        18   after 3,200 steps, and so the exponent, of the cheap arms
-    blocks-long-more      18             28.8        14   of experts, one layer and four
+    blocks-long-more      18             28.8        13   of experts, one layer and four
 """
 
 from collections.abc import Mapping
@@ -81,10 +81,10 @@ _SPARSE = replace(_TEMPLATE.architecture, experts=4, active_experts=2)
 SHORT, LONG = 800, 3200
 # So many steps of two active experts have the FLOPs of SHORT of the default.
 FLOPS_STEPS = round(SHORT * _TEMPLATE.architecture.active_parameters / _SPARSE.active_parameters)
-# Of losses and gradients at a batch of 10, over the default's.
+# Of a training step, over the default's, by `benchmarks/blocks.py` to the nearest twentieth.
 STEP_TIMES: Mapping[str, float] = MappingProxyType(
-    {"default": 1.0, "rmsnorm": 1.1, "swiglu": 1.05, "multi-query": 1.0, "no-positions": 0.95}
-    | {"experts": 1.45, "depth-1": 0.6, "depth-4": 1.9, "two-experts": 2.05}
+    {"default": 1.0, "rmsnorm": 1.1, "swiglu": 1.0, "multi-query": 0.95, "no-positions": 0.95}
+    | {"experts": 1.4, "depth-1": 0.55, "depth-4": 1.75, "two-experts": 1.75}
 )
 
 
