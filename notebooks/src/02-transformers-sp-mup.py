@@ -616,7 +616,7 @@ plunges = plunges.assign(
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 3.6))
+    figure, axes = plt.subplots(figsize=(6.1, 3.4))
     look = {"x": "ratio", "y": "floor", "line": "--"}
     label = "floor, mean degree {}"
     lines_by(axes, plunges, by="mean_degree", label=label, **look)
@@ -1003,7 +1003,7 @@ if "er-1k-small" in minima:
         for label, best in minima["er-1k-small"].items()
     }
     with style():
-        figure, axes = plt.subplots(figsize=(6.4, 3.8))
+        figure, axes = plt.subplots(figsize=(6.1, 3.6))
         look = {"by": "width", "x": "D", "y": "excess_loss"}
         marks = {"marker": "o", "markersize": 4}
         colours = ("blue", "vermillion", "green")

@@ -204,7 +204,7 @@ for rung in RUNGS:
     for kind, parts in kept.items():
         parts[rung] = counted(kind, rung)
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.6))
     for rung in RUNGS:
         left.plot(kept["n-gram"][rung], label=rung)
         right.plot(kept["information"][rung].loc[:16], label=rung)
@@ -368,7 +368,7 @@ else:
 across = {rung: ladder_points(runs) for rung, runs in tables.items()}
 MOST, WIDTH = 1_600_000, 64
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.6), sharey=True)
     for rung, part in across.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         for axes, points, x in ((left, sizes, "N"), (right, tokens, "D")):
@@ -411,7 +411,7 @@ over = {
     if rung != "text"
 }
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.0), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.6), sharey=True)
     for rung, part in over.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         left.plot(sizes["N"], sizes["mean"], label=rung)
@@ -462,7 +462,7 @@ fitted_floor = min(
 ours = exponents.assign(entropy=exponents["entropy"].fillna(fitted_floor))
 free_ones = ours[ours["exponent"].isin(["alpha", "beta"])]
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.0))
+    figure, panels = plt.subplots(1, 2, figsize=(6.6, 2.6))
     for axes, name in zip(panels, ("alpha", "beta"), strict=True):
         part = ours[(ours["exponent"] == name) & ours["value"].notna()]
         error = [part["value"] - part["low"], part["high"] - part["value"]]
@@ -598,7 +598,7 @@ compared = {
 
 # %% tags=["hide-input"]
 with style():
-    figure, panels = plt.subplots(1, 3, figsize=(7.8, 3.0))
+    figure, panels = plt.subplots(1, 3, figsize=(7.0, 2.6))
     for name, part in compared.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         if name.startswith("bigram"):
@@ -753,7 +753,7 @@ tokens_read = (pairs_read.index.to_numpy() * pairs_read).sum()
 chance = np.sqrt(counted("unigram-128")[1] / tokens_read)
 missing = (entropies - horizon.floor).loc[:16]
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    figure, axes = plt.subplots(figsize=(5.8, 2.9))
     axes.plot(missing, label="H(n) less the fitted H∞, nats")
     axes.plot(norms, label="norm of C(n)")
     grey = {"color": COLOURS["grey"], "linestyle": ":", "marker": ""}
@@ -808,7 +808,7 @@ dashes = {"excess_loss": "-", "leak": "--", "within": ":"}
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    figure, axes = plt.subplots(figsize=(5.8, 2.8))
     for name, dash in dashes.items():
         part = chain_parts[name][chain_parts[name]["width"] == WIDTH]
         two = (
@@ -887,7 +887,7 @@ and {percent(last_share)} in the longest; of the twin's it is
 
 # %% tags=["hide-input"]
 with style():
-    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.0))
+    figure, panels = plt.subplots(1, 2, figsize=(6.6, 2.6))
     taken = [rung for rung in ("bigram", "T1L") if rung in over]
     for axes, rung in zip(panels, taken, strict=False):
         part = over[rung].assign(ratio=over[rung]["D"] / over[rung]["N"])
@@ -942,7 +942,7 @@ columns = {
     "plays, by speeches": counted("n-gram-speeches", frame=plays),
 }
 with style():
-    figure, axes = plt.subplots(figsize=(6.4, 3.2))
+    figure, axes = plt.subplots(figsize=(5.8, 2.8))
     for name, values in columns.items():
         axes.plot(values, label=f"{name}' n-grams")
     axes.set(xlabel="n", ylabel="cross-entropy (nats)", xticks=range(1, 6))
