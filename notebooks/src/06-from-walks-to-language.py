@@ -211,7 +211,7 @@ with style():
     left.set(xlabel="n", ylabel="cross-entropy (nats)", xticks=range(1, 6))
     right.set(xlabel="distance (tokens)", ylabel="mutual information (nats)")
     logarithmic(right)
-    left.legend()
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 memory = pd.concat(
     [pd.DataFrame(parts).assign(kind=kind) for kind, parts in kept.items()]
 )
@@ -383,7 +383,7 @@ with style():
     right.set(xlabel="training tokens D")
     logarithmic(left, "x")
     logarithmic(right, "x")
-    left.legend()
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 whole = pd.concat([part.assign(rung=rung) for rung, part in across.items()])
 drawn = [*pd.concat(list(tables.values()))["identity"]]
 show(
@@ -420,7 +420,7 @@ with style():
     right.set(xlabel="training tokens D")
     logarithmic(left)
     logarithmic(right)
-    left.legend()
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))
 excess = pd.concat([part.assign(rung=rung) for rung, part in over.items()])
 show(
     figure,
@@ -760,7 +760,7 @@ with style():
     axes.axhline(chance, label="about what chance leaves of it", **grey)
     axes.set(xlabel="n (tokens)")
     logarithmic(axes)
-    axes.legend()
+    axes.legend(loc="center right")
 show(
     figure,
     name="fig-ladder-horizon",
@@ -946,7 +946,7 @@ with style():
     for name, values in columns.items():
         axes.plot(values, label=f"{name}' n-grams")
     axes.set(xlabel="n", ylabel="cross-entropy (nats)", xticks=range(1, 6))
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
     name="fig-ladder-plays",
