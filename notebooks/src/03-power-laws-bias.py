@@ -530,7 +530,7 @@ show(
 # ### What is a known floor worth?
 #
 # To a forecast, that can be counted. Fit the smaller runs, forecast every larger one, and go on from each size to the next
-# (more of this [below](#the-future-left-out)): once with $E$ free, once pinned to the truth, once 1 % below it and once 1 %
+# (more of this below): once with $E$ free, once pinned to the truth, once 1 % below it and once 1 %
 # above. *Before you look:* 1 % of the loss sounds like little. Is a floor that is wrong by so much still better than none?
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
