@@ -106,8 +106,8 @@ def filtered(**facets: str) -> str:
 
 
 def is_refit(row: Row) -> bool:
-    """Whether a row stands in the appendix: somebody else's points, fitted again, with a value of ours."""
-    return row.claim.kind == "refitted" and row.verdict != "not run"
+    """Whether a row stands in the appendix: what others published, fitted or computed again, with a value of ours."""
+    return row.claim.kind in ("refitted", "recomputed from print") and row.verdict != "not run"
 
 
 def groups(rows: list[Row]) -> dict[str, list[Row]]:
@@ -154,7 +154,7 @@ def refits(book: Book) -> str:
     counts = pd.Series([row.verdict for row in rows]).value_counts()
     said = listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
     body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
-    title = f"{len(rows)} digits of refits: {said}"
+    title = f"{len(rows)} digits of refits and recomputations: {said}"
     return raw(_folded(title, _table("Digits of refits", body), name="refits"))
 
 

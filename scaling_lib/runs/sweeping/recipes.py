@@ -221,7 +221,8 @@ def _made(ensemble: str, pairs: _Pairs, seed: int) -> Chain | Tokens:
     try:
         return recipe(seed, **dict(pairs))
     except TypeError:
-        raise invalid("parameters", f"the arguments of {ensemble}", dict(pairs), "see scaling_lib.data") from None
+        wanted = f"the arguments of ensemble {ensemble}"
+        raise invalid("parameters", wanted, dict(pairs), "see scaling_lib.data") from None
 
 
 # A grid that draws a graph for every seed asks for hundreds of them, again for every list of its runs; their chains are

@@ -275,7 +275,7 @@ def test_chain_of_rebuilds_the_same_graph_and_notices_another():
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(InvalidArgument, match="er-100"):
         experiment("er-1")
-    with pytest.raises(InvalidArgument, match="parameters must be the arguments of erdos_renyi"):
+    with pytest.raises(InvalidArgument, match="parameters must be the arguments of ensemble erdos_renyi"):
         source_of("erdos_renyi", {"knots": 3})
     assert PROFILES[0] == "recorded"
     with pytest.raises(InvalidArgument, match="profile must be one of"):

@@ -58,7 +58,7 @@ def test_a_teacher_that_is_lost_or_another_is_refused(kept, tmp_path):
         tokens_from("teacher", {"identity": "0" * 64})
     with pytest.raises(InvalidArgument, match=r"context must be an integer .*, got 6"):
         recipe(kept, context=6)
-    with pytest.raises(InvalidArgument, match="parameters must be the arguments of teacher"):
+    with pytest.raises(InvalidArgument, match="parameters must be the arguments of ensemble teacher"):
         recipe(kept, temperature=2)
     torn = KeptModels(tmp_path / "torn")
     torn.folder.mkdir()
