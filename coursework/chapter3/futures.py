@@ -10,13 +10,12 @@ __all__ = ["FUTURES"]
 
 
 def _draw(generator: np.random.Generator) -> dict[str, Any]:
-    """Runs in no order of D, whose excess loss bends a little, so that every forecast misses; always four forecasts."""
-    smallest = int(generator.integers(3, 6))
-    D = generator.permutation(np.geomspace(1e5, 1e7, smallest + 4))
+    """Eight runs in no order of D, whose excess loss bends a little, so that every forecast misses."""
+    D = generator.permutation(np.geomspace(1e5, 1e7, 8))
     beta, E = float(generator.uniform(0.3, 0.6)), float(generator.uniform(1.5, 2.6))
     bend = generator.uniform(0.05, 0.1) * np.log(D / 1e6) ** 2 / 10
-    loss = E + generator.uniform(1, 3) * (D / 1e5) ** -beta * np.exp(bend + 0.02 * generator.standard_normal(len(D)))
-    return {"D": D.tolist(), "loss": loss.tolist(), "E": E, "smallest": smallest}
+    loss = E + generator.uniform(1, 3) * (D / 1e5) ** -beta * np.exp(bend + 0.02 * generator.standard_normal(8))
+    return {"D": D.tolist(), "loss": loss.tolist(), "E": E, "smallest": 4}
 
 
 def _errors(D: Any, loss: Any, E: float, smallest: int, *, window: int | None = None, seen: int = 0) -> list[float]:
