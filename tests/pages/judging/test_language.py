@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from scaling_lib.pages.judging import claims, ledger
-from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES, PILOT, paper_alpha, paper_beta
+from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES, paper_alpha, paper_beta
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
+from scaling_lib.pages.judging.twins.studies import PILOT
 from tests.pages.planted import ladder_runs
 
 CLAIMS = {claim.id: claim for claim in ledger.ledger() if claim.quantity in LANGUAGE_QUANTITIES}

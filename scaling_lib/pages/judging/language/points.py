@@ -15,10 +15,10 @@ from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Choice, checked
 from scaling_lib.errors import InvalidArgument, invalid
-from scaling_lib.pages.judging.language.rules import PILOT, Estimate, known_beta, mean_beta, paper_alpha, paper_beta
+from scaling_lib.pages.judging.language.rules import Estimate, known_beta, mean_beta, paper_alpha, paper_beta, rung_of
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Tables
-from scaling_lib.pages.judging.twins.studies import Forbids
+from scaling_lib.pages.judging.twins.studies import PILOT, Forbids
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.language import FLOOR_ERRORS
 
@@ -79,11 +79,9 @@ def ladder_exponents(tables: Annotated[Tables, BY_HAND]) -> pd.DataFrame:
         raise invalid("tables", wanted, tables, "pass recorded_or_none")
     lines: list[dict[str, Any]] = []
     for rung, name in RUNGS.items():
-        runs = tables(name)
-        if runs is None or runs.empty:
+        runs = rung_of(tables, name)
+        if runs is None:
             continue
-        check_runs(name, runs, ("seed", "status", "width", "N", "D", "loss", "excess_loss", "entropy_rate"))
-        runs = runs[runs["seed"] < PILOT]
         floors = runs["entropy_rate"].dropna()
         about = {"rung": rung, "entropy": floors.mean() if len(floors) else np.nan}
         about["entropy_error"] = FLOOR_ERRORS.get(rung, np.nan)
@@ -99,11 +97,11 @@ def ladder_exponents(tables: Annotated[Tables, BY_HAND]) -> pd.DataFrame:
 def _estimated(estimate: Callable[[pd.DataFrame], Estimate], runs: pd.DataFrame) -> dict[str, Any]:
     nothing = {"value": np.nan, "low": np.nan, "high": np.nan}
     try:
-        value, error, freedom = estimate(runs)
+        estimated = estimate(runs)
     except Forbids as reason:
         return nothing | {"reason": str(reason)}
-    half = error * float(stats.t.ppf(0.975, freedom))
-    return {"value": value, "low": value - half, "high": value + half, "reason": ""}
+    low, high = estimated.interval
+    return {"value": estimated.value, "low": low, "high": high, "reason": ""}
 
 
 # Of the paper's experiments the one that stands on each rung.

@@ -44,9 +44,8 @@ from scaling_lib.fits.seeds import seed_means
 from scaling_lib.fits.uncertainty.likelihoods import RIVALS, compare_likelihoods
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.ledger import ledger
-from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
-from scaling_lib.pages.judging.twins.studies import Forbids, Quantity, short_enough
-from scaling_lib.runs.keeping.tables import check_runs
+from scaling_lib.pages.judging.measured import Outcome, Tables
+from scaling_lib.pages.judging.twins.studies import Forbids, Quantity, judged_on, short_enough, without_pilots
 from scaling_lib.runs.sweeping.studies.language import (
     FLOOR_ERRORS,
     MOST,
@@ -60,7 +59,6 @@ from scaling_lib.runs.sweeping.studies.language import (
 
 __all__ = ["LANGUAGE_QUANTITIES"]
 
-PILOT = 900
 DRAWS = 20
 _NEEDED = ("identity", "rules", "status", "seed", "width", "N", "D", "loss", "excess_loss", "entropy_rate")
 
@@ -71,6 +69,12 @@ class Estimate(NamedTuple):
     value: float
     error: float
     freedom: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, Student's; normal where the error is known, of infinitely many degrees of freedom."""
+        half = self.error * float(stats.t.ppf(0.975, self.freedom))
+        return self.value - half, self.value + half
 
 
 # ---------------------------------------------------------------------- points
@@ -313,30 +317,17 @@ _SINGLE: _Rules = {
 }
 
 
-def _judged_on(studies: tuple[str, ...], compute: Callable[..., Estimate]) -> Quantity:
-    def quantity(tables: Tables) -> Outcome:
-        parts = []
-        for study in studies:
-            runs = tables(study)
-            if runs is None or runs.empty:
-                return None
-            check_runs(study, runs, _NEEDED)
-            runs = runs[runs["seed"] < PILOT]
-            if runs.empty:
-                return None
-            parts.append(runs)
-        whole = pd.concat(parts)
-        behind = tuple(whole["identity"]), tuple(sorted(set(whole["rules"])))
-        try:
-            outcome = compute(*parts)
-        except Forbids as reason:
-            return Undecided(str(reason), *behind)
-        known = np.isinf(outcome.freedom)
-        half = outcome.error * float(stats.norm.ppf(0.975) if known else stats.t.ppf(0.975, outcome.freedom))
-        low, high = outcome.value - half, outcome.value + half
-        return Measured(outcome.value, low, high, *behind, None if known else outcome.freedom)
+def rung_of(tables: Tables, study: str) -> pd.DataFrame | None:
+    """The runs of a rung that are judged; None where there are none."""
+    return without_pilots(tables, study, _NEEDED)
 
-    return quantity
+
+def _judged_on(studies: tuple[str, ...], compute: Callable[..., Estimate]) -> Quantity:
+    def judged(*parts: pd.DataFrame) -> tuple[float, float, float, float | None]:
+        outcome = compute(*parts)
+        return outcome.value, *outcome.interval, None if np.isinf(outcome.freedom) else outcome.freedom
+
+    return judged_on(studies, judged, rung_of)
 
 
 def _as_the_claim_asks(name: str, quantity: Quantity) -> Quantity:

@@ -41,6 +41,8 @@ _POINT = ["nodes", "edges", "optimizer_steps", "D"]
 _NEEDED = ("identity", "rules", "status", "seed", "learning_rate", "excess_loss", "entropy_rate", "D")
 
 Quantity = Callable[[Tables], Outcome]
+# From the tables and the name of a study to its runs that are judged; None where there are none.
+Read = Callable[[Tables, str], pd.DataFrame | None]
 # By name: the studies that a rule reads, and what it computes from their tables.
 Rules = Mapping[str, tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]]]
 
@@ -57,14 +59,20 @@ def forbid(reason: Undetermined | None) -> None:
 # ---------------------------------------------------------------------- tables and points
 
 
-def study_of(tables: Tables, name: str) -> pd.DataFrame | None:
-    """The study's runs with the columns nodes and edges, the pilot's seeds left out; None where there are none."""
+def without_pilots(tables: Tables, name: str, needed: Sequence[str]) -> pd.DataFrame | None:
+    """The runs of a study, the pilot's seeds left out; None where there are none. Raises where a column is missing."""
     runs = tables(name)
     if runs is None or runs.empty:
         return None
-    check_runs(name, runs, (*_NEEDED, "configuration", "optimizer_steps"))
+    check_runs(name, runs, needed)
     runs = runs[runs["seed"] < PILOT]
-    if runs.empty:
+    return None if runs.empty else runs
+
+
+def study_of(tables: Tables, name: str) -> pd.DataFrame | None:
+    """The study's runs with the columns nodes and edges, the pilot's seeds left out; None where there are none."""
+    runs = without_pilots(tables, name, (*_NEEDED, "configuration", "optimizer_steps"))
+    if runs is None:
         return None
     graphs = [dict(json.loads(text)["source"]["parameters"]) for text in runs["configuration"]]
     return runs.assign(nodes=[graph["nodes"] for graph in graphs], edges=[_edges(graph) for graph in graphs])
@@ -81,9 +89,9 @@ def _edges(graph: Mapping[str, int]) -> int:
     return attachments * (attachments - 1) // 2 + attachments * (nodes - attachments)
 
 
-def _together(tables: Tables, studies: tuple[str, ...]) -> pd.DataFrame | None:
+def _together(tables: Tables, studies: tuple[str, ...], read: Read) -> pd.DataFrame | None:
     """The runs of several studies in one table; None where one of them has none."""
-    parts = [study_of(tables, study) for study in studies]
+    parts = [read(tables, study) for study in studies]
     return None if any(part is None for part in parts) else pd.concat(parts)
 
 
@@ -113,15 +121,17 @@ def study_points(
 
 
 def judged_on(
-    studies: Sequence[str | tuple[str, ...]], compute: Callable[..., tuple[float, float, float, float | None]]
+    studies: Sequence[str | tuple[str, ...]],
+    compute: Callable[..., tuple[float, float, float, float | None]],
+    read: Read = study_of,
 ) -> Quantity:
     """A quantity from `compute`, which takes a table for each study and gives value, low, high and degrees of freedom.
 
-    Studies in a tuple of their own make one table together.
+    Studies in a tuple of their own make one table together. read: how the table of one study is taken.
     """
 
     def quantity(tables: Tables) -> Outcome:
-        parts = [_together(tables, (study,) if isinstance(study, str) else study) for study in studies]
+        parts = [_together(tables, (study,) if isinstance(study, str) else study, read) for study in studies]
         if any(part is None for part in parts):
             return None
         whole = pd.concat([part for part in parts if part is not None])

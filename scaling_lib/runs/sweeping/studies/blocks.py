@@ -24,19 +24,14 @@ from types import MappingProxyType
 
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
+from scaling_lib.runs.sweeping.studies.twins import TWIN
 
 __all__ = ["ARMS", "ARM_FIELDS", "BLOCKS", "FLOPS_STEPS", "LONG", "SHORT", "STEP_TIMES"]
 
-_SOURCE = Source(
-    "erdos_renyi",
-    (("nodes", 100), ("edges", 500)),
-    seed=100,
-    fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
-)
 _TEMPLATE = RunConfiguration(
-    _SOURCE,
+    TWIN,
     Architecture(100, 64),
     Parametrization(),
     Optimizer(0.5),

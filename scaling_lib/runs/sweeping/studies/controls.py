@@ -32,15 +32,10 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
+from scaling_lib.runs.sweeping.studies.twins import TWIN
 
 __all__ = ["CONTROLS"]
 
-_ER_100 = Source(
-    "erdos_renyi",
-    (("nodes", 100), ("edges", 500)),
-    seed=100,
-    fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
-)
 _ER_200 = Source(
     "erdos_renyi",
     (("nodes", 200), ("edges", 1000)),
@@ -60,7 +55,7 @@ _BA_160 = Source(
     fingerprint="0152bbf80129056a4fb5a5044532147be6d3dc64d85b606fc73c4156da18b2a9",
 )
 _TEMPLATE = RunConfiguration(
-    _ER_100, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
+    TWIN, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
 )
 _KAPPA = replace(_TEMPLATE, source=_ER_100_K1)
 _SCALE_FREE = replace(_TEMPLATE, source=_BA_160, architecture=Architecture(160, 64), schedule=Schedule(950, batch=19))

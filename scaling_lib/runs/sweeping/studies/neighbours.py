@@ -27,16 +27,11 @@ from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Entry, doubled
+from scaling_lib.runs.sweeping.studies.twins import TWIN
 
 __all__ = ["GAMMA", "LOST", "NEIGHBOURS"]
 
 LOST = 10
-_SOURCE = Source(
-    "erdos_renyi",
-    (("nodes", 100), ("edges", 500)),
-    seed=100,
-    fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
-)
 _DEGREE_2 = Source(
     "regular",
     (("nodes", 100), ("degree", 2)),
@@ -44,7 +39,7 @@ _DEGREE_2 = Source(
     fingerprint="f89fe0b6b28d41eb4af89d141c8999e5da9b6d627dabad837bf6ff2eb773a29f",
 )
 _COLLAPSE = RunConfiguration(
-    _SOURCE,
+    TWIN,
     Architecture(100, 64),
     Parametrization(),
     Optimizer(0.5, weight_decay=0.0),
@@ -84,10 +79,10 @@ def _arms(source: Source, rates: tuple[float, ...], counts: tuple[int, ...]) -> 
 _PILOT_COUNTS = doubled(50, 6)
 # tau from 25, where in the pilot the first fall is over, to 800; at half the rate to 200, and at degree 2 to 400.
 # An experiment has branches of one length each for all of its rates, or what they share would not be trained once.
-_THIRD_ARMS = _arms(_SOURCE, (0.125,), doubled(200, 6))
-_HALF_ARMS = _arms(_SOURCE, (0.0625,), doubled(400, 4))
+_THIRD_ARMS = _arms(TWIN, (0.125,), doubled(200, 6))
+_HALF_ARMS = _arms(TWIN, (0.0625,), doubled(400, 4))
 _SEEDS = tuple(range(100, 106))
-_PILOT_ARMS = _arms(_SOURCE, (0.03125, 0.125, 0.5), _PILOT_COUNTS) + _arms(_DEGREE_2, (0.125,), _PILOT_COUNTS)
+_PILOT_ARMS = _arms(TWIN, (0.03125, 0.125, 0.5), _PILOT_COUNTS) + _arms(_DEGREE_2, (0.125,), _PILOT_COUNTS)
 
 
 NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
@@ -124,7 +119,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "Pilot, never judged: at which learning rates, over which tau, does the leak fall?",
             _THIRD,
             {
-                "smoke": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (200, 400))},
+                "smoke": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _arms(TWIN, (0.125,), (200, 400))},
                 "full": {"seed": (900,), _SOURCE_RATE_AND_STEPS: _PILOT_ARMS},
             },
             _FOLLOWS,
@@ -133,7 +128,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "With exact labels at a constant learning rate, does the leak fall as tau^(-1/3), whatever the rate?",
             _THIRD,
             {
-                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.125,), (200, 400))},
+                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(TWIN, (0.125,), (200, 400))},
                 "full": {"seed": _SEEDS, _SOURCE_RATE_AND_STEPS: _THIRD_ARMS},
             },
             _FOLLOWS,
@@ -142,7 +137,7 @@ NEIGHBOURS: Mapping[str, Entry] = MappingProxyType(
             "Half the learning rate of twins-third: is the leak a function of tau?",
             _THIRD,
             {
-                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(_SOURCE, (0.0625,), (400,))},
+                "smoke": {"seed": (100,), _SOURCE_RATE_AND_STEPS: _arms(TWIN, (0.0625,), (400,))},
                 "full": {"seed": _SEEDS, _SOURCE_RATE_AND_STEPS: _HALF_ARMS},
             },
             _FOLLOWS,

@@ -17,16 +17,17 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry, doubled
 
-__all__ = ["TWINS"]
+__all__ = ["TWIN", "TWINS"]
 
-_SOURCE = Source(
+# The twin of the paper's smallest graph: the template of this study, and of those that compare with it.
+TWIN = Source(
     "erdos_renyi",
     (("nodes", 100), ("edges", 500)),
     seed=100,
     fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
 )
 _TEMPLATE = RunConfiguration(
-    _SOURCE, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
+    TWIN, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
 )
 _CORNER = replace(
     _TEMPLATE,
