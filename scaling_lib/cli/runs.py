@@ -16,6 +16,7 @@ import typer
 
 from scaling_lib import environment
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_lines
+from scaling_lib.data.text.tokenizer import check_vocabulary
 from scaling_lib.errors import MissingDependency, StoreError, check_choice, check_integer, invalid
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.kept import KeptModels
@@ -33,6 +34,8 @@ _SHOWN_OF_REPEATS += ["relative_difference"]
 _SHOWN_OF_REPEATS += ["kept_device", "device", "kept_time", "time"]
 # What a core of a common CPU reaches on models this small, for a word about the time before anything is measured.
 _FLOPS_OF_A_CORE = 2e10
+# That of the book's own corpus.
+_VOCABULARY = "128"
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
 
@@ -128,6 +131,8 @@ def sweep_experiment(
     workers: Annotated[int | None, typer.Option(help="Processes of one thread (default: one a core).")] = None,
     widen: Annotated[bool, typer.Option("--widen", help="Go on while a best learning rate is the last tried.")] = False,
     precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
+    corpus: Annotated[str, typer.Option(help="Another text, as in `scaling-lab corpus`: runs of their own.")] = "",
+    vocabulary: Annotated[str, typer.Option(help="With --corpus: how many tokens, or gpt2 for GPT-2's.")] = _VOCABULARY,
     as_json: AsJson = False,
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
@@ -144,6 +149,8 @@ def sweep_experiment(
                 engine=engine,
                 widen=widen,
                 precision=precision,
+                corpus=corpus,
+                vocabulary=vocabulary,
             )
         except KeyboardInterrupt:
             again = shlex.join(["scaling-lab", *sys.argv[1:]])
@@ -181,12 +188,19 @@ def _swept(
     engine: str = "local",
     widen: bool = False,
     precision: str = "float32",
+    corpus: str = "",
+    vocabulary: str = _VOCABULARY,
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
     began = time.monotonic()
     check_choice("--precision", precision, PRECISIONS)
-    asked = experiments.experiment(name).configurations(profile)
-    whole = grid = [replace(configuration, precision=precision) for configuration in asked]
+    asked = experiments.experiment(name)
+    if vocabulary != _VOCABULARY and not corpus:
+        raise invalid("--vocabulary", "left out where there is no --corpus", vocabulary, "add --corpus default")
+    if corpus:
+        asked = asked.on_corpus(corpus, check_vocabulary("--vocabulary", vocabulary))
+    configurations = asked.configurations(profile)
+    whole = grid = [replace(configuration, precision=precision) for configuration in configurations]
     if shard is not None:
         grid = sweeps.shard_of(whole, *shard)
     # At once: what follows imports torch and measures the machine.
