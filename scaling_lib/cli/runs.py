@@ -17,7 +17,15 @@ import typer
 from scaling_lib import environment
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_lines
 from scaling_lib.data.text.tokenizer import check_vocabulary
-from scaling_lib.errors import MissingDependency, StoreError, check_choice, check_integer, invalid
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    MissingDependency,
+    StoreError,
+    check_choice,
+    check_integer,
+    invalid,
+)
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
@@ -198,7 +206,11 @@ def _swept(
     if vocabulary != _VOCABULARY and not corpus:
         raise invalid("--vocabulary", "left out where there is no --corpus", vocabulary, "add --corpus default")
     if corpus:
-        asked = asked.on_corpus(corpus, check_vocabulary("--vocabulary", vocabulary))
+        tokens = check_vocabulary("--vocabulary", vocabulary)
+        try:
+            asked = asked.on_corpus(corpus, tokens)
+        except (InvalidArgument, InvalidData) as error:
+            raise type(error)(str(error).replace("source", "--corpus", 1)) from None
     configurations = asked.configurations(profile)
     whole = grid = [replace(configuration, precision=precision) for configuration in configurations]
     if shard is not None:
