@@ -159,7 +159,7 @@ def learn_tokenizer(corpus: Annotated[Corpus, Remedy("make it with corpus_of")],
     return Tokenizer(encoder.to_str(), corpus.fingerprint)
 
 
-def check_vocabulary(name: str, value: int | str) -> int | str:
+def check_vocabulary(name: str, value: object) -> int | str:
     """How many tokens to learn, also where it is written as a text, or "gpt2"; name: of the argument.
 
     >>> check_vocabulary("--vocabulary", "300")
