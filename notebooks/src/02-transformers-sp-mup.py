@@ -361,9 +361,9 @@ if len(larger):
 of layer {layer}, reaches {number(late["slope"], 2)} at step {late["step"]}. Its
 mean sizes from the narrowest model to the widest are {sizes}: they grow and
 then stop. That is what muP may promise, a *limit* for wide models (our reading,
-not tested). You should also know that this larger rate was run first and broke the
-bound; the smaller one, which the library's tests use, was added to the figure
-afterwards.
+not tested). You should also know that this larger rate was run first and broke
+the bound; the smaller one, which the library's tests use, was added to the
+figure afterwards.
 The relative form, with base width 32, strays up to {number(base, 2)},
 downwards; for it no bound had been set beforehand.""")
 else:
