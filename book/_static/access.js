@@ -20,6 +20,14 @@
     }
   }
 
+  /* In the list of pages, a button that shows an arrow alone unfolds the pages below another: it is named by that one. */
+  function nameFolds() {
+    for (const button of document.querySelectorAll("nav li.has-children > details > summary:not([aria-label])")) {
+      const above = button.closest("li").querySelector("a");
+      if (above && !button.innerText.trim()) button.setAttribute("aria-label", "Pages below: " + above.innerText.trim());
+    }
+  }
+
   /* What scrolls sideways can be scrolled by keyboard. Wide formulas and tables begin to scroll when a window narrows. */
   const SCROLLING = ".table-scroll, .pst-scrollable-table-container, .cell_output .output, .cell_output details table, " +
     ".highlight pre, div.math, mjx-container, details.figure-data table";
@@ -39,6 +47,7 @@
   function mend() {
     nameByWords();
     nameSwitchOnce();
+    nameFolds();
     scrollByKeyboard();
   }
 

@@ -130,6 +130,7 @@ def accessibility(shown):
     ]
 
 
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
 def test_page_is_accessible(visit, page, size, scheme):
@@ -245,6 +246,17 @@ def test_search_finds_a_word_of_the_book(visit):
     page.goto(f"{visited.url}/search.html?q=entropy")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     assert visited.complaints == []
+
+
+@pytest.mark.parametrize("word", ["entropy", "width", "allocation"])
+def test_search_shows_the_reference_of_the_library_last(visit, word):
+    page = visit().page
+    page.goto(f"{visit().url}/search.html?q={word}")
+    page.get_by_text("Search finished").wait_for(timeout=20_000)
+    pages = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
+    of_the_library = [address.startswith("book/api") for address in pages]
+    assert {True, False} == set(of_the_library)
+    assert of_the_library == sorted(of_the_library)
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
