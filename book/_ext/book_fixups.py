@@ -108,10 +108,37 @@ def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: 
 def plain_signature(
     app: Sphinx, what: str, name: str, target: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Without what no parser of signatures reads: a dataclass's `<factory>`, the objects by which typer annotates."""
+    """Without what no parser of signatures reads: a dataclass's `<factory>`, the objects by which typer annotates, and
+    the words of a remedy, which are for whoever passes a wrong argument."""
     if signature:
         signature = re.sub(r"Annotated\[(.+?), <[^>]*>\]", r"\1", signature.replace("<factory>", "..."))
+        signature = without_remedies(signature)
     return signature, returns
+
+
+def without_remedies(signature: str) -> str:
+    """`Annotated[X, Remedy(...), more]` becomes `Annotated[X, more]`, and X where nothing is left; inner ones first."""
+    for begin in reversed(list(re.finditer(r"~?[\w.]*\bAnnotated\[", signature))):
+        parts, end = _parts(signature, begin.end())
+        kept = [part for part in parts[1:] if not re.match(r"\s*~?[\w.]*\bRemedy\(", part)]
+        if end and len(kept) + 1 < len(parts):
+            whole = f"{begin[0]}{','.join([parts[0], *kept])}]" if kept else parts[0]
+            signature = signature[: begin.start()] + whole + signature[end:]
+    return signature
+
+
+def _parts(text: str, at: int) -> tuple[list[str], int]:
+    """What commas part inside the bracket that opened before `at`, and the place behind it; 0 where it never closes."""
+    parts, depth, begin = [], 0, at
+    for place in range(at, len(text)):
+        sign = text[place]
+        if sign == "]" and depth == 0:
+            return [*parts, text[begin:place]], place + 1
+        if sign == "," and depth == 0:
+            parts.append(text[begin:place])
+            begin = place + 1
+        depth += (sign in "[({") - (sign in "])}")
+    return [text[at:]], 0
 
 
 class Tensor:

@@ -9,23 +9,18 @@
 # rates, the batch and the number of steps. So hold all of these equal, check that the grid goes on at both sides of every
 # best rate, and compute the floor of the loss. Only then read the slope.
 #
-# **What we find.** Under the standard parametrization (SP) the best learning rate falls as the model becomes wider. Under
-# **muP**, the rule that the paper uses, it stays within one step of the grid. With the same trials for both, muP reaches the
-# lower loss at every width. Whether its exponent in $N$ is larger as well, as the paper reports, we can say on a small graph
-# only: there it is, but neither curve need be a power law, and on the paper's smallest graph the same question is
-# undetermined. Capacity does not explain why the loss falls with $N$: all but the narrowest models have a readout that
-# could hold the whole graph, and their losses are far higher than that. Nor do tokens alone explain the fall with $D$: longer
-# runs also have more optimiser steps, and at many of our points the steps alone bring most of the gain. A grid of learning
-# rates that ends too early, as the paper's would for models of this size, bends the curves.
+# **What we find**, in three parts; each of the last two can be read without the other:
 #
-# The chapter has three parts, and each of the last two can be read without the other:
-#
-# - **Part 1, parametrization** (30 minutes): the model, the rule, two tests that the rule has to pass and what they cannot
-#   see, and SP against muP with everything else equal, which the paper's own comparison is not.
-# - **Part 2, capacity** (15 minutes): a lower bound on $L(N)$ that needs no transformer at all, and models trained where it
-#   binds.
-# - **Part 3, steps and learning rates** (15 minutes): whether tokens or optimiser steps set the exponent in $D$, and what an
-#   early end of the grid of learning rates does.
+# - **Part 1, parametrization** (30 minutes). Under the standard parametrization (SP) the best learning rate falls as the
+#   model becomes wider. Under **muP**, the rule that the paper uses, it stays within one step of the grid, and with the same
+#   trials for both muP reaches the lower loss at every width. The paper reports that its exponent in $N$ is larger too. On a
+#   small graph we see this, but the losses need not be power laws; on the paper's smallest graph it is undetermined.
+# - **Part 2, capacity** (15 minutes). A narrow readout cannot hold a graph, and this bounds $L(N)$ from below without any
+#   training. But all except the narrowest of our models could hold it, and have losses far above that bound. Capacity does
+#   not explain why their loss falls with $N$.
+# - **Part 3, steps and learning rates** (15 minutes). Longer runs read more tokens and also have more optimiser steps, and
+#   at many of our points the steps alone bring most of the gain. A grid of learning rates that ends too early, as the
+#   paper's would for models of this size, bends the curves.
 #
 # *After it you can* count the parameters and the FLOPs of a transformer; carry a learning rate from a narrow model to
 # a wide one; read a coordinate check, and say what it cannot see; tell capacity, tokens and optimiser steps apart as
