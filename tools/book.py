@@ -8,6 +8,7 @@ Book reads, html/ the pages.
 """
 
 import argparse
+import ast
 import copy
 import os
 import re
@@ -35,6 +36,7 @@ def staged(executed: NotebookNode) -> NotebookNode:
 
     MyST-NB reads caption, label and alt text from the cell's metadata, and makes a figure of every output of that
     cell; a chapter gives them to `figures.show`, which writes them in the metadata of the one output they belong to.
+    Imports are folded on the page, so that a reader comes from the question to the answer without them.
     """
     notebook = copy.deepcopy(executed)
     notebook.cells = []
@@ -42,6 +44,9 @@ def staged(executed: NotebookNode) -> NotebookNode:
         notebook.cells.append(copy.deepcopy(cell))
         if cell.cell_type != "code":
             continue
+        if _only_imports(cell.source):
+            tags = notebook.cells[-1].metadata.get("tags", [])
+            notebook.cells[-1].metadata["tags"] = sorted({*tags, "hide-input"})
         outputs, notebook.cells[-1].outputs = cell.outputs, []
         for output in outputs:
             figure = output.get("metadata", {}).get("scaling_lib")
@@ -55,6 +60,14 @@ def staged(executed: NotebookNode) -> NotebookNode:
                 notebook.cells.append(_outputs_only(cell, len(notebook.cells)))
             notebook.cells[-1].outputs.append(output)
     return notebook
+
+
+def _only_imports(source: str) -> bool:
+    """Whether a cell brings names and nothing else, but for the one line that begins the session."""
+    lines = ast.parse(source).body
+    begins = [line for line in lines if isinstance(line, ast.Assign) and ast.unparse(line) == "lab = begin(profile)"]
+    imports = [line for line in lines if isinstance(line, ast.Import | ast.ImportFrom)]
+    return len(imports) > 0 and len(imports) + len(begins) == len(lines)
 
 
 def _outputs_only(cell: NotebookNode, index: int) -> NotebookNode:

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 import jupytext
 import nbformat
+import yaml
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +30,16 @@ LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 def sources() -> list[Path]:
     """The chapters' sources, in the order of the book."""
     return sorted(SOURCES.glob("[0-9][0-9]-*.py"))
+
+
+def contents(root: Path = ROOT) -> list[str]:
+    """Every page of the book, as _toc.yml names it, in the order of the book; a page before those below it."""
+
+    def below(entry: dict) -> list[str]:
+        return [entry["file"], *(page for section in entry.get("sections", ()) for page in below(section))]
+
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(page for part in toc["parts"] for entry in part["chapters"] for page in below(entry))]
 
 
 def longest_first(files: list[Path]) -> list[Path]:

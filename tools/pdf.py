@@ -21,7 +21,7 @@ from bs4.element import Tag
 from playwright.sync_api import Page, sync_playwright
 
 from tools.browser import FLAGS, MISSING, program
-from tools.chapters import ROOT
+from tools.chapters import ROOT, contents
 
 # A4 with these margins, in millimetres, leaves this width in CSS pixels, a ninety-sixth of an inch each.
 PAPER_WIDTH, MARGIN = 210, 15
@@ -77,12 +77,6 @@ class Printed:
     links: int
     cut: list[str]
     zoom: float
-
-
-def contents(root: Path = ROOT) -> list[str]:
-    """Every page of the book, as _toc.yml names it."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
 
 
 def assembled(html: Path, names: list[str]) -> tuple[str, list[str]]:

@@ -4,9 +4,11 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 from types import ModuleType
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.ext.autodoc.mock import _MockModule, _MockObject, mock
 
 
@@ -42,21 +44,41 @@ def plain_lines(signature: re.Match[str]) -> str:
 
 
 def list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put a section for every public module of a floor, its rooms included, in the place of `% modules: FLOOR`."""
+    """Fill in what a page says of modules.
+
+    `% modules: NAME ...` becomes a section for every public module of these floors, their rooms included; `% list:
+    NAME ...` a line for each of the same, with a link to its section.
+    """
     with mock(app.config.autodoc_mock_imports):
-        source[0] = re.sub(
-            r"(?m)^% modules: (\w+)$", lambda line: "\n".join(_sections(f"scaling_lib.{line[1]}")), source[0]
-        )
+        for directive, made in (("modules", _section), ("list", _line)):
+            source[0] = re.sub(
+                rf"(?m)^% {directive}: ([\w ]+)$",
+                lambda asked, made=made: "\n".join(
+                    made(module) for name in asked[1].split() for module in _described(f"scaling_lib.{name}")
+                ),
+                source[0],
+            )
 
 
-def _sections(name: str) -> list[str]:
-    """A section for a module; for a package one for itself, if it offers names, and for every public module in it."""
+def _described(name: str) -> list[ModuleType]:
+    """The module; of a package every public module in it, and the package itself first, if it offers names."""
     module = importlib.import_module(name)
-    own = [f"### `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n{_also(module)}\n"]
     if not hasattr(module, "__path__"):
-        return own
+        return [module]
     inside = sorted(info.name for info in pkgutil.iter_modules(module.__path__, f"{name}.") if "._" not in info.name)
-    return [*(own if hasattr(module, "__all__") else []), *(part for inner in inside for part in _sections(inner))]
+    own = [module] if hasattr(module, "__all__") else []
+    return [*own, *(described for inner in inside for described in _described(inner))]
+
+
+def _section(module: ModuleType) -> str:
+    name = module.__name__
+    return f"## `{name}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n\n{_also(module)}\n"
+
+
+def _line(module: ModuleType) -> str:
+    """The module's name as a link, and the first sentence of its docstring."""
+    about = " ".join((module.__doc__ or "").split())
+    return f"- {{py:mod}}`{module.__name__}`: {re.split(r'(?<=[.]) ', about)[0]}"
 
 
 def _also(module: ModuleType) -> str:
@@ -86,10 +108,37 @@ def plain_docstring(app: Sphinx, what: str, name: str, target: object, options: 
 def plain_signature(
     app: Sphinx, what: str, name: str, target: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Without what no parser of signatures reads: a dataclass's `<factory>`, the objects by which typer annotates."""
+    """Without what no parser of signatures reads: a dataclass's `<factory>`, the objects by which typer annotates, and
+    the words of a remedy, which are for whoever passes a wrong argument."""
     if signature:
         signature = re.sub(r"Annotated\[(.+?), <[^>]*>\]", r"\1", signature.replace("<factory>", "..."))
+        signature = without_remedies(signature)
     return signature, returns
+
+
+def without_remedies(signature: str) -> str:
+    """`Annotated[X, Remedy(...), more]` becomes `Annotated[X, more]`, and X where nothing is left; inner ones first."""
+    for begin in reversed(list(re.finditer(r"~?[\w.]*\bAnnotated\[", signature))):
+        parts, end = _parts(signature, begin.end())
+        kept = [part for part in parts[1:] if not re.match(r"\s*~?[\w.]*\bRemedy\(", part)]
+        if end and len(kept) + 1 < len(parts):
+            whole = f"{begin[0]}{','.join([parts[0], *kept])}]" if kept else parts[0]
+            signature = signature[: begin.start()] + whole + signature[end:]
+    return signature
+
+
+def _parts(text: str, at: int) -> tuple[list[str], int]:
+    """What commas part inside the bracket that opened before `at`, and the place behind it; 0 where it never closes."""
+    parts, depth, begin = [], 0, at
+    for place in range(at, len(text)):
+        sign = text[place]
+        if sign == "]" and depth == 0:
+            return [*parts, text[begin:place]], place + 1
+        if sign == "," and depth == 0:
+            parts.append(text[begin:place])
+            begin = place + 1
+        depth += (sign in "[({") - (sign in "])}")
+    return [text[at:]], 0
 
 
 class Tensor:
@@ -102,8 +151,14 @@ def make_mocks_annotate() -> None:
     _MockModule.Tensor = Tensor
 
 
+def rank_in_search(app: Sphinx, config: Config) -> None:
+    """How search ranks pages. The option wants a path that does not depend on the working directory."""
+    config.html_search_scorer = str(Path(__file__).with_name("search_scorer.js"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     make_mocks_annotate()
+    app.connect("config-inited", rank_in_search)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_roles)
     app.connect("source-read", list_modules)

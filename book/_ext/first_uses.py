@@ -12,7 +12,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-# The glossary itself, and pages that are no prose.
+# How the names of pages begin that are no prose, and the glossary itself.
 LEFT_OUT = ("book/glossary", "book/api", "book/bibliography")
 # Words of the glossary that are also ordinary words ("you run it", "within an hour"): linked where a page says {term}.
 ORDINARY = {"record", "run", "teacher", "within"}
@@ -63,7 +63,7 @@ class FirstUses(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         name = self.env.docname
-        if not name.startswith("book/") or name in LEFT_OUT:
+        if not name.startswith("book/") or name.startswith(LEFT_OUT):
             return
         source = Path(self.app.srcdir)
         glossary = source / "book" / "glossary.md"

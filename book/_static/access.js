@@ -20,9 +20,17 @@
     }
   }
 
+  /* In the list of pages, a button that shows an arrow alone unfolds the pages below another: it is named by that one. */
+  function nameFolds() {
+    for (const button of document.querySelectorAll("nav li.has-children > details > summary:not([aria-label])")) {
+      const above = button.closest("li").querySelector("a");
+      if (above && !button.innerText.trim()) button.setAttribute("aria-label", "Pages below: " + above.innerText.trim());
+    }
+  }
+
   /* What scrolls sideways can be scrolled by keyboard. Wide formulas and tables begin to scroll when a window narrows. */
   const SCROLLING = ".table-scroll, .pst-scrollable-table-container, .cell_output .output, .cell_output details table, " +
-    ".highlight pre, div.math, mjx-container, details.figure-data table";
+    ".highlight pre, div.math, mjx-container, details.figure-data table, article figure";
   function scrollByKeyboard() {
     for (const region of document.querySelectorAll(SCROLLING)) {
       const scrolls = region.scrollWidth > region.clientWidth && getComputedStyle(region).overflowX !== "visible";
@@ -33,12 +41,24 @@
         region.removeAttribute("tabindex");
         delete region.dataset.scrolls;
       }
+      if (scrolls && !region.dataset.watched) {
+        region.dataset.watched = "";
+        region.addEventListener("scroll", () => fadeWhatGoesOn(region), { passive: true });
+      }
+      fadeWhatGoesOn(region);
     }
+  }
+
+  /* Phones hide their scrollbars: what goes on to the right fades out there (custom.css), until one has come to its end. */
+  function fadeWhatGoesOn(region) {
+    const left = region.scrollWidth - region.clientWidth - region.scrollLeft;
+    region.classList.toggle("goes-on", "scrolls" in region.dataset && left > 2);
   }
 
   function mend() {
     nameByWords();
     nameSwitchOnce();
+    nameFolds();
     scrollByKeyboard();
   }
 
@@ -55,5 +75,6 @@
   });
   window.addEventListener("resize", soon);
   document.addEventListener("toggle", soon, true);
+  document.addEventListener("load", soon, true); // of a picture that comes late
   document.addEventListener("click", soon);
 })();

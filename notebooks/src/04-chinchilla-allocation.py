@@ -525,7 +525,7 @@ if len(best):
         name="fig-walk-grid",
         caption="Excess loss on ER 1000/5000 over five sizes and five values "
         "of D. Points: the best of five learning rates and three seeds. Lines: "
-        "A N^-α + B D^-β, one fit to all 25 points by least squares on "
+        "A N⁻ᵅ + B D⁻ᵝ, one fit to all 25 points by least squares on "
         "logarithms.",
         alt="Excess loss against parameters on double logarithmic axes, five "
         "falling rows of points, one for each number of tokens, with a fitted "

@@ -15,22 +15,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 from bs4 import BeautifulSoup
 
-from tools.chapters import ROOT, sources
+from tools.chapters import ROOT, contents, sources
 
 CHOSEN = os.environ.get("SCALING_SITES", "")
 FOLDERS = [Path(each) for each in CHOSEN.split(os.pathsep) if each] or [ROOT / "_build" / "html"]
 
 
-def pages():
-    """Every page of the book, as _toc.yml names it."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
-
-
-PAGES = pages()
+PAGES = contents()
 CHAPTERS = [f"notebooks/{source.stem}" for source in sources()]
 
 

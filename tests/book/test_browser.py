@@ -143,10 +143,38 @@ def test_what_axe_finds_is_told(visit):
     assert [line.partition(":")[0] for line in accessibility(page)] == ["critical image-alt"]
 
 
+# The smallest letters of a figure have 9 points, at 144 dots an inch; on a phone they are to be as high as this.
+LETTERS, LEAST_LETTERS = 9 * 144 / 72, 11
+SHRUNK = """
+() => [...document.querySelectorAll('article figure img')]
+  .filter((image) => image.getBoundingClientRect().width > 0)
+  .map((image) => [image.closest('figure').id, image.getBoundingClientRect().width / image.naturalWidth])
+"""
+ENDLESS = """
+() => [...document.querySelectorAll('[data-scrolls]')]
+  .filter((region) => region.scrollWidth > region.clientWidth + 2 && !region.classList.contains('goes-on'))
+  .map((region) => region.outerHTML.slice(0, 100))
+"""
+
+
+def check_what_a_phone_shows(page):
+    """Letters of figures are high enough, and what goes on to the right is seen to, until one has come to its end."""
+    page.evaluate("document.querySelectorAll('img').forEach((image) => image.loading = 'eager')")
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    shares = dict(page.evaluate(SHRUNK))
+    assert len(shares) > 1
+    assert {name: share for name, share in shares.items() if share * LETTERS < LEAST_LETTERS} == {}
+    figure = page.locator("figure.goes-on").first
+    page.wait_for_function(f"({ENDLESS.strip()})().length === 0")
+    figure.evaluate("(figure) => { figure.scrollLeft = figure.scrollWidth; }")
+    page.wait_for_function("(figure) => !figure.classList.contains('goes-on')", arg=figure.element_handle())
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_data_of_a_figure_opens_by_keyboard_and_fits_a_phone(visit, chapter):
+def test_figures_fit_a_phone_and_their_data_opens_by_keyboard(visit, chapter):
     visited = visit(PHONE)
     page = visited.open(chapter)
+    check_what_a_phone_shows(page)
     # The first that is not folded away: some figures give an answer away.
     details = page.locator("details.figure-data:visible").first
     details.locator("summary").focus()
@@ -246,6 +274,17 @@ def test_search_finds_a_word_of_the_book(visit):
     page.goto(f"{visited.url}/search.html?q=entropy")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     assert visited.complaints == []
+
+
+@pytest.mark.parametrize("word", ["entropy", "width", "allocation"])
+def test_search_shows_the_reference_of_the_library_last(visit, word):
+    page = visit().page
+    page.goto(f"{visit().url}/search.html?q={word}")
+    page.get_by_text("Search finished").wait_for(timeout=20_000)
+    pages = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
+    of_the_library = [address.startswith("book/api") for address in pages]
+    assert {True, False} == set(of_the_library)
+    assert of_the_library == sorted(of_the_library)
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])

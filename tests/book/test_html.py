@@ -21,6 +21,7 @@ from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, seen_befo
 from tests.comparing import notebook_differences
 from tests.public_names import public_methods, public_modules
 from tools import address
+from tools.book import staged
 from tools.chapters import NOTEBOOKS, ROOT
 
 pytestmark = pytest.mark.book
@@ -155,17 +156,17 @@ def test_every_link_inside_the_book_arrives(site, page):
             assert unquote(url.fragment) in anchors(target), f"{link['href']} leads nowhere"
 
 
-def first_uses():
-    """The extension that makes the links."""
-    spec = importlib.util.spec_from_file_location("first_uses", ROOT / "book" / "_ext" / "first_uses.py")
+def extension(name):
+    """One of the extensions of Sphinx that the book has of its own."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-LINKED = first_uses()
+LINKED = extension("first_uses")
 GLOSSARY = LINKED.words_of((ROOT / "book" / "glossary.md").read_text(encoding="utf-8"))
-PROSE = [page for page in PAGES if page.startswith("book/") and page not in LINKED.LEFT_OUT]
+PROSE = [page for page in PAGES if page.startswith("book/") and not page.startswith(LINKED.LEFT_OUT)]
 # Where no words are linked: code, headings, and what blocks write as HTML.
 NO_PROSE = ("pre", "code", "script", "style", "h1", "h2", "h3", "h4", "details", "dl", "aside")
 NO_PROSE_CLASS = [
@@ -230,19 +231,41 @@ def test_no_page_knows_the_machine_that_made_it(site):
             assert [each for each in private if each in text] == [], path.name
 
 
-def test_the_reference_shows_every_public_module(site):
-    files = [path.relative_to(ROOT) for path in (ROOT / "scaling_lib").rglob("[!_]*.py")]
-    expected = {f"module-{'.'.join(file.with_suffix('').parts)}" for file in files}
-    assert expected <= {tag["id"] for tag in site.article("book/api").find_all(id=True)}
+# The index of the library's reference, and a page for each floor.
+INDEX = "book/api"
+FLOORS = [page for page in PAGES if page.startswith(f"{INDEX}-")]
+
+
+def page_of(module):
+    """Where a module is described: on the page of its floor, or with what stands beside the floors."""
+    floor = f"{INDEX}-{module.split('.')[1]}"
+    return floor if floor in FLOORS else f"{INDEX}-beside"
+
+
+def test_the_reference_shows_every_public_module_on_the_page_of_its_floor_and_in_the_index(site):
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "scaling_lib").rglob("[!_]*.py")]
+    modules = {".".join(file.parts) for file in files}
+    shown = {
+        tag["id"].removeprefix("module-"): page
+        for page in FLOORS
+        for tag in site.article(page).find_all(id=re.compile("^module-"))
+    }
+    assert len(FLOORS) == 7
+    assert {module: page_of(module) for module in modules}.items() <= shown.items()
+    links = {link["href"] for link in site.article(INDEX).find_all("a", href=True)}
+    assert {f"{Path(page).name}.html#module-{module}" for module, page in shown.items()} <= links
+    assert {f"{Path(page).name}.html" for page in FLOORS} <= links
 
 
 def test_the_reference_shows_every_public_name_and_inherited_methods_too(site):
     """Functions and classes by an entry of their own, methods under their class, constants and re-exports by name."""
-    article = site.article("book/api")
-    entries = {tag["id"] for tag in article.find_all(id=True)}
-    named = {code.get_text() for code in article.select("code")}
+    articles = {page: site.article(page) for page in FLOORS}
+    entries_of = {page: {tag["id"] for tag in article.find_all(id=True)} for page, article in articles.items()}
+    names_on = {page: {code.get_text() for code in article.select("code")} for page, article in articles.items()}
     lost = []
     for module in public_modules():
+        page = page_of(module.__name__)
+        entries, named = entries_of[page], names_on[page]
         for name in module.__all__:
             thing = getattr(module, name)
             own = getattr(thing, "__module__", None) == module.__name__
@@ -256,6 +279,37 @@ def test_the_reference_shows_every_public_name_and_inherited_methods_too(site):
             if f"{kind.__module__}.{kind.__name__}.{method}" not in entries
         ]
     assert not lost, f"not on the page: {', '.join(sorted(lost))}"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("(a: ~x.Annotated[int, ~y.Remedy(remedy=pass 1, or [2])]) -> int", "(a: int) -> int"),
+        ("(a: Annotated[int, Remedy(remedy=one), Real(minimum=0)])", "(a: Annotated[int, Real(minimum=0)])"),
+        ("(a: Annotated[dict[str, Annotated[float, Remedy(remedy=x)]], Remedy(remedy=y)])", "(a: dict[str, float])"),
+        ("(a: Annotated[int, Real(minimum=0)], b: Annotated[int, Remedy(", None),
+    ],
+)
+def test_a_signature_is_without_the_words_of_remedies(written, shown):
+    assert extension("book_fixups").without_remedies(written) == (shown or written)
+
+
+@pytest.mark.parametrize(
+    ("source", "folded"),
+    [
+        ("import numpy as np\n\nfrom a import (\n    b,\n)", True),
+        ("import numpy as np\n\nlab = begin(profile)", True),
+        ("lab = begin(profile)", False),
+        ("import numpy as np\nx = np.ones(3)", False),
+        ("# words alone", False),
+    ],
+)
+def test_a_cell_of_imports_alone_is_folded_on_the_page(source, folded):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["nbval-ignore-output"]})
+    (shown,) = staged(nbformat.v4.new_notebook(cells=[cell])).cells
+    assert shown.source == source
+    assert ("hide-input" in shown.metadata["tags"]) is folded
+    assert cell.metadata["tags"] == ["nbval-ignore-output"]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

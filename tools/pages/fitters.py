@@ -155,7 +155,7 @@ def _drawn(scored: pd.DataFrame) -> "Figure":
             axes.plot(group["E_error"].replace(np.inf, np.nan), places, mark, label=entry, alpha=0.75)
         axes.set(xscale="log", xlabel="|E − exact E| (nats)")
         axes.set_yticks(range(len(names)), names)
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawn
 
 

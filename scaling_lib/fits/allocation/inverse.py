@@ -9,8 +9,9 @@ and N at a given L and r is the root of a falling function. C and L together hav
 many parameters, or none: they are refused. What a plan costs is told twice: `overspent`, its compute over that of the
 cheapest plan of the same loss, and `lost`, its loss less the lowest for the same compute.
 
-Intervals are percentiles over the draws of a frontier, those of the forward plan: each draw is a law of its own, whose
-parameters follow from its frontier,
+Every formula stands once, for many laws at a time: a plan asks the one law that it is given. Intervals are percentiles
+over the draws of a frontier, those of the forward plan: each draw is a law of its own, whose parameters follow from its
+frontier,
 
     alpha = gamma / a,    beta = gamma / b,    A = a K 6^-gamma G^alpha,    B = b K 6^-gamma G^-beta,  G = N_opt(6),
 
@@ -24,19 +25,22 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from scaling_lib.arguments import NonNegative, Positive, Remedy, Share, checked
 from scaling_lib.errors import InvalidArgument, check_real, invalid
 from scaling_lib.fits.allocation.corrections import chinchilla_parameters
-from scaling_lib.fits.allocation.frontiers import Frontier, LawParameters, closed_form
+from scaling_lib.fits.allocation.frontiers import QUANTITIES, Frontier, LawParameters, closed_form
 
 __all__ = ["InversePlan", "inverse_intervals", "inverse_plan"]
 
 _LARGEST = 1e60
 # Ends of an interval beyond this are none: more than any plan, and what unreachable draws are set to is larger still.
 _OPEN = 1e180
+# Of a model that has a given loss and a given D / N.
+_SMALLEST, _GREATEST = np.exp(-50), np.exp(300)
 _QUANTITIES = ("N", "D", "flops", "loss", "tokens_per_parameter", "overspent", "lost")
+# Coefficient and exponent of the part of the excess loss that N or D takes away.
+_PARTS = {"N": ("A", "alpha"), "D": ("B", "beta")}
 
 
 @checked
@@ -62,6 +66,8 @@ class InversePlan:
 
 
 _Given = float | None
+# E, A, B, alpha, beta and K, gamma, log_n, a of each law, (laws,) each.
+_Laws = Mapping[str, np.ndarray]
 
 
 @checked
@@ -86,7 +92,6 @@ def inverse_plan(
     '3.39e+12 tokens, 1.28 times the compute of the cheapest'
     """
     p = chinchilla_parameters(parameters)
-    optimal = closed_form(p)
     given = {"N": N, "D": D, "tokens_per_parameter": tokens_per_parameter, "flops": flops, "loss": loss}
     named = {name: value for name, value in given.items() if value is not None}
     if set(named) == {"flops", "loss"}:
@@ -102,19 +107,19 @@ def inverse_plan(
         check_real(name, value, minimum=1e-60, maximum=_LARGEST)
     if loss is not None:
         check_real("loss", loss, above=p["E"])
+    law = _one_law(p)
     with np.errstate(all="ignore"):
-        if set(named) == {"flops"} or set(named) == {"loss"}:
-            budget = _budget_of(p, loss) if flops is None else flops  # type: ignore[arg-type]
-            size = float(optimal.optimal_parameters(budget))
-            tokens = budget / 6 / size
-        elif loss is not None:
-            size, tokens = _reaching(p, loss, N, D, tokens_per_parameter)
-        else:
-            size, tokens = _spending(N, D, tokens_per_parameter, flops)
-    ends = np.array([size, tokens, 6 * size * tokens])
-    if not (np.isfinite(ends).all() and (ends > 0).all() and ends.max() < 1e180):
-        raise invalid(" and ".join(named), "such that a finite plan has them", named, "check the units")
-    return _costed(p, size, tokens)
+        if loss is not None:
+            _check_reached(law, loss, N, D, tokens_per_parameter)
+        size, tokens = _plans(law, N, D, tokens_per_parameter, flops, loss)
+        if loss is not None and tokens_per_parameter is not None and not _SMALLEST < size[0] < _GREATEST:
+            raise invalid("loss", "one that a finite model reaches with this ratio", loss, "pass another loss")
+        values = {name: float(value[0]) for name, value in _costs(law, size, tokens).items()}
+        ends = np.array([values[name] for name in ("N", "D", "flops")])
+        if not (np.isfinite(ends).all() and (ends > 0).all() and ends.max() < _OPEN):
+            raise invalid(" and ".join(named), "such that a finite plan has them", named, "check the units")
+        _check_budget(_cheapest(law, _excess(law, size, tokens)), values["loss"])
+    return InversePlan(**values)
 
 
 @checked
@@ -143,12 +148,11 @@ def inverse_intervals(
         return None
     with np.errstate(all="ignore"):
         laws = _laws(frontier.draws)
-        size, tokens = _drawn_plans(laws, N, D, tokens_per_parameter, flops, loss)
-        values = _drawn_costs(laws, size, tokens, loss)
-    if tokens_per_parameter is not None:
-        values["tokens_per_parameter"] = np.full(len(size), tokens_per_parameter)
-    if flops is not None:
-        values["flops"] = np.full(len(size), flops)
+        size, tokens = _plans(laws, N, D, tokens_per_parameter, flops, loss)
+        values = _costs(laws, size, tokens)
+    for name, given in (("tokens_per_parameter", tokens_per_parameter), ("flops", flops), ("loss", loss)):
+        if given is not None:
+            values[name] = np.full(len(size), given)
     unreachable = ~(np.isfinite(size) & np.isfinite(tokens))
     ends: dict[str, Any] = {name: _ends(values[name], level) for name in _QUANTITIES}
     return {"level": level} | ends | {"unreachable": float(unreachable.mean())}
@@ -162,8 +166,8 @@ def _ends(values: np.ndarray, level: float) -> list[float | None]:
     return [end if end < _OPEN else None for end in (low, high)]
 
 
-def _laws(draws: pd.DataFrame) -> dict[str, np.ndarray]:
-    """E, A, B, alpha, beta and K, gamma of each draw, (draws,) each."""
+def _laws(draws: pd.DataFrame) -> _Laws:
+    """The law of each draw."""
     E, K, gamma, log_n, a = (draws[name].to_numpy(float) for name in ("E", "K", "gamma", "log_n", "a"))
     alpha, beta, log_g = gamma / a, gamma / (1 - a), log_n + a * np.log(6)
     shared = np.log(K) - gamma * np.log(6)
@@ -171,10 +175,17 @@ def _laws(draws: pd.DataFrame) -> dict[str, np.ndarray]:
     return {"E": E, "A": A, "B": B, "alpha": alpha, "beta": beta, "K": K, "gamma": gamma, "log_n": log_n, "a": a}
 
 
-def _drawn_plans(
-    p: Mapping[str, np.ndarray], N: _Given, D: _Given, ratio: _Given, flops: _Given, loss: _Given
+def _one_law(parameters: Mapping[str, float]) -> _Laws:
+    """One law, with the parameters that are given."""
+    optimal = closed_form(parameters)
+    numbers = {name: getattr(optimal, name) for name in QUANTITIES} | dict(parameters)
+    return {name: np.array([value]) for name, value in numbers.items()}
+
+
+def _plans(
+    p: _Laws, N: _Given, D: _Given, ratio: _Given, flops: _Given, loss: _Given
 ) -> tuple[np.ndarray, np.ndarray]:
-    """N and D of each draw, infinite where its law does not reach the loss."""
+    """N and D of the plan by each law, infinite where the law does not reach the loss."""
     count = len(p["E"])
     if loss is None and (flops is None or (N, D, ratio) != (None, None, None)):
         fixed_size, fixed_tokens = _spending(N, D, ratio, flops)
@@ -182,56 +193,74 @@ def _drawn_plans(
     excess = np.full(count, np.nan) if loss is None else np.where(loss > p["E"], loss - p["E"], np.nan)
     if (N, D, ratio) == (None, None, None):
         budget = np.full(count, flops) if flops is not None else _cheapest(p, excess)
-        size = np.exp(p["log_n"] + p["a"] * np.log(budget))
+        size = _optimal_size(p, budget)
         return size, np.where(np.isfinite(size), budget / 6 / size, np.inf)
     if ratio is not None:
-        # The root of a falling convex function, from below it: at the start one of the two powers is the whole excess.
-        log_r, log_e = np.log(ratio), np.log(excess)
-        place = np.maximum(
-            (np.log(p["A"]) - log_e) / p["alpha"], (np.log(p["B"]) - log_e) / p["beta"] - log_r
-        )  # fmt: skip
-        for _ in range(60):
-            in_n, in_d = np.log(p["A"]) - p["alpha"] * place, np.log(p["B"]) - p["beta"] * (place + log_r)
-            whole = np.logaddexp(in_n, in_d)
-            slope = -(p["alpha"] * np.exp(in_n - whole) + p["beta"] * np.exp(in_d - whole))
-            place = place - (whole - log_e) / slope
-        size = np.where(np.isnan(excess), np.inf, np.exp(place))
+        size = np.where(np.isnan(excess), np.inf, np.exp(_log_size_with_ratio(p, ratio, np.log(excess))))
         return size, size * ratio
-    known, mine, other = (N, "A alpha", "B beta") if N is not None else (D, "B beta", "A alpha")
-    (one, exponent), (rest, power) = mine.split(), other.split()
-    left = excess - p[one] * known ** -p[exponent]
-    answer = np.where(left > 0, (p[rest] / left) ** (1 / p[power]), np.inf)
+    known, name, rest = (N, "N", "D") if N is not None else (D, "D", "N")
+    coefficient, exponent = _PARTS[rest]
+    left = excess - _part(p, name, known)
+    answer = np.where(left > 0, (p[coefficient] / left) ** (1 / p[exponent]), np.inf)
     given = np.full(count, known)
     return (given, answer) if N is not None else (answer, given)
 
 
-def _cheapest(p: Mapping[str, np.ndarray], excess: np.ndarray) -> np.ndarray:
-    """The least compute of each draw for an excess loss; infinite where there is none (NaN)."""
+def _log_size_with_ratio(p: _Laws, ratio: float, log_excess: np.ndarray) -> np.ndarray:
+    """ln N with D = ratio N at an excess loss: the root of a falling convex function, by Newton's method from below it,
+    where one of the two parts alone is the whole excess. The steps double the digits; 60 are more than enough."""
+    log_ratio = np.log(ratio)
+    place = np.maximum(
+        (np.log(p["A"]) - log_excess) / p["alpha"], (np.log(p["B"]) - log_excess) / p["beta"] - log_ratio
+    )
+    for _ in range(60):
+        in_n, in_d = np.log(p["A"]) - p["alpha"] * place, np.log(p["B"]) - p["beta"] * (place + log_ratio)
+        whole = np.logaddexp(in_n, in_d)
+        slope = -(p["alpha"] * np.exp(in_n - whole) + p["beta"] * np.exp(in_d - whole))
+        place = place - (whole - log_excess) / slope
+    return place
+
+
+def _part(p: _Laws, name: str, amount: np.ndarray | float | None) -> np.ndarray:
+    """What an amount of N or of D leaves of the excess loss, nats."""
+    coefficient, exponent = _PARTS[name]
+    return p[coefficient] * amount ** -p[exponent]  # type: ignore[operator]
+
+
+def _excess(p: _Laws, N: np.ndarray, D: np.ndarray) -> np.ndarray:
+    return _part(p, "N", N) + _part(p, "D", D)
+
+
+def _cheapest(p: _Laws, excess: np.ndarray) -> np.ndarray:
+    """The least compute by each law for an excess loss; infinite where there is none (NaN)."""
     return np.where(np.isnan(excess), np.inf, np.exp((np.log(p["K"]) - np.log(excess)) / p["gamma"]))
 
 
-def _drawn_costs(p: Mapping[str, np.ndarray], N: np.ndarray, D: np.ndarray, loss: _Given) -> dict[str, np.ndarray]:
-    """The quantities of each draw's plan, by name."""
-    flops, excess = 6 * N * D, p["A"] * N ** -p["alpha"] + p["B"] * D ** -p["beta"]
+def _optimal_size(p: _Laws, budget: np.ndarray) -> np.ndarray:
+    return np.exp(p["log_n"] + p["a"] * np.log(budget))
+
+
+def _costs(p: _Laws, N: np.ndarray, D: np.ndarray) -> dict[str, np.ndarray]:
+    """The fields of the `InversePlan` by each law. At the optimum itself rounding must not gain."""
+    flops, excess = 6 * N * D, _excess(p, N, D)
     reached = np.isfinite(flops)
-    values = {"N": N, "D": D, "flops": np.where(reached, flops, np.inf), "tokens_per_parameter": D / N}
-    values["loss"] = p["E"] + excess if loss is None else np.full(len(N), loss)
-    values["overspent"] = np.where(reached, np.maximum(flops / _cheapest(p, excess), 1.0), np.inf)
-    values["lost"] = np.where(reached, np.maximum(excess - p["K"] * flops ** -p["gamma"], 0.0), np.inf)
-    return values
-
-
-def _loss(p: Mapping[str, float], N: float, D: float) -> float:
-    return p["E"] + p["A"] * N ** -p["alpha"] + p["B"] * D ** -p["beta"]
-
-
-def _budget_of(p: Mapping[str, float], loss: float) -> float:
-    """The least compute that reaches a loss."""
-    optimal = closed_form(p)
-    budget = float(np.exp((np.log(optimal.K) - np.log(loss - p["E"])) / optimal.gamma))
-    if not 0 < budget < 1e180:
-        raise invalid("loss", "one that a finite budget reaches", loss, "pass another loss")
-    return budget
+    flops = np.where(reached, flops, np.inf)
+    cheapest = np.where(reached, np.minimum(_cheapest(p, excess), flops), np.nan)
+    least = np.minimum(p["K"] * flops ** -p["gamma"], excess)
+    best = _optimal_size(p, cheapest)
+    return {
+        "N": N,
+        "D": D,
+        "flops": flops,
+        "loss": p["E"] + excess,
+        "tokens_per_parameter": D / N,
+        "best_parameters": best,
+        "best_tokens": cheapest / 6 / best,
+        "best_flops": cheapest,
+        "overspent": np.where(reached, flops / cheapest, np.inf),
+        "best_loss": p["E"] + least,
+        "lost": np.where(reached, excess - least, np.inf),
+    }
 
 
 def _spending(N: _Given, D: _Given, ratio: _Given, flops: _Given) -> tuple[float, float]:
@@ -244,51 +273,16 @@ def _spending(N: _Given, D: _Given, ratio: _Given, flops: _Given) -> tuple[float
     return size, size * ratio  # type: ignore[operator]
 
 
-def _reaching(p: Mapping[str, float], loss: float, N: _Given, D: _Given, ratio: _Given) -> tuple[float, float]:
-    """(N, D) with a loss, from one of N, D and D / N."""
-    excess = loss - p["E"]
-    for name, value, mine, other in (("N", N, "A alpha", "B beta"), ("D", D, "B beta", "A alpha")):
-        if value is None:
-            continue
-        (one, exponent), (rest, power) = mine.split(), other.split()
-        left = excess - p[one] * value ** -p[exponent]
-        if left <= 0:
-            least = p["E"] + p[one] * value ** -p[exponent]
-            raise invalid("loss", f"above {least:.6g}, the least with {name} = {value:.4g}", loss, f"raise {name}")
-        answer = float((p[rest] / left) ** (1 / p[power]))
-        return (value, answer) if name == "N" else (answer, value)
-    assert ratio is not None
-
-    def surplus(log_n: float) -> float:
-        """ln of the excess of the model less ln of that asked for; falls with the size."""
-        in_n = np.log(p["A"]) - p["alpha"] * log_n
-        in_d = np.log(p["B"]) - p["beta"] * (log_n + np.log(ratio))
-        return float(np.logaddexp(in_n, in_d) - np.log(excess))
-
-    ends = -50.0, 300.0
-    if surplus(ends[0]) <= 0 or surplus(ends[1]) >= 0:
-        raise invalid("loss", "one that a finite model reaches with this ratio", loss, "pass another loss")
-    size = float(np.exp(optimize.brentq(surplus, *ends, xtol=1e-14, rtol=8.9e-16)))
-    return size, size * ratio
+def _check_reached(law: _Laws, loss: float, N: _Given, D: _Given, ratio: _Given) -> None:
+    """Raises InvalidArgument for a loss that no budget reaches by one law, or none with the N or D that is given."""
+    for name, amount in (("N", N), ("D", D)):
+        if amount is not None and _part(law, name, amount)[0] >= loss - law["E"][0]:
+            least = law["E"][0] + _part(law, name, amount)[0]
+            raise invalid("loss", f"above {least:.6g}, the least with {name} = {amount:.4g}", loss, f"raise {name}")
+    if (N, D, ratio) == (None, None, None):
+        _check_budget(_cheapest(law, loss - law["E"]), loss)
 
 
-def _costed(p: Mapping[str, float], N: float, D: float) -> InversePlan:
-    """A plan beside the optimum."""
-    best = closed_form(p)
-    flops, loss = 6 * N * D, _loss(p, N, D)
-    cheapest = min(_budget_of(p, loss), flops)  # at the optimum itself rounding must not gain
-    lowest = min(float(best.loss(flops)), loss)
-    size = float(best.optimal_parameters(cheapest))
-    return InversePlan(
-        N=N,
-        D=D,
-        flops=flops,
-        loss=loss,
-        tokens_per_parameter=D / N,
-        best_parameters=size,
-        best_tokens=cheapest / 6 / size,
-        best_flops=cheapest,
-        overspent=flops / cheapest,
-        best_loss=lowest,
-        lost=loss - lowest,
-    )
+def _check_budget(budget: np.ndarray, loss: float) -> None:
+    if not 0 < budget[0] < _OPEN:
+        raise invalid("loss", "one that a finite budget reaches", loss, "pass another loss")
