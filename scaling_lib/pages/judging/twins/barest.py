@@ -55,7 +55,7 @@ from scaling_lib.pages.judging.twins.studies import (
 from scaling_lib.runs.records import Source
 from scaling_lib.runs.sweeping.studies.barest import BRANCH_LENGTHS, GRAPHS, LENGTHS, WIDTH_STEPS, WIDTHS
 
-__all__ = ["BAREST_QUANTITIES", "BAREST_SEEDS", "barest_runs", "law_shown", "logs_of_arm"]
+__all__ = ["BAREST_QUANTITIES", "BAREST_SEEDS"]
 
 # Seeds that a rule asks for at every point, by experiment.
 BAREST_SEEDS: Mapping[str, int] = MappingProxyType({"barest": 6, "barest-widths": 6, "cost-branches": 12})
