@@ -80,7 +80,9 @@ def test_the_cost_of_a_law_is_paired_by_the_seed():
         assert costs[name].to_numpy() == pytest.approx(np.exp(0.2))
     assert (costs["branch"] / costs["cosine"]).to_numpy() == pytest.approx(np.exp(0.2))
     with pytest.raises(InvalidArgument, match="branches must be of the seeds and steps of cosine"):
-        branch_costs(cosine, branches.assign(seed=0))
+        branch_costs(cosine, branches.assign(seed=branches["seed"] + 1000))
+    with pytest.raises(InvalidArgument, match="cosine must be one run for each seed"):
+        branch_costs(cosine.assign(seed=0), branches)
 
 
 def test_the_flops_of_what_is_shared_are_counted_once():

@@ -153,7 +153,10 @@ def branch_costs(cosine: _Runs, branches: _Runs) -> pd.DataFrame:
     for name, runs in (("cosine", cosine), ("branches", branches)):
         check_runs(name, runs, ("seed", "status", "optimizer_steps", "D", "learning_rate", "excess_loss"))
         used = runs[(runs["status"] == "ok") & runs["optimizer_steps"].isin(BRANCH_LENGTHS) & (runs["excess_loss"] > 0)]
-        arms.append(used.set_index(["optimizer_steps", "D", "seed"])["excess_loss"].map(np.log))
+        logs = used.set_index(["optimizer_steps", "D", "seed"])["excess_loss"].map(np.log)
+        if not logs.index.is_unique:
+            raise invalid(name, "one run for each seed and number of steps", len(runs), "pass one learning rate")
+        arms.append(logs)
     both = pd.concat(arms, axis=1, keys=["cosine", "branch"]).dropna()
     if both.empty:
         raise invalid(
