@@ -15,7 +15,6 @@ from scaling_lib.pages.judging.twins.least import (
 )
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.studies.barest import BRANCH_LENGTHS, GRAPHS, LENGTHS
-from tests.pages.planted import twin_runs
 from tests.pages.planted_barest import planted_runs
 
 
@@ -92,4 +91,4 @@ def test_the_flops_of_what_is_shared_are_counted_once():
     runs = [RunConfiguration.from_json(text) for text in branches["configuration"]]
     assert alone == pytest.approx(sum(training_flops(run.architecture, run.schedule.tokens) for run in runs))
     with pytest.raises(InvalidArgument, match="branches must be branches of stable runs"):
-        flops_saved(twin_runs("twins-beta"))
+        flops_saved(planted_runs("twins-beta"))
