@@ -21,7 +21,9 @@
 # - what remains of the exponent when every token carries the exact answer,
 # - the excess loss split into probability that leaks to wrong nodes and probability that is spread wrongly over right
 #   ones,
-# - the paper's exponents beside ours, each with a verdict by a rule that was written before the runs.
+# - the paper's exponents beside ours, each with a verdict by a rule that was written before the runs,
+# - what the lengths of a law cost when they share one stable run,
+# - and which is the least graph that still shows a law.
 #
 # *After it you can* say which numbers of a training a smaller graph can keep, and build its twin; take an excess loss
 # apart into leak and within; register a forecast, and say what its failure teaches. *You need* chapters
@@ -91,6 +93,14 @@ from scaling_lib.pages.drawing.rescaling import (
 )
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.ledger import published_number
+from scaling_lib.pages.judging.twins.least import (
+    GRAPH_NAMES,
+    answers_in_words,
+    barest_answers,
+    barest_points,
+    branch_costs,
+    flops_saved,
+)
 from scaling_lib.pages.judging.twins.points import (
     divided_curves,
     leaks_in_tau,
@@ -371,35 +381,18 @@ widths.pivot(index="steps", columns="width", values="factor").round(1)
 # A graph of a thousand nodes needs a wider model than one of a hundred. So a twin is compared at a width that is large for
 # both, or not at all.
 #
-# **Rate.** The best learning rate falls as the runs grow longer. This is from the pilot, which has two seeds and judges
-# nothing; it is why the studies have three rates for each $S$, and why two answers are registered everywhere: at one fixed
-# rate, and at the rate that is best.
+# **Rate.** The best learning rate falls as the runs grow longer. This table is from the pilot, which has two seeds and judges
+# nothing: the excess loss in nats at every $S$ and learning rate. In each row look for the smallest number. It moves to
+# smaller rates from row to row, and this is why the studies have three rates for each $S$, and why two answers are registered
+# everywhere: at one fixed rate, and at the rate that is best.
 
-# %% tags=["hide-input"]
+# %%
 pilot = lab.recorded("twins-pilot")
 tried = sorted(pilot["learning_rate"].unique())
 by_rate = pd.concat(
     [twin_points(pilot, rate=rate).assign(rate=rate) for rate in tried]
 )
-with style():
-    figure, axes = plt.subplots()
-    for steps, part in by_rate.groupby("steps"):
-        label = f"S = {number(steps)}"
-        axes.plot(part["rate"], part["loss"], label=label)
-    axes.set(xlabel="learning rate λ", ylabel="excess loss L − H (nats)")
-    logarithmic(axes)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-show(
-    figure,
-    name="fig-twins-rates",
-    caption="The pilot: excess loss against the learning rate at five lengths "
-    "of run, 100 nodes.",
-    alt="Five lines on log-log axes, lower for longer runs; the lowest point "
-    "of each moves from the right end towards smaller learning rates as the "
-    "runs grow longer.",
-    table=by_rate[["rate", *shown]],
-    runs=[*pilot["identity"]],
-)
+by_rate.pivot(index="steps", columns="rate", values="loss").round(4)
 
 # %% [markdown]
 # ## All graphs on one pair of axes
@@ -553,7 +546,7 @@ the sampled tokens would have.""")
 #
 # Why does the transformer pay about twenty times what a counter pays for the same noise? The next section says where the loss
 # is. One tempting answer is that the optimiser remembers only its last steps, so that it averages few of its tokens. Then
-# smaller learning rates, which remember longer, should help wherever a run is long. In the figure of rates above the smallest
+# smaller learning rates, which remember longer, should help wherever a run is long. In the table of rates above the smallest
 # ones do not, even in the longest runs. We do not know the answer.
 #
 # ## Leak and within
@@ -792,6 +785,7 @@ say(rf"""Trained loss over forecast loss: {said}.""")
 # %% tags=["hide-input"]
 collapsing = lab.recorded("twins-collapse")
 curves = divided_curves(collapsing)
+curves = curves.groupby("width").nth(slice(1, None, 2))  # every other one
 with style():
     figure, axes = plt.subplots()
     for colour, (width, part) in zip(
@@ -906,6 +900,40 @@ claims.ledger_frame(third_rows)
 # cosine nothing follows from them.
 
 # %% [markdown]
+# ## What does a law cost?
+#
+# Every point of a curve $L(D)$ in this chapter is a training of its own, because a cosine reaches zero at one $D$ and at no
+# other. A schedule with a *stable* part does not have this price. The learning rate rises, stays at its peak, and decays
+# linearly over the last fifth of the steps. Runs of several lengths are then one run until the decay of the shortest begins.
+# Train that stable run once, branch off a decay for every $D$, and each branch has, to the bit, the numbers that it would have
+# alone.
+#
+# **The question.** Does the cheap curve have the same exponent as the dear one? The rule asks for the difference of the two
+# exponents, with a margin of 0.05, which is half of the usual one. Both arms have the twin's graphs, walks, first weights and
+# learning rate, seed by seed. **What we expected:** no direction was registered, neither for the exponent nor for the level.
+
+# %%
+stable = recorded_or_none("cost-branches")
+cost_rows = claims.evaluate(
+    recorded_or_none,
+    only=["barest.cost_exponent", "barest.cost_level"],
+)
+claims.ledger_frame(cost_rows)
+
+# %%
+if stable is None:
+    say("The branches were **not run**.")
+else:
+    costs = branch_costs(lab.recorded("twins-beta"), stable)
+    taken, alone = flops_saved(stable)
+    say(rf"""
+    The branches took {number(taken, 3)} FLOPs. The same lengths, each trained
+    by itself, would have taken {number(alone, 3)}: **{percent(1 - taken / alone)}
+    are saved**. The excess loss of a branch is {number(costs["ratio"].min(), 3)}
+    to {number(costs["ratio"].max(), 3)} times that of the cosine run.""")
+    display(costs.round(4))
+
+# %% [markdown]
 # ## What the twins forecast for every exponent of the paper on graphs
 #
 # The paper prints a pair $(\alpha, \beta)$ for each of its graphs. This table says what our twins forecast for each of them,
@@ -914,6 +942,83 @@ claims.ledger_frame(third_rows)
 
 # %%
 exponent_forecasts(recorded_or_none)
+
+# %% [markdown]
+# ## The barest graph
+#
+# **The question.** A popular review of the paper leaves a problem open: which is the *least* graph, and the simplest walk on
+# it, that still shows a scaling law? Here are eleven candidates. A biased coin has two nodes, and the next node does not depend
+# on the last. A one-way cycle has nothing random at all. A path, a ring, a star and a binary tree are as bare as connected
+# graphs can be. In the one with a single row a loaded die of a hundred faces is thrown at every step. Random regular graphs
+# of degree 4, 16 and 64 and the complete graph lead back to the graphs of this chapter.
+#
+# **What we expect.** Counting has the excess loss (arcs less nodes)$/2D$ on each of them, with exponent 1, but for the cycle,
+# where it has none. If a law came from counting, all the others would show it. A pilot of three seeds said what to register:
+# a law on the ring, none on the cycle, and nothing decidable on the coin. The excess of a coin's counter is one squared normal
+# number, which scatters over seeds by more than its mean.
+#
+# **The rule.** A graph shows a law in $D$ if over 1.5 decades a straight line through $\ln(L - H)$ is not rejected by the
+# scatter of the six seeds, if the exponent changes by less than 0.3 from one end to the other, and if it is larger than 0.2.
+# Each of these must hold with its whole 95 % interval for a *yes*, and fail with its whole interval for a *no*. What is
+# neither is *undetermined*. In the width the same rule is put to four widths at 400 steps. All runs are branches of stable
+# runs, at width 32, four walks a step and one learning rate.
+
+# %% tags=["hide-input"]
+barest = lab.recorded("barest")
+answers = barest_answers(recorded_or_none)
+bare_points = barest_points(barest)
+said = answers[answers["variable"] == "D"].set_index("graph")["answer"]
+mark = {**blue, "markersize": 4, "linewidth": 1.2}
+with style():
+    plt.rcParams["font.size"] = 9
+    figure, grid = plt.subplots(4, 3, figsize=(6.4, 7.4), sharex=True)
+    for axes, (graph, title) in zip(
+        grid.flat, GRAPH_NAMES.items(), strict=False
+    ):
+        part = bare_points[bare_points["graph"] == graph]
+        error = [part["loss"] - part["low"], part["high"] - part["loss"]]
+        axes.errorbar(part["D"], part["loss"], yerr=error, capsize=2, **mark)
+        if part["free"].iloc[0]:
+            axes.plot(part["D"], part["counting"], **green)
+        axes.set_title(f"{title}: {said[graph]}", fontsize=9)
+        logarithmic(axes)
+        axes.set_xticks([20_000, 200_000])
+    grid.flat[-1].set_axis_off()
+    grid.flat[-1].plot([], label="transformer", **mark)
+    grid.flat[-1].plot([], label="counting", **green)
+    grid.flat[-1].legend(loc="center")
+    figure.supxlabel("training tokens D")
+    figure.supylabel("excess loss L − H (nats)")
+show(
+    figure,
+    name="fig-barest",
+    caption="Eleven graphs, six seeds each: the excess loss against the "
+    "training tokens with 95 % intervals, what counting on the known edges is "
+    "expected to have, and whether the rule finds a power law. Of the cycle "
+    "the leak is drawn, which is its excess loss.",
+    alt="Eleven small log-log panels of excess loss against tokens, each with "
+    "a dashed line for counting below the points; the panel of the cycle has "
+    "no such line and lies far lower.",
+    table=bare_points.drop(columns=["width", "seeds", "counting"]),
+    runs=[],
+)
+
+# %%
+say(answers_in_words(answers))
+
+# %%
+evidence = answers.assign(graph=answers["graph"].map(GRAPH_NAMES))
+evidence = evidence.set_index("graph").drop(columns="variable")
+in_width = (answers["variable"] == "width").to_numpy()
+evidence[~in_width]
+
+# %% [markdown]
+# The column *free* counts the free probabilities. *Bend* is how much the exponent falls over the whole range. *Window* is the
+# longest range of steps, four lengths or more, over which the same rule finds a law; it was not registered. Undetermined rows
+# print no number. The same for the width:
+
+# %%
+evidence[in_width].drop(columns="free")
 
 # %% [markdown]
 # ## What this does not show
@@ -1143,3 +1248,73 @@ the smallest batch to the largest.""")
 # with `dataclasses.replace`.
 #
 # </details>
+
+# %% [markdown] tags=["exercise", "key:seeds-for-an-exponent"]
+# ### Exercise 8: how many seeds a coin needs
+#
+# *★★ · 10 minutes.* Over seeds, $\ln(L - H)$ of the coin scatters by more than 1. Write `seeds_needed(scatter, ratio, error)`:
+# how many seeds it takes until the exponent between two lengths has the standard error `error`. The longer run reads `ratio`
+# times as many tokens; `scatter` is the standard deviation of $\ln(L - H)$ at both lengths; the runs are independent. The
+# answer need not be a whole number.
+
+
+# %% tags=["stub", "key:seeds-for-an-exponent"]
+def seeds_needed(scatter, ratio, error):
+    """Seeds for an exponent that is known to a standard error."""
+    ...
+
+
+# %% tags=["check", "key:seeds-for-an-exponent"]
+check("seeds-for-an-exponent", seeds_needed)
+
+# %% [markdown] tags=["solution", "key:seeds-for-an-exponent"]
+# <details><summary><b>Solution</b></summary>
+#
+# The exponent is a difference of two means over $\ln(\text{ratio})$. Each mean over $m$ seeds has the variance
+# $\text{scatter}^2/m$, and the two add: $m = 2\,(\text{scatter} / (\text{error} \cdot \ln \text{ratio}))^2$.
+#
+# </details>
+
+# %% tags=["solution", "key:seeds-for-an-exponent", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+chi = 2.22  # deviation of ln of a squared normal number
+span = np.log(bare_points["D"].max() / bare_points["D"].min())
+needed = 2 * (chi / (0.1 * span)) ** 2
+say(rf"""
+A counter's coin over the range of D above, to a standard error of 0.1:
+{number(round(needed))} seeds. The study has
+{number(int(bare_points["seeds"].max()))}.""")
+
+# %% [markdown] tags=["exercise", "key:steps-of-branches"]
+# ### Exercise 9: what branches cost
+#
+# *★★ · 10 minutes.* Write `steps_taken(lengths, decay)`: how many optimiser steps it takes to have a branch of each of these
+# lengths, if each decays over its last share `decay` and all branch off one stable run. Every decay begins after the decay of
+# the next shorter one has begun; the lengths are in steps, and the product of `decay` and a length is a whole number.
+
+
+# %% tags=["stub", "key:steps-of-branches"]
+def steps_taken(lengths, decay):
+    """Optimiser steps of all branches together."""
+    ...
+
+
+# %% tags=["check", "key:steps-of-branches"]
+check("steps-of-branches", steps_taken)
+
+# %% [markdown] tags=["solution", "key:steps-of-branches"]
+# <details><summary><b>Solution</b></summary>
+#
+# The longest run is trained whole. Each shorter one shares its stable part with it and adds its decay: the longest length,
+# and `decay` times the sum of the others. When lengths double, the others add up to about the longest, so that with a decay of
+# a fifth three fifths of the price are left, and never less than a half.
+#
+# </details>
+
+# %% tags=["solution", "key:steps-of-branches", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+lengths = sorted(int(steps) for steps in bare_points["steps"].unique())
+branched = lengths[-1] + 0.2 * sum(lengths[:-1])
+say(rf"""
+The six lengths of a barest graph: {number(int(branched))} steps as branches,
+{number(sum(lengths))} alone.""")

@@ -55,6 +55,10 @@ EXAMPLES = [
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
     (least.barest_points, {"runs": planted_runs("barest")}),
     (least.barest_answers, {"tables": {"barest": planted_runs("barest")}.get}),
+    (
+        least.answers_in_words,
+        {"answers": pd.DataFrame({"graph": ["ring"], "variable": ["D"], "answer": ["yes"]})},
+    ),
     (least.branch_costs, {"cosine": planted_runs("twins-beta"), "branches": planted_runs("cost-branches")}),
     (least.flops_saved, {"branches": planted_runs("cost-branches")}),
     (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),

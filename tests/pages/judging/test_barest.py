@@ -21,7 +21,7 @@ from tests.pages.planted_barest import grid_of, planted_runs
 
 FEW, MANY = 2, 25
 CLAIMS = {claim.id: claim for claim in ledger.ledger() if claim.quantity in BAREST_QUANTITIES}
-STUDIES = (*BAREST_SEEDS, "twins-beta")
+STUDIES = ("barest", "barest-widths", "cost-branches", "twins-beta", "barest-more")
 
 
 def planted(number, edit=None, **changed):
@@ -51,12 +51,19 @@ def verdicts(identifier, changed, simulations):
     return [judged(identifier, planted(number, **quiet | changed))[0] for number in range(simulations)]
 
 
-QUICK = ("barest.D_ring", "barest.D_cycle", "barest.width_coin", "barest.cost_exponent", "barest.cost_level")
+QUICK = (
+    "barest.D_ring",
+    "barest.more_path",
+    "barest.D_cycle",
+    "barest.width_coin",
+    "barest.cost_exponent",
+    "barest.cost_level",
+)
 
 
 def test_every_rule_is_claimed_and_every_arm_has_its_rules():
     assert {claim.quantity for claim in CLAIMS.values()} == set(BAREST_QUANTITIES)
-    assert len(CLAIMS) == 2 * len(GRAPHS) + 2
+    assert len(CLAIMS) == 2 * len(GRAPHS) + 4
 
 
 @pytest.mark.parametrize("identifier", QUICK)
@@ -135,7 +142,7 @@ def test_a_coin_of_the_scatter_of_one_probability_is_undetermined():
 @pytest.mark.parametrize("identifier", CLAIMS)
 def test_no_table_is_not_run_and_a_seed_too_few_is_undetermined(identifier):
     assert judged(identifier, lambda study: None) == ("not run", None)
-    verdict, outcome = judged(identifier, planted(0, lambda study, runs: runs[~runs["seed"].isin([405, 111])]))
+    verdict, outcome = judged(identifier, planted(0, lambda study, runs: runs[~runs["seed"].isin([405, 111, 429])]))
     assert verdict == "undetermined"
     assert "fewer runs" in outcome.reason
 
@@ -161,6 +168,11 @@ def test_the_grids_have_the_seeds_that_the_rules_ask_for():
     grid = grid_of("barest")
     assert set(grid["configuration"].map(graph_of)) == set(GRAPHS)
     assert set(grid_of("barest-widths")["optimizer_steps"]) == {WIDTH_STEPS}
+
+
+def test_the_second_round_has_seeds_of_its_own():
+    seeds = [set(experiment(study).values("full", "seed")) for study in ("barest", "barest-more")]
+    assert not seeds[0] & seeds[1]
 
 
 def test_both_arms_of_the_cost_have_the_same_graphs_and_steps():

@@ -7,6 +7,7 @@ from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import training_flops
 from scaling_lib.pages.judging.twins.least import (
     GRAPH_NAMES,
+    answers_in_words,
     barest_answers,
     barest_points,
     branch_costs,
@@ -60,6 +61,15 @@ def test_what_is_undetermined_shows_its_reason_and_no_number():
     assert (open_ones[["exponent", "bend"]] == "").all(axis=None)
     assert set(answers[answers["variable"] == "width"]["answer"]) == {"not run"}
     assert set(barest_answers(lambda name: None)["answer"]) == {"not run"}
+
+
+def test_the_answers_in_words_name_every_graph_once_for_each_variable():
+    answers = barest_answers(lambda name: None)
+    words = answers_in_words(answers)
+    assert words.startswith("A law in $D$, **not run**: biased coin, ")
+    assert all(words.count(name) == 2 for name in GRAPH_NAMES.values() if name not in ("ring", "path", "star"))
+    mixed = answers.assign(answer=np.where(answers["graph"] == "ring", "yes", "no"))
+    assert "A law in $D$, **yes**: ring. A law in $D$, **no**: biased coin, one-way cycle" in answers_in_words(mixed)
 
 
 def test_the_window_is_the_longest_with_a_law():

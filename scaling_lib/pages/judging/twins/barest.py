@@ -1,6 +1,6 @@
 """The least that shows a law, and what a law costs, judged: what each rule of `sources/barest.toml` computes.
 
-Written before any run of `runs.sweeping.studies.barest`.
+Written before any run of `runs.sweeping.studies.barest` that it judges.
 
 **Does a graph show a law?** e is the excess loss over the exact entropy rate, of a cycle the leak, which is the same
 number and keeps its digits where it is tiny. With each seed's own line and its own parabola through ln e in ln D, or in
@@ -21,7 +21,9 @@ reaches further up. It is undetermined
     where the scatter of the seeds rejects the straight line through their means (`fits.seeds`), unless there is no law
     where the seeds fall into two branches that are more than a limit apart, in bend or in exponent
     where the power is below .8, and where an interval longer than 1.2 margins would reproduce
-    with fewer than the six seeds of the grid at every point, or with a run that diverged
+    with fewer than the seeds of the grid at every point, six, or with a run that diverged
+
+`barest-more` puts the same rule to 24 new seeds of two graphs that six had left open, written after `barest` ran.
 
 **What a law costs.** Branches of one stable run less one cosine run for every D, on the same graphs and walks, paired
 by the seed: minus the slope of the difference of ln e in ln D (the exponent), and its mean over D (the level).
@@ -58,7 +60,9 @@ from scaling_lib.runs.sweeping.studies.barest import BRANCH_LENGTHS, GRAPHS, LEN
 __all__ = ["BAREST_QUANTITIES", "BAREST_SEEDS"]
 
 # Seeds that a rule asks for at every point, by experiment.
-BAREST_SEEDS: Mapping[str, int] = MappingProxyType({"barest": 6, "barest-widths": 6, "cost-branches": 12})
+BAREST_SEEDS: Mapping[str, int] = MappingProxyType(
+    {"barest": 6, "barest-widths": 6, "cost-branches": 12, "barest-more": 24}
+)
 MOST_BEND, LEAST_EXPONENT = 0.3, 0.2
 BASE_WIDTH = 32  # of the runs over D
 VARIABLES: Mapping[str, tuple[str, tuple[int, ...]]] = MappingProxyType(
@@ -84,14 +88,14 @@ def _recipe(source: Source) -> tuple[str, dict]:
     return source.ensemble, dict(source.parameters)
 
 
-def logs_of_arm(runs: pd.DataFrame, graph: str, variable: str) -> tuple[np.ndarray, np.ndarray]:
+def logs_of_arm(runs: pd.DataFrame, graph: str, variable: str, study: str = "barest") -> tuple[np.ndarray, np.ndarray]:
     """ln e, (sizes, seeds), of an arm, and the sizes: D in steps, or the width. Raises Forbids."""
     field, sizes = VARIABLES[variable]
     used = runs[(runs["graph"] == graph) & runs[field].isin(sizes)]
     used = used[used["width"] == BASE_WIDTH] if variable == "D" else used[used["optimizer_steps"] == WIDTH_STEPS]
     column = "leak" if graph == "cycle" else "excess_loss"
     table = used.pivot_table(index=field, columns="seed", values=column, aggfunc="first", dropna=False)
-    asked = BAREST_SEEDS["barest"]
+    asked = BAREST_SEEDS[study]
     if len(table) != len(sizes) or table.shape[1] < asked or len(used) < asked * len(sizes):
         raise Forbids(f"there are fewer runs than the rule asks for, {asked} seeds at every point")
     if (used["status"] != "ok").any():
@@ -126,8 +130,8 @@ def law_shown(logs: np.ndarray, sizes: np.ndarray) -> tuple[float, float, float,
 # ---------------------------------------------------------------------- the rules
 
 
-def _law(*parts: pd.DataFrame, graph: str, variable: str) -> tuple:
-    return law_shown(*logs_of_arm(pd.concat(parts), graph, variable))
+def _law(*parts: pd.DataFrame, graph: str, variable: str, study: str = "barest") -> tuple:
+    return law_shown(*logs_of_arm(pd.concat(parts), graph, variable, study))
 
 
 def _differences(cosine: pd.DataFrame, stable: pd.DataFrame) -> np.ndarray:
@@ -156,12 +160,18 @@ _LAWS = {
     for variable in VARIABLES
     for graph in GRAPHS
 }
+_MORE = {
+    f"barest.more-{graph}": judged_on(
+        ("barest-more",), partial(_law, graph=graph, variable="D", study="barest-more"), barest_runs
+    )
+    for graph in ("path", "ring")
+}
 _COSTS = {
     "barest.cost-exponent": judged_on(("twins-beta", "cost-branches"), _cost_exponent, study_of),
     "barest.cost-level": judged_on(("twins-beta", "cost-branches"), _cost_level, study_of),
 }
 
 BAREST_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {name: short_enough(name, quantity) for name, quantity in (_LAWS | _COSTS).items()}
+    {name: short_enough(name, quantity) for name, quantity in (_LAWS | _MORE | _COSTS).items()}
 )
 """Every quantity of the rules of `sources/barest.toml`, by name."""

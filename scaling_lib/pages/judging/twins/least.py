@@ -20,7 +20,7 @@ from scaling_lib.runs.sweeping.recipes import chain_of
 from scaling_lib.runs.sweeping.studies.barest import BRANCH_LENGTHS, GRAPHS
 from scaling_lib.runs.training.stems import computed_steps, stem_of
 
-__all__ = ["GRAPH_NAMES", "barest_answers", "barest_points", "branch_costs", "flops_saved"]
+__all__ = ["GRAPH_NAMES", "answers_in_words", "barest_answers", "barest_points", "branch_costs", "flops_saved"]
 
 _Runs = Annotated[pd.DataFrame, BY_HAND]
 _NEEDED = ("seed", "status", "width", "optimizer_steps", "D", "excess_loss", "leak", "configuration")
@@ -135,6 +135,24 @@ def _evidence(runs: pd.DataFrame | None, graph: str, variable: str, *, decided: 
             mean, _, high, _ = student(values)
             words[name] = f"{mean:.2f} ± {high - mean:.2f}"
     return words
+
+
+@checked
+def answers_in_words(answers: Annotated[pd.DataFrame, BY_HAND]) -> str:
+    """The table of `barest_answers` as Markdown: for D and for the width, which graphs have which answer.
+
+    Raises InvalidArgument.
+    """
+    check_runs("answers", answers, ("graph", "variable", "answer"))
+    sentences = []
+    for variable, words in (("D", "in $D$"), ("width", "in the width")):
+        part = answers[answers["variable"] == variable]
+        for answer in ("yes", "no", "undetermined", "not run"):
+            names = [GRAPH_NAMES.get(graph, graph) for graph in part.loc[part["answer"] == answer, "graph"]]
+            if names:
+                listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+                sentences.append(f"A law {words}, **{answer}**: {listed}.")
+    return " ".join(sentences)
 
 
 # ---------------------------------------------------------------------- the cost of a law
