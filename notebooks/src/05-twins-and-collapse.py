@@ -28,7 +28,7 @@
 # *After it you can* say which numbers of a training a smaller graph can keep, and build its twin; take an excess loss
 # apart into leak and within; register a forecast, and say what its failure teaches. *You need* chapters
 # [0](00-the-thread) and [1](01-graph-walks-entropy); chapter [2](02-transformers-sp-mup) for what muP is. *Time:* 45
-# minutes to read, 1½ hours for the exercises; to run, seconds under the profile `recorded`, a minute or two under
+# minutes to read, 1¾ hours for the exercises; to run, seconds under the profile `recorded`, a minute or two under
 # `smoke`. Throughout, $\beta$ is the exponent in the number of tokens $D$.
 
 # %% tags=["setup", "hide-input"]
@@ -77,6 +77,7 @@ profile = ""
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator
 
 from scaling_lib.coursework import check
 from scaling_lib.data.counting import expected_excess_loss
@@ -170,8 +171,9 @@ own = lab.own("twins-size")
 
 # %% tags=["hide-input"]
 points = twin_points(sizes)
+small = (5.6, 3.5)  # inches
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     for steps, part in points.groupby("steps"):
         error = [part["loss"] - part["low"], part["high"] - part["loss"]]
         axes.errorbar(
@@ -279,7 +281,7 @@ blind_factor = blind / counted
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 3.4))
     error = [
         steps_points["loss"] - steps_points["low"],
         steps_points["high"] - steps_points["loss"],
@@ -331,7 +333,7 @@ show(
 # %% tags=["hide-input"]
 batches = twin_points(lab.recorded("er-200-batches"))
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.8), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 3.4), sharey=True)
     for batch, part in batches.groupby("batch"):
         label = f"B = {number(batch)}"
         left.plot(part["observations"], part["loss"], label=label)
@@ -447,7 +449,7 @@ show_live(
     "the groups lie apart; with the excess loss as a multiple of counting's "
     "against the steps all but the control lie on one curve, which falls, "
     "stays level and rises again.",
-    table=cloud[["group", "nodes", "degree", "visits", *shown]],
+    table=cloud[["group", "degree", "visits", *shown[:5], "factor"]],
     runs=[],
 )
 
@@ -487,7 +489,7 @@ steps. Among runs of at least 300 steps: {apart_long["tokens"]},
 exact = twin_points(lab.recorded("twins-labels"))
 token = steps_points[steps_points["steps"].isin(exact["steps"])]
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     looks = (("sampled tokens", token, "blue"), ("exact law", exact, "purple"))
     for label, part, colour in looks:
         error = [part["loss"] - part["low"], part["high"] - part["loss"]]
@@ -566,7 +568,7 @@ the sampled tokens would have.""")
 # %% tags=["hide-input"]
 parts = {name: twin_points(twin, column=name) for name in ("leak", "within")}
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     lines = (("leak", "vermillion"), ("within", "purple"))
     axes.plot(
         steps_points["D"], steps_points["loss"], label="excess loss", **blue
@@ -674,7 +676,7 @@ local = pd.DataFrame(
 between = np.sqrt(local["from S"] * local["to S"])
 published = published_number("er-1k-k0.beta")
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     axes.plot(between, local["exponent"], "o-", label="twin, over H", **blue)
     axes.axhline(1.0, label="counting", **{**green, "marker": ""})
     paper = {"color": COLOURS["vermillion"], "linestyle": ":"}
@@ -708,7 +710,7 @@ forecast = corner_forecast(recorded_or_none)
 corner = twin_points(lab.recorded("twins-corner"))
 outcome = forecast.merge(corner[["steps", "seeds", "loss"]], how="left")
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     band = {"color": COLOURS["blue"], "alpha": 0.2}
     axes.fill_between(
         forecast["tokens"], forecast["low"], forecast["high"], **band
@@ -785,9 +787,9 @@ say(rf"""Trained loss over forecast loss: {said}.""")
 # %% tags=["hide-input"]
 collapsing = lab.recorded("twins-collapse")
 curves = divided_curves(collapsing)
-curves = curves.groupby("width").nth(slice(1, None, 2))  # every other one
+curves = curves.groupby("width").nth(slice(1, None, 4))  # one in four
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     for colour, (width, part) in zip(
         COLOURS.values(), curves.groupby("width"), strict=False
     ):
@@ -856,7 +858,7 @@ leaks = pd.concat(
     [leaks_in_tau(runs).assign(arm=arm) for arm, runs in trained.items()]
 )
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=small)
     for arm, part in leaks.groupby("arm", sort=False):
         axes.plot(part["tau"], part["leak"], label=arm)
     third = leaks[leaks["arm"] == next(iter(trained))]
@@ -968,10 +970,10 @@ barest = lab.recorded("barest")
 answers = barest_answers(recorded_or_none)
 bare_points = barest_points(barest)
 said = answers[answers["variable"] == "D"].set_index("graph")["answer"]
-mark = {**blue, "markersize": 4, "linewidth": 1.2}
+mark = {**blue, "markersize": 3, "linewidth": 1.2}
 with style():
     plt.rcParams["font.size"] = 9
-    figure, grid = plt.subplots(4, 3, figsize=(6.4, 7.4), sharex=True)
+    figure, grid = plt.subplots(4, 3, figsize=(6.0, 6.6), sharex=True)
     for axes, (graph, title) in zip(
         grid.flat, GRAPH_NAMES.items(), strict=False
     ):
@@ -980,9 +982,11 @@ with style():
         axes.errorbar(part["D"], part["loss"], yerr=error, capsize=2, **mark)
         if part["free"].iloc[0]:
             axes.plot(part["D"], part["counting"], **green)
-        axes.set_title(f"{title}: {said[graph]}", fontsize=9)
+        axes.set_title(f"{title}:\n{said[graph]}", fontsize=9)
         logarithmic(axes)
         axes.set_xticks([20_000, 200_000])
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))
+        axes.minorticks_off()
     grid.flat[-1].set_axis_off()
     grid.flat[-1].plot([], label="transformer", **mark)
     grid.flat[-1].plot([], label="counting", **green)
@@ -999,7 +1003,7 @@ show(
     alt="Eleven small log-log panels of excess loss against tokens, each with "
     "a dashed line for counting below the points; the panel of the cycle has "
     "no such line and lies far lower.",
-    table=bare_points.drop(columns=["width", "seeds", "counting"]),
+    table=bare_points[["graph", "D", "loss", "low", "high"]],
     runs=[],
 )
 
