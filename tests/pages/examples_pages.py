@@ -84,6 +84,10 @@ EXAMPLES = [
     (figures.csv_link, {"name": "table", "table": TABLE}),
     (figures.png, {"figure": FIGURE}),
     (prose.texts, {"source": ROW}),
+    (
+        plots.law_panels,
+        {"points": least.barest_points(planted_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
+    ),
     (plots.plot_claims, {"rows": [ROW]}),
     (prose.plain, {"value": 0.749}),
     (prose.say, {"sentence": "nothing to fill"}),

@@ -63,6 +63,16 @@ def test_what_is_undetermined_shows_its_reason_and_no_number():
     assert set(barest_answers(lambda name: None)["answer"]) == {"not run"}
 
 
+def test_the_second_round_answers_where_it_has_run():
+    tables = {"barest": planted_runs("barest", noise=1.5), "barest-more": planted_runs("barest-more", exponent=0.0)}
+    answers = barest_answers(tables.get)
+    in_tokens = answers[answers["variable"] == "D"].set_index("graph")
+    assert in_tokens.loc[["path", "ring"], "answer"].tolist() == ["no", "no"]
+    assert in_tokens.loc[["path", "star"], "seeds"].tolist() == [24, 6]
+    assert in_tokens.loc["ring", "exponent"].startswith(("0.0", "-0.0"))
+    assert in_tokens.loc["star", "answer"] == "undetermined"
+
+
 def test_the_answers_in_words_name_every_graph_once_for_each_variable():
     answers = barest_answers(lambda name: None)
     words = answers_in_words(answers)

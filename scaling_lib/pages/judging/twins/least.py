@@ -12,7 +12,7 @@ from scaling_lib.errors import invalid
 from scaling_lib.models.accounting import training_flops
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.measured import Tables
-from scaling_lib.pages.judging.twins.barest import VARIABLES, Forbids, barest_runs, graph_of, law_shown, logs_of_arm
+from scaling_lib.pages.judging.twins.barest import BAREST_SEEDS, Forbids, barest_runs, graph_of, law_shown, logs_of_arm
 from scaling_lib.pages.judging.twins.studies import LONGEST, student
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.records import RunConfiguration
@@ -94,33 +94,41 @@ def barest_answers(tables: Annotated[Tables, BY_HAND]) -> pd.DataFrame:
     """The answers of the ledger in one table: for each graph and variable (D, width) whether the excess loss is a power
     law over the whole range, "yes", "no", "undetermined" or "not run", and the evidence.
 
-    tables: as of `judging.claims.evaluate`. Columns: graph, free (probabilities), variable, answer, exponent, bend (the
-    mean over seeds with the half-width of its 95 % interval, in words; "" where the answer is neither yes nor no),
-    reason (why it is undetermined, else ""), window (the ends, in steps or widths, of the longest range of four sizes
-    or more over which the same rule finds a law; "" where there is none). The window was not registered.
+    Where the second round of more seeds has run, it answers for D in place of the first.
+
+    tables: as of `judging.claims.evaluate`. Columns: graph, free (probabilities), variable, seeds (that the rule asks
+    for), answer, exponent, bend (the mean over seeds with the half-width of its 95 % interval, in words; "" where the
+    answer is neither yes nor no), window (the ends, in steps or widths, of the longest range of four sizes or more over
+    which the same rule finds a law; "" where there is none; it was not registered) and reason (why it is undetermined,
+    else "").
     """
-    ids = [claim.id for claim in claims.ledger() if claim.quantity.startswith(("barest.D-", "barest.width-"))]
+    asked = ("barest.D-", "barest.width-", "barest.more-")
+    ids = [claim.id for claim in claims.ledger() if claim.quantity.startswith(asked)]
     rows = {row.claim.quantity: row for row in claims.evaluate(tables, only=ids)}
+    first, widths, more = (barest_runs(tables, name) for name in ("barest", "barest-widths", "barest-more"))
+    both = None if first is None or widths is None else pd.concat([first, widths])
     lines: list[dict[str, Any]] = []
-    for variable in VARIABLES:
-        parts = [barest_runs(tables, name) for name in ("barest", "barest-widths")[: 1 + (variable == "width")]]
-        whole = None if any(part is None for part in parts) else pd.concat([part for part in parts if part is not None])
+    for variable, runs in (("D", first), ("width", both)):
         for graph, source in GRAPHS.items():
-            row = rows[f"barest.{variable}-{graph}"]
+            second = rows.get(f"barest.more-{graph}") if variable == "D" else None
+            again = second is not None and second.verdict != "not run"
+            row = second if again and second is not None else rows[f"barest.{variable}-{graph}"]
+            study = "barest-more" if again else "barest"
+            answer = _ANSWERS.get(row.verdict, row.verdict)
+            over = "the interval reaches over the limit" if row.verdict == "inconclusive" else ""
             line = {"graph": graph, "free": round(2 * chain_of(source).counting_coefficient), "variable": variable}
-            line |= {"answer": _ANSWERS.get(row.verdict, row.verdict), "exponent": "", "bend": "", "window": ""}
-            line["reason"] = row.reason or (
-                "the interval reaches over the limit" if row.verdict == "inconclusive" else ""
-            )
-            lines.append(line | _evidence(whole, graph, variable, decided=line["answer"] in ("yes", "no")))
+            line |= {"seeds": BAREST_SEEDS[study], "answer": answer, "exponent": "", "bend": "", "window": ""}
+            line |= {"reason": row.reason or over}
+            decided = answer in ("yes", "no")
+            lines.append(line | _evidence(more if again else runs, graph, variable, study, decided=decided))
     return pd.DataFrame(lines)
 
 
-def _evidence(runs: pd.DataFrame | None, graph: str, variable: str, *, decided: bool) -> dict[str, str]:
+def _evidence(runs: pd.DataFrame | None, graph: str, variable: str, study: str, *, decided: bool) -> dict[str, str]:
     if runs is None:
         return {}
     try:
-        logs, sizes = logs_of_arm(runs, graph, variable)
+        logs, sizes = logs_of_arm(runs, graph, variable, study)
     except Forbids:
         return {}
     window = longest_window(logs, sizes)
