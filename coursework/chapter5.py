@@ -212,4 +212,99 @@ MEAN = Exercise(
     ),
 )
 
-EXERCISES = (BATCH, FACTOR, LEAK, MEAN)
+# Seeds for an exponent
+
+
+def _draw_scatter(generator: np.random.Generator) -> dict[str, float]:
+    return {
+        "scatter": float(generator.uniform(0.3, 2.5)),
+        "ratio": float(generator.choice([4.0, 8.0, 16.0, 32.0])),
+        "error": float(generator.uniform(0.02, 0.2)),
+    }
+
+
+SEEDS = Exercise(
+    key="seeds-for-an-exponent",
+    function="seeds_needed",
+    title="How many seeds a coin needs",
+    objective="say before the runs how many seeds an exponent takes",
+    draw=_draw_scatter,
+    answer=lambda scatter, ratio, error: 2 * (scatter / (error * float(np.log(ratio)))) ** 2,
+    stars=2,
+    minutes=10,
+    mistakes=(
+        Mistake(
+            "one-end",
+            "How many of the two losses are uncertain?",
+            "Both ends scatter, and their variances add: there is a factor of 2.",
+            lambda scatter, ratio, error: (scatter / (error * float(np.log(ratio)))) ** 2,
+        ),
+        Mistake(
+            "not-squared",
+            "By how much does the error of a mean fall when there are four times as many seeds?",
+            "The error of a mean falls as the root of the number of seeds, so the number is a square.",
+            lambda scatter, ratio, error: 2**0.5 * scatter / (error * float(np.log(ratio))),
+        ),
+        Mistake(
+            "no-range",
+            "Does a longer range of D need more seeds or fewer?",
+            "The exponent is the difference of the logarithms over ln(ratio): a longer range needs fewer seeds.",
+            lambda scatter, ratio, error: 2 * (scatter / error) ** 2,
+        ),
+        Mistake(
+            "decades",
+            "In which logarithm is the scatter given?",
+            "The scatter is that of the natural logarithm, and so the range must be ln(ratio), not decades.",
+            lambda scatter, ratio, error: 2 * (scatter / (error * float(np.log10(ratio)))) ** 2,
+        ),
+    ),
+)
+
+
+# The steps of branches
+
+
+def _draw_lengths(generator: np.random.Generator) -> dict[str, Any]:
+    first, tenths = 100 * int(generator.integers(1, 6)), int(generator.integers(1, 5))
+    ratio = int(generator.choice([2, 3]))
+    return {"lengths": [first * ratio**place for place in range(int(generator.integers(3, 6)))], "decay": tenths / 10}
+
+
+STEPS = Exercise(
+    key="steps-of-branches",
+    function="steps_taken",
+    title="What branches cost",
+    objective="count the steps of several runs that share one stable part",
+    draw=_draw_lengths,
+    answer=lambda lengths, decay: max(lengths) + decay * (sum(lengths) - max(lengths)),
+    stars=2,
+    minutes=10,
+    mistakes=(
+        Mistake(
+            "every-run-alone",
+            "Which steps of two lengths are the same steps?",
+            "That trains every length from its first step. Up to the decay of the shorter they are one run.",
+            lambda lengths, decay: float(sum(lengths)),
+        ),
+        Mistake(
+            "longest-alone",
+            "With which learning rate does the stable run pass the end of a shorter branch?",
+            "The stable run is still at its peak there: each shorter length needs a decay of its own.",
+            lambda lengths, decay: float(max(lengths)),
+        ),
+        Mistake(
+            "decay-twice",
+            "Is the decay of the longest run counted once in your sum?",
+            "The longest run has its decay already; only the shorter ones add theirs.",
+            lambda lengths, decay: max(lengths) + decay * sum(lengths),
+        ),
+        Mistake(
+            "stable-part-again",
+            "Which part of a shorter run is trained again, the stable one or the decay?",
+            "The stable part is shared, and the decay is what each length adds.",
+            lambda lengths, decay: max(lengths) + (1 - decay) * (sum(lengths) - max(lengths)),
+        ),
+    ),
+)
+
+EXERCISES = (BATCH, FACTOR, LEAK, MEAN, SEEDS, STEPS)

@@ -28,7 +28,10 @@ __all__ = [
     "Chain",
     "barabasi_albert",
     "biased",
+    "coin",
     "complete",
+    "cycle",
+    "die",
     "erdos_renyi",
     "from_counts",
     "from_edges",
@@ -323,6 +326,56 @@ def star(nodes: _TwoNodes) -> Chain:
     Raises InvalidArgument.
     """
     return _undirected(nodes, np.zeros(nodes - 1, np.int64), np.arange(1, nodes))
+
+
+@checked
+def coin(heads: Annotated[float, Real(above=0, below=1)]) -> Chain:
+    """Two nodes and one row: the next node is 1 with probability `heads`, whatever the last one was.
+
+    The least chain that has something to learn: one free probability for who knows that the rows are the same, two for
+    who counts rows. Entropy rate -p ln p - (1 - p) ln(1 - p) nats, l_2 = 0. Raises InvalidArgument.
+
+    >>> round(coin(0.5).entropy_rate / math.log(2), 12)
+    1.0
+    """
+    return _one_row("heads", np.array([1 - heads, heads]))
+
+
+@checked
+def die(
+    faces: Annotated[int, Integer(minimum=2, maximum=4096)],
+    *,
+    kmax: Annotated[float, Real(minimum=1, maximum=1e30)] = 100.0,
+    generator: _Generator,
+) -> Chain:
+    """n = `faces` (2 to 4,096) nodes and one row: the next node does not depend on the last one, and may be the same.
+
+    The probabilities are proportional to weights drawn from k^-1 on [1, kmax], as those of `biased` with kappa = 1;
+    kmax = 1 makes a fair die, of entropy rate ln n nats. l_2 = 0. Raises InvalidArgument.
+
+    >>> round(die(6, kmax=1, generator=np.random.default_rng(0)).entropy_rate / math.log(6), 12)
+    1.0
+    """
+    return _one_row("faces", _continuous_weights(generator.random(faces), 1.0, 1.0, kmax))
+
+
+def _one_row(name: str, row: np.ndarray) -> Chain:
+    """The chain whose every row is `row`: symmetric, with W_uv = row_u row_v."""
+    return _from_matrix(name, sparse.csr_array(np.outer(row, row)), False, False, None)
+
+
+@checked
+def cycle(nodes: _TwoNodes) -> Chain:
+    """n = `nodes` (2 or more) in a circle that is walked in one direction: entropy rate 0, eigenvalues of modulus 1.
+
+    Only the first node of a walk is drawn. Raises InvalidArgument.
+
+    >>> cycle(4).entropy_rate
+    0.0
+    """
+    here = np.arange(nodes)
+    ends = here.astype(np.int32), ((here + 1) % nodes).astype(np.int32)
+    return _from_matrix("nodes", sparse.csr_array((np.ones(nodes), ends), shape=(nodes, nodes)), True, False, None)
 
 
 # ----------------------------------------------------------------------

@@ -31,4 +31,7 @@ EXAMPLES = [
     (chains.tree, {"branching": 2, "depth": 3}),
     (chains.path, {"nodes": 5}),
     (chains.star, {"nodes": 5}),
+    (chains.coin, {"heads": 0.25}),
+    (chains.die, {"faces": 6, "kmax": 10.0, "generator": generator()}),
+    (chains.cycle, {"nodes": 5}),
 ]

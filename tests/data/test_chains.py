@@ -198,6 +198,66 @@ def test_shapes_of_reference_graphs():
     assert chains.tree(4, 1) == chains.star(5)
 
 
+# ---------------------------------------------------------------------- the barest
+
+
+@pytest.mark.parametrize("heads", [0.5, 0.25, 1e-6])
+def test_a_coin_has_one_row(heads):
+    chain = chains.coin(heads)
+    assert (chain.nodes, chain.directed, chain.counting_coefficient) == (2, False, 1.0)
+    assert chain.transitions.toarray() == pytest.approx(np.array([[1 - heads, heads]] * 2), rel=1e-12)
+    exact = -heads * math.log(heads) - (1 - heads) * math.log1p(-heads)
+    assert chain.entropy_rate == pytest.approx(exact, rel=1e-9)
+    assert chain.stationary == pytest.approx([1 - heads, heads], rel=1e-12)
+
+
+@pytest.mark.parametrize("faces", [2, 100])
+def test_a_die_has_one_row_of_its_own_for_every_draw(faces):
+    chain, other = (chains.die(faces, generator=rng(seed)) for seed in (0, 1))
+    transitions = chain.transitions.toarray()
+    assert transitions == pytest.approx(np.tile(transitions[0], (faces, 1)), rel=1e-9)
+    assert chain.entropy_rate == pytest.approx(-(transitions[0] * np.log(transitions[0])).sum(), rel=1e-9)
+    assert chain.stationary == pytest.approx(transitions[0], rel=1e-9)
+    assert chain.counting_coefficient == faces * (faces - 1) / 2
+    assert chain != other
+    fair = chains.die(faces, kmax=1, generator=rng())
+    assert fair.entropy_rate == pytest.approx(math.log(faces), rel=1e-12)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 100])
+def test_a_cycle_has_no_entropy(nodes):
+    chain = chains.cycle(nodes)
+    assert (chain.arcs, chain.directed, chain.entropy_rate, chain.counting_coefficient) == (nodes, True, 0.0, 0.0)
+    assert chain.indices.tolist() == [*range(1, nodes), 0]
+    assert chain.stationary == pytest.approx([1 / nodes] * nodes, rel=1e-9)
+
+
+def test_two_nodes_are_the_least_of_every_kind():
+    assert chains.path(2) == chains.star(2) == chains.complete(2)
+    assert chains.path(2).entropy_rate == 0.0
+    assert chains.cycle(2).transitions.toarray().tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(("nodes", "kind"), [(40, "path"), (40, "star"), (40, "complete"), (40, "ring")])
+def test_entropy_rates_of_reference_graphs(nodes, kind):
+    exact = {
+        "path": (nodes - 2) / (nodes - 1) * math.log(2),
+        "star": math.log(nodes - 1) / 2,
+        "complete": math.log(nodes - 1),
+        "ring": math.log(2),
+    }
+    assert getattr(chains, kind)(nodes).entropy_rate == pytest.approx(exact[kind], rel=1e-12)
+
+
+def test_the_entropy_rate_of_a_tree():
+    """Of b children and depth d: the root has b of the 2 (n - 1) ends of edges, each of the other inner nodes b + 1."""
+    b, d = 2, 5
+    nodes = (b ** (d + 1) - 1) // (b - 1)
+    inner = (b**d - 1) // (b - 1)
+    exact = (b * math.log(b) + (inner - 1) * (b + 1) * math.log(b + 1)) / (2 * (nodes - 1))
+    assert chains.tree(b, d).entropy_rate == pytest.approx(exact, rel=1e-12)
+
+
 # ---------------------------------------------------------------------- errors
 
 
@@ -233,6 +293,11 @@ def test_shapes_of_reference_graphs():
         ),
         (lambda: chains.tree(10, 9), r"^depth must keep the tree below 1e7"),
         (lambda: chains.ring(2), r"^nodes must be an integer of at least 3"),
+        (lambda: chains.coin(0.0), r"^heads must be .* above 0"),
+        (lambda: chains.coin(1), r"^heads must be .* below 1"),
+        (lambda: chains.die(1, generator=rng()), r"^faces must be an integer of at least 2"),
+        (lambda: chains.die(6, kmax=0.5, generator=rng()), r"^kmax must be .* at least 1"),
+        (lambda: chains.cycle(1), r"^nodes must be an integer of at least 2"),
     ],
 )
 def test_documented_errors(call, message):

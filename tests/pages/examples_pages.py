@@ -10,10 +10,11 @@ from scaling_lib.pages.drawing import figures, plots, prose
 from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
 from scaling_lib.pages.judging.language import findings
 from scaling_lib.pages.judging.language import points as ladder
-from scaling_lib.pages.judging.twins import neighbours, points, registered
+from scaling_lib.pages.judging.twins import least, neighbours, points, registered
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
+from tests.pages.planted_barest import planted_runs
 from tests.records import fields_of
 
 mpl.use("agg")
@@ -52,6 +53,14 @@ EXAMPLES = [
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
+    (least.barest_points, {"runs": planted_runs("barest")}),
+    (least.barest_answers, {"tables": {"barest": planted_runs("barest")}.get}),
+    (
+        least.answers_in_words,
+        {"answers": pd.DataFrame({"graph": ["ring"], "variable": ["D"], "answer": ["yes"]})},
+    ),
+    (least.branch_costs, {"cosine": planted_runs("twins-beta"), "branches": planted_runs("cost-branches")}),
+    (least.flops_saved, {"branches": planted_runs("cost-branches")}),
     (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
     (registered.exponent_forecasts, {"tables": {}.get}),
@@ -75,6 +84,10 @@ EXAMPLES = [
     (figures.csv_link, {"name": "table", "table": TABLE}),
     (figures.png, {"figure": FIGURE}),
     (prose.texts, {"source": ROW}),
+    (
+        plots.law_panels,
+        {"points": least.barest_points(planted_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
+    ),
     (plots.plot_claims, {"rows": [ROW]}),
     (prose.plain, {"value": 0.749}),
     (prose.say, {"sentence": "nothing to fill"}),

@@ -1,27 +1,31 @@
 """Drawings that more than one page or command needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import pandas as pd
 
-from scaling_lib.arguments import Remedy, checked
+from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.errors import invalid
 from scaling_lib.fits.fitting import Fit
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, style
 from scaling_lib.pages.drawing.prose import texts
 from scaling_lib.pages.judging.claims import Row
+from scaling_lib.runs.keeping.tables import check_runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["fit_figure", "plot_claims", "plot_fit"]
+__all__ = ["fit_figure", "law_panels", "plot_claims", "plot_fit"]
 
 # Of a forest plot: how many margins it reaches to either side, and the mark of each verdict.
 REACH = 4.0
 _EDGE = REACH + 0.3
+# Nats; a capacity floor below it is none.
+_NO_FLOOR = 1e-6
 VERDICT_MARKS = {
     "reproduced": ("green", "o"),
     "differs": ("vermillion", "s"),
@@ -161,3 +165,54 @@ def _in_margins(row: Row) -> tuple[list[float], list[float]]:
         for values in (claim.band, (ours.low, ours.value, ours.high))
     )
     return band, ends
+
+
+@checked
+def law_panels(
+    points: Annotated[pd.DataFrame, BY_HAND],
+    titles: Annotated[Mapping[str, str], Remedy("pass {graph: title}")],
+    floors: Annotated[Mapping[str, float], BY_HAND] | None = None,
+) -> "Figure":
+    """Small multiples, a panel for each graph: excess loss against D with its intervals, and what counting would have.
+
+    points: of `judging.twins.least.barest_points`. titles: by graph, in the order of the panels, three in a row; the
+    panel after the last has the legend. floors: by graph, a level in nats to draw; none below a millionth is drawn.
+    Raises InvalidArgument where a graph has no points.
+    """
+    check_runs("points", points, ("graph", "D", "loss", "low", "high", "free", "counting"))
+    missing = sorted(set(titles) - set(points["graph"]))
+    if missing or not titles:
+        raise invalid("titles", "of graphs that have points", missing, "pass points of all of them")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
+
+    looks: dict[str, dict[str, Any]] = {
+        "transformer": {"color": COLOURS["blue"], "marker": "o", "markersize": 3, "linewidth": 1.2},
+        "counting": {"color": COLOURS["green"], "linestyle": "--", "marker": ""},
+        "capacity floor": {"color": COLOURS["grey"], "linestyle": ":", "marker": ""},
+    }
+    rows = len(titles) // 3 + 1
+    with style():
+        plt.rcParams["font.size"] = 9
+        figure, grid = plt.subplots(rows, 3, figsize=(5.6, 0.4 + 1.45 * rows), sharex=True, squeeze=False)
+        for axes, (graph, title) in zip(grid.flat, titles.items(), strict=False):
+            part = points[points["graph"] == graph]
+            error = [part["loss"] - part["low"], part["high"] - part["loss"]]
+            axes.errorbar(part["D"], part["loss"], yerr=error, capsize=2, **looks["transformer"])
+            if part["free"].iloc[0]:
+                axes.plot(part["D"], part["counting"], **looks["counting"])
+            if (floors or {}).get(graph, 0) > _NO_FLOOR:
+                axes.axhline(floors[graph], **looks["capacity floor"])  # type: ignore[index]
+            axes.set_title(title, fontsize=9)
+            logarithmic(axes)
+            axes.set_xticks(np.geomspace(points["D"].min(), points["D"].max(), 6)[[0, 3]].round())
+            axes.yaxis.set_major_locator(LogLocator(numticks=4))
+            axes.minorticks_off()
+        for axes in grid.flat[len(titles) :]:
+            axes.set_axis_off()
+        for label, look in looks.items():
+            grid.flat[len(titles)].plot([], label=label, **look)
+        grid.flat[len(titles)].legend(loc="center")
+        figure.supxlabel("training tokens D")
+        figure.supylabel("excess loss L − H (nats)")
+    return figure

@@ -31,6 +31,7 @@ from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
+from scaling_lib.pages.judging.twins.barest import BAREST_QUANTITIES
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
@@ -330,5 +331,6 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | dict(NEIGHBOUR_QUANTITIES)
     | dict(CONTROL_QUANTITIES)
     | dict(BLOCK_QUANTITIES)
+    | dict(BAREST_QUANTITIES)
     | dict(LANGUAGE_QUANTITIES)
 )

@@ -34,6 +34,7 @@ from scaling_lib.runs.sweeping.axes import (
 )
 from scaling_lib.runs.sweeping.catalogue import CATALOGUE
 from scaling_lib.runs.sweeping.recipes import chain_of, drawn
+from scaling_lib.runs.sweeping.studies.barest import BAREST
 from scaling_lib.runs.sweeping.studies.blocks import BLOCKS
 from scaling_lib.runs.sweeping.studies.controls import CONTROLS
 from scaling_lib.runs.sweeping.studies.language import LANGUAGE
@@ -200,7 +201,7 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 
 # Below the class, which it is made of.
-_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE, **BLOCKS}
+_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE, **BLOCKS, **BAREST}
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {name: Experiment(name, *entry) for name, entry in _ENTRIES.items()}
 )

@@ -64,6 +64,19 @@ def _regular(seed: int, nodes: int, degree: int) -> Chain:
     return chains.regular(nodes, degree, generator=np.random.default_rng(seed))
 
 
+def _die(seed: int, faces: int, kmax: float = 100.0) -> Chain:
+    return chains.die(faces, kmax=kmax, generator=np.random.default_rng(seed))
+
+
+def _known(make: Callable[..., Chain]) -> Callable[..., Chain]:
+    """The recipe of a graph of which nothing is drawn: the seed means nothing."""
+
+    def recipe(seed: int, **parameters: Any) -> Chain:
+        return make(**parameters)
+
+    return recipe
+
+
 def _bigram(seed: int, vocabulary: int | str, corpus: str = DEFAULT, threshold: int = 0) -> Chain:
     tokenized = tokenized_corpus(corpus, vocabulary)
     return bigram_chain(tokenized.training, tokenized.vocabulary, threshold)
@@ -75,6 +88,14 @@ RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
         "barabasi_albert": _barabasi_albert,
         "biased_erdos_renyi": _biased_erdos_renyi,
         "regular": _regular,
+        "die": _die,
+        "coin": _known(chains.coin),
+        "cycle": _known(chains.cycle),
+        "path": _known(chains.path),
+        "ring": _known(chains.ring),
+        "star": _known(chains.star),
+        "tree": _known(chains.tree),
+        "complete": _known(chains.complete),
         "bigram": _bigram,
     }
 )
@@ -127,8 +148,9 @@ def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[
     """The source and the chain that a recipe makes.
 
     ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "biased_erdos_renyi" (nodes, edges,
-    kappa, kmax: directed continuous weights on [1, kmax]), "regular" (nodes, degree; connected) or "bigram"
-    (vocabulary, corpus, threshold). seed: of the graph.
+    kappa, kmax: directed continuous weights on [1, kmax]), "regular" (nodes, degree; connected), "die" (faces,
+    kmax) or "bigram" (vocabulary, corpus, threshold); or one of which nothing is drawn: "coin" (heads), "cycle",
+    "path", "ring", "star" or "complete" (nodes), "tree" (branching, depth). seed: of the graph.
 
     >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
     >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint

@@ -11,7 +11,9 @@ from scaling_lib.pages.drawing import plots
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured
+from scaling_lib.pages.judging.twins.least import barest_points
 from tests.pages.planted import CLAIM
+from tests.pages.planted_barest import planted_runs
 
 mpl.use("agg")
 
@@ -65,3 +67,20 @@ def test_a_claim_without_a_value_is_refused():
     for empty in (Row(CLAIM, None, "not run", False), row(1.0, 0.5, 1.5)):
         with pytest.raises(InvalidArgument, match="rows"):
             plots.plot_claims([empty])
+
+
+def test_panels_of_laws_draw_every_graph_with_its_counter_and_floor():
+    points = barest_points(planted_runs("barest"))
+    figure = plots.law_panels(points, {"cycle": "no counter", "ring": "ring"}, {"ring": 0.01, "cycle": 1e-9})
+    try:
+        cycle, ring, legend = figure.axes
+        assert [axes.get_title() for axes in (cycle, ring, legend)] == ["no counter", "ring", ""]
+        drawn = points[points["graph"] == "ring"]
+        assert ring.containers[0].lines[0].get_ydata() == pytest.approx(drawn["loss"].to_numpy())
+        assert len(ring.get_lines()) == len(cycle.get_lines()) + 2  # counting and the floor
+        words = [text.get_text() for text in legend.get_legend().get_texts()]
+        assert words == ["transformer", "counting", "capacity floor"]
+    finally:
+        plt.close(figure)
+    with pytest.raises(InvalidArgument, match=r"titles must be of graphs that have points, got \['lattice'\]"):
+        plots.law_panels(points, {"lattice": "none"})
