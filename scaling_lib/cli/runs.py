@@ -128,6 +128,7 @@ def sweep_experiment(
     workers: Annotated[int | None, typer.Option(help="Processes of one thread (default: one a core).")] = None,
     widen: Annotated[bool, typer.Option("--widen", help="Go on while a best learning rate is the last tried.")] = False,
     precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
+    keep: Annotated[Path | None, typer.Option(help="Folder that receives the final weights of each run.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
@@ -144,6 +145,7 @@ def sweep_experiment(
                 engine=engine,
                 widen=widen,
                 precision=precision,
+                keep=keep,
             )
         except KeyboardInterrupt:
             again = shlex.join(["scaling-lab", *sys.argv[1:]])
@@ -181,6 +183,7 @@ def _swept(
     engine: str = "local",
     widen: bool = False,
     precision: str = "float32",
+    keep: Path | None = None,
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
     began = time.monotonic()
@@ -200,6 +203,9 @@ def _swept(
     if engine == "local":
         asked_for = _workers(workers)
         options["workers"] = 1 if reader.device == "cuda" else asked_for
+        options["keep"] = None if keep is None else KeptModels(keep)
+    elif keep is not None:
+        raise invalid("--keep", "left out with --engine", str(keep), "train on this machine to keep weights")
     else:
         options["engine"] = _engine(engine, reader.device, time_budget)
     with Store(path, mirror=mirror) as runs:

@@ -86,6 +86,7 @@ SOURCES = (
     "controls",
     "language_here",
     "blocks",
+    "emergence",
     "forecasts",
 )
 

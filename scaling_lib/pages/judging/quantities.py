@@ -33,6 +33,7 @@ from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undeci
 from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, points_of
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
+from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
@@ -330,5 +331,6 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | dict(NEIGHBOUR_QUANTITIES)
     | dict(CONTROL_QUANTITIES)
     | dict(BLOCK_QUANTITIES)
+    | dict(EMERGENCE_QUANTITIES)
     | dict(LANGUAGE_QUANTITIES)
 )
