@@ -21,7 +21,8 @@ alone, from q renormalised there, and the mean of the product of the masses m = 
 that all L steps of an unrestricted walk are real. Its variance is at most that of counting such walks. The first node
 has the chain's law, and every model gets the same random numbers.
 
-They apply to transformers on walks of a graph of at most 2,048 nodes whose context holds the walk, and are None else.
+They apply to walks on a graph of at most 2,048 nodes, and are None else; those of a length apply to transformers whose
+context holds the longest of `LENGTHS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -191,7 +192,8 @@ _COMPARED: WeakKeyDictionary[Scores, tuple[np.ndarray, np.ndarray]] = WeakKeyDic
 
 def _against_truth(scores: Scores) -> tuple[np.ndarray, np.ndarray] | None:
     """brier and calibration, [k] each."""
-    if _written(scores) is None:
+    source = check_instance("scores", scores, Scores, remedy="build it with Scores(model, test)").test.source
+    if not isinstance(source, Walks) or source.vocabulary > LARGEST:
         return None
     if scores not in _COMPARED:
         _COMPARED[scores] = _compared(scores)
