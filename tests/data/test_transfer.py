@@ -61,7 +61,11 @@ def test_no_walk_is_possible_where_no_edge_has_mass():
 
 @pytest.mark.parametrize(
     ("rows", "lengths", "word"),
-    [(np.full((4, 4), 0.3), [1], "rows"), (np.full((3, 3), 1 / 3), [1], "rows"), (np.full((4, 4), 0.25), [0], "lengths")],
+    [
+        (np.full((4, 4), 0.3), [1], "rows"),
+        (np.full((3, 3), 1 / 3), [1], "rows"),
+        (np.full((4, 4), 0.25), [0], "lengths"),
+    ],
 )
 def test_refusals(rows, lengths, word):
     with pytest.raises(InvalidArgument, match=f"^{word} must"):

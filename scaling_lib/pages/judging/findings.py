@@ -16,8 +16,8 @@ __all__ = ["Words", "finding", "verdicts_in_words"]
 
 
 class Words(NamedTuple):
-    """What a rule says. yes, no: whole sentences without their full stop. whether: what is open, after "whether". numbers: whether the
-    value says something in this sentence."""
+    """What a rule says. yes, no: whole sentences without their full stop. whether: what is open, after "whether".
+    numbers: whether the value says something in this sentence."""
 
     yes: str
     no: str

@@ -129,7 +129,10 @@ def _by_transfer(of: _Written, scores: Scores, length: int) -> Float[np.ndarray,
     chain = scores.test.source.chain  # type: ignore[attr-defined]  # of Walks, as _written asked
     known = np.isfinite(of.laws).all((1, 2))
     return np.array(
-        [walk_probabilities(rows, chain, [length])[0] if ok else np.nan for rows, ok in zip(of.laws, known, strict=True)]
+        [
+            walk_probabilities(rows, chain, [length])[0] if ok else np.nan
+            for rows, ok in zip(of.laws, known, strict=True)
+        ]
     )
 
 

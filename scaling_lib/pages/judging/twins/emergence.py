@@ -1,4 +1,4 @@
-"""Emergence, judged on the runs of `runs.sweeping.studies.emergence`: what the rules of `sources/emergence.toml` compute.
+"""Emergence, judged on runs of `runs.sweeping.studies.emergence`: what the rules of `sources/emergence.toml` compute.
 
 Written before any of those runs but their pilot, of which nothing is judged. With p(L) the probability that a walk of L
 steps that a model writes uses only edges of the graph (`runs.training.generation`), and with the leak, -ln of the mass
