@@ -11,7 +11,6 @@ from scaling_lib.pages.judging import (
     captions,
     changes,
     claims,
-    findings,
     forecasts,
     ledger,
     measured,
@@ -20,7 +19,8 @@ from scaling_lib.pages.judging import (
 )
 from scaling_lib.pages.judging.language import findings as ladder_findings
 from scaling_lib.pages.judging.language import points as ladder
-from scaling_lib.pages.judging.twins import chapter, emergence, neighbours, points, registered
+from scaling_lib.pages.judging.twins import emergence, neighbours, points, registered
+from scaling_lib.pages.judging.words import architecture, findings
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
@@ -63,8 +63,8 @@ EXAMPLES = [
     (findings.Words, {"yes": "it is", "no": "it is not", "whether": "it is", "numbers": True}),
     (findings.finding, {"asked": "Is it?", "rules": {ROW.claim.id: WORDS}, "rows": [ROW]}),
     (findings.verdicts_in_words, {"rows": ROWS}),
-    (chapter.block_points, {"runs": load_recorded("blocks-pilot")}),
-    (chapter.phase_points, {"runs": planted_runs(), "column": "walk_16"}),
+    (architecture.block_points, {"runs": load_recorded("blocks-pilot")}),
+    (architecture.phase_points, {"runs": planted_runs(), "column": "walk_16"}),
     (emergence.written, {"runs": planted_runs(), "name": "walk_16"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),

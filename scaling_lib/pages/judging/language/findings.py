@@ -1,11 +1,11 @@
-"""What the ladder's verdicts say, in the sentences of `pages.judging.findings`."""
+"""What the ladder's verdicts say, in the sentences of `pages.judging.words.findings`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
 from scaling_lib.arguments import Choice, checked
-from scaling_lib.pages.judging.findings import Rows, Words, finding, verdicts_in_words
+from scaling_lib.pages.judging.words.findings import Rows, Words, finding, verdicts_in_words
 
 __all__ = ["QUESTIONS", "ladder_finding", "ladder_verdicts"]
 
@@ -124,7 +124,7 @@ QUESTIONS: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
 
 @checked
 def ladder_finding(question: Annotated[str, Choice(tuple(QUESTIONS))], rows: Rows) -> str:
-    """The answer to one of `QUESTIONS` by the verdicts of `rows`, as `pages.judging.findings` writes it."""
+    """The answer to one of `QUESTIONS` by the verdicts of `rows`, as `pages.judging.words.findings` writes it."""
     return finding(*QUESTIONS[question], rows)
 
 

@@ -16,9 +16,9 @@ from scaling_lib.arguments import BY_HAND, checked
 from scaling_lib.errors import check_text, invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.undetermined import Undetermined
-from scaling_lib.pages.judging.findings import Words
 from scaling_lib.pages.judging.twins.emergence import written
 from scaling_lib.pages.judging.twins.studies import PILOT
+from scaling_lib.pages.judging.words.findings import Words
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import value_of

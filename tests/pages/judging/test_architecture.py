@@ -5,12 +5,12 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging import claims
-from scaling_lib.pages.judging.findings import Words, finding, verdicts_in_words
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Undecided
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
-from scaling_lib.pages.judging.twins.chapter import ARCHITECTURE, EMERGENT, block_points, phase_points
 from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES, written
+from scaling_lib.pages.judging.words.architecture import ARCHITECTURE, EMERGENT, block_points, phase_points
+from scaling_lib.pages.judging.words.findings import Words, finding, verdicts_in_words
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.studies.blocks import ARMS
 from tests.pages.planted_emergence import planted_runs
