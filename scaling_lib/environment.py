@@ -3,6 +3,7 @@ that reads environment variables:
 
     SCALING_PROFILE   recorded (default), smoke, colab or full
     SCALING_HOME      folder of this user's stores and downloads (default: the platform's data folder)
+    SCALING_MIRROR    folder that receives a copy of every store (default: on Colab that of a mounted Drive, else none)
 """
 
 import importlib.util
@@ -12,7 +13,10 @@ from pathlib import Path
 from scaling_lib.errors import check_choice, invalid
 from scaling_lib.runs.sweeping.experiments import PROFILES
 
-__all__ = ["device", "device_words", "home", "place", "profile", "single_thread"]
+__all__ = ["device", "device_words", "home", "mirror", "place", "profile", "single_thread"]
+
+# Where Colab shows the files of a mounted Drive.
+_DRIVE = Path("/content/drive/MyDrive")
 
 
 def place() -> str:
@@ -39,6 +43,14 @@ def home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("scaling-lab", appauthor=False))
+
+
+def mirror() -> Path | None:
+    """The folder that receives a copy of every store, so that runs outlive this machine; None where there is none."""
+    chosen = os.environ.get("SCALING_MIRROR")
+    if chosen:
+        return Path(chosen).expanduser()
+    return _DRIVE / "scaling-lab" if place() == "colab" and _DRIVE.is_dir() else None
 
 
 def device() -> str:

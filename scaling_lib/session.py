@@ -1,6 +1,9 @@
 """What a notebook begins with: its profile, device and folder, the recorded tables, and the reader's own runs."""
 
 import importlib.util
+import os
+import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,8 @@ from typing import Annotated
 import pandas as pd
 
 from scaling_lib.arguments import Choice, checked
-from scaling_lib.environment import device, device_words, home, place, profile, single_thread
-from scaling_lib.errors import InvalidArgument, MissingDependency, check_instance, invalid
+from scaling_lib.environment import device, device_words, home, mirror, place, profile, single_thread
+from scaling_lib.errors import InvalidArgument, MissingDependency, StoreError, check_instance, invalid
 from scaling_lib.pages.judging.ledger import rules_hash
 from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.keeping.tables import COLUMNS, load_recorded
@@ -38,11 +41,13 @@ class Session:
     """One notebook's view of this machine. Made by `begin`.
 
     profile: one of `PROFILES`. device: "cuda", "cpu", or "" without torch. home: folder of the reader's own runs.
+    mirror: folder that receives a copy of every store after each ensemble that is trained, None for none.
     """
 
     profile: Annotated[str, Choice(PROFILES)]
     device: Annotated[str, Choice(("cuda", "cpu", ""))]
     home: Path
+    mirror: Path | None = None
 
     @property
     def trains(self) -> bool:
@@ -98,11 +103,35 @@ class Session:
         path = self.store_path(name)
         # A runtime that ends in the middle goes on there; what Colab lacks is at worst this.
         kept = path.with_suffix(".checkpoints") if importlib.util.find_spec("safetensors") is not None else None
-        with Store(path, wait=_PATIENCE) as store:
+        with Store(path, wait=_PATIENCE, mirror=self.mirror) as store:
             sweep(wanted, store, device=self.device, rules=rules_hash(), checkpoints=kept)
             frame = store.frame().set_index("identity", drop=False)
         order = list(dict.fromkeys(configuration.identity for configuration in wanted))
         return frame.loc[order].reset_index(drop=True)
+
+    def restore(self) -> tuple[str, ...]:
+        """Takes stores that the mirror has and `home` lacks from there; the names of their experiments, in order.
+
+        A store that cannot be read is passed over, and said.
+        """
+        restored = []
+        for copy in sorted(self.mirror.glob("*.db")) if self.mirror is not None else ():
+            path = self.store_path(copy.stem)
+            if path.exists():
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Beside its place first: a network drive that breaks off leaves no half of a store.
+            with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+                try:
+                    brought = Path(shutil.copyfile(copy, Path(beside) / copy.name))
+                    with Store(brought, read_only=True) as store:
+                        len(store)
+                except (OSError, StoreError) as error:
+                    print(f"The copy of {copy.name} in {self.mirror} could not be read and is not used ({error}).")
+                    continue
+                os.replace(brought, path)
+            restored.append(copy.stem)
+        return tuple(restored)
 
     def _missing(self, name: str) -> list[RunConfiguration]:
         if not self.trains:
@@ -126,7 +155,7 @@ class Session:
 def begin(name: str = "") -> Session:
     """The session of a notebook: says where it runs, on which device, under which profile and about how long, and
     warns where the profile is made for a GPU and there is none."""
-    session = Session(profile(name), device(), home())
+    session = Session(profile(name), device(), home(), mirror())
     single_thread()
     where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
     print(
@@ -138,4 +167,19 @@ def begin(name: str = "") -> Session:
             f"Careful: profile {session.profile!r} is made for a GPU, and without one it trains for many hours. "
             f"To go on here, {change}write profile = 'smoke' in the cell above and run it and this one again."
         )
+    if session.trains:
+        _say_what_is_kept(session)
     return session
+
+
+def _say_what_is_kept(session: Session) -> None:
+    """Where runs outlive this machine, or how they would."""
+    if session.mirror is not None:
+        restored = session.restore()
+        taken = f" Runs of an earlier session were taken from there: {', '.join(restored)}." if restored else ""
+        print(f"Your runs are copied to {session.mirror} as they are made.{taken}")
+    elif place() == "colab":
+        print(
+            "Your runs are lost when this runtime ends. To keep them on your Drive, and to go on with them another "
+            "day, run `from google.colab import drive; drive.mount('/content/drive')` and then this cell again."
+        )

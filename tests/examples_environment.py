@@ -10,9 +10,11 @@ RECORDED = session.Session("recorded", "cpu", SESSION.home)
 
 EXAMPLES = [
     (environment.profile, {"name": "smoke"}),
+    (environment.mirror, {}),
     (environment.device_words, {"name": "cpu"}),
     (session.begin, {"name": "recorded"}),
-    (session.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home}),
+    (session.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home, "mirror": None}),
+    (SESSION.restore, {}),
     (SESSION.recorded, {"name": "er-100"}),
     (RECORDED.expected_minutes, {"name": "er-100"}),
     (RECORDED.own, {"name": "er-100"}),

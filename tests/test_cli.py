@@ -784,3 +784,20 @@ def test_a_plan_the_other_way_round(table):
         refused = run(app, ["plan", *arguments])
         assert refused.exit_code == 2
         assert words in refused.stderr
+
+
+def test_a_corpus_is_refused_under_its_own_name(tmp_path):
+    absent = str(tmp_path / "novel.txt")
+    for words, says in (
+        (["sweep", "er-100", "--corpus", "default"], "error: --corpus must be left out for er-100"),
+        (["sweep", "language-text", "--corpus", absent], "error: --corpus must be an existing file or folder of text"),
+        (
+            ["sweep", "language-text", "--corpus", absent, "--vocabulary", "x"],
+            "error: --vocabulary must be a number of tokens",
+        ),
+        (["sweep", "language-text", "--vocabulary", "60"], "--vocabulary must be left out where there is no --corpus"),
+    ):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code != 0
+        assert says in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1

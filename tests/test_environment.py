@@ -14,11 +14,12 @@ from scaling_lib.runs.keeping.tables import COLUMNS
 from scaling_lib.runs.sweeping.calibration import Calibration
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.session import Session, begin
+from tests.runs.sweeping.test_sweeps import RUNS
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
-    for name in ("SCALING_PROFILE", "SCALING_HOME", "CI"):
+    for name in ("SCALING_PROFILE", "SCALING_HOME", "SCALING_MIRROR", "CI"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -70,6 +71,44 @@ def test_begin_on_colab_says_how_to_get_a_gpu(monkeypatch, capsys):
     monkeypatch.setattr("scaling_lib.session.place", lambda: "colab")
     begin("colab")
     assert "Runtime > Change runtime type" in capsys.readouterr().out
+
+
+def test_the_mirror_comes_from_the_variable_or_a_mounted_drive(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "_DRIVE", tmp_path)
+    assert environment.mirror() is None
+    monkeypatch.setattr(environment, "place", lambda: "colab")
+    assert environment.mirror() == tmp_path / "scaling-lab"
+    monkeypatch.setattr(environment, "_DRIVE", tmp_path / "not mounted")
+    assert environment.mirror() is None
+    monkeypatch.setenv("SCALING_MIRROR", str(tmp_path / "own"))
+    assert environment.mirror() == tmp_path / "own"
+
+
+def test_runs_are_mirrored_and_another_machine_goes_on_with_them(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SCALING_MIRROR", str(tmp_path / "drive"))
+    monkeypatch.setenv("SCALING_HOME", str(tmp_path / "first"))
+    trained = begin("smoke").train("tiny", [RUNS[0]])
+    assert f"copied to {tmp_path / 'drive'} as they are made.\n" in capsys.readouterr().out
+    (tmp_path / "drive" / "torn.db").write_bytes((tmp_path / "drive" / "tiny.db").read_bytes()[:2000])
+
+    monkeypatch.setenv("SCALING_HOME", str(tmp_path / "second"))
+    again = begin("smoke")
+    said = capsys.readouterr().out
+    assert "an earlier session were taken from there: tiny." in said
+    assert "torn.db in" in said
+    assert "could not be read and is not used" in said
+    assert sorted(path.name for path in (tmp_path / "second").iterdir()) == ["tiny.db"]
+    monkeypatch.setattr("scaling_lib.session.sweep", lambda wanted, store, **options: store.missing(wanted) and 1 / 0)
+    pd.testing.assert_frame_equal(again.train("tiny", [RUNS[0]]), trained)
+    assert again.restore() == ()  # what is at home stays
+
+
+def test_begin_on_colab_says_how_runs_outlive_it(monkeypatch, capsys):
+    monkeypatch.setattr("scaling_lib.session.place", lambda: "colab")
+    begin("recorded")
+    assert "drive.mount" not in capsys.readouterr().out
+    begin("smoke")
+    assert "drive.mount('/content/drive')" in capsys.readouterr().out
 
 
 def test_recorded_profile_trains_nothing(tmp_path):

@@ -76,6 +76,13 @@ def test_a_stage_takes_the_files_of_its_patterns_and_fails_without_any(tmp_path,
     assert results["lacking"].closing == "there is no c.*"
 
 
+def test_the_tests_that_failed_are_named_again_at_the_end(tmp_path):
+    said = "print('FAILED tests/test_a.py::test_b - assert 1 == 2'); print('1 failed in 0.1s'); raise SystemExit(1)"
+    (result,) = run_all([Stage("planted", "planted", 1, ["python", "-c", said])]).values()
+    assert result.complaints == ("FAILED tests/test_a.py::test_b - assert 1 == 2",)
+    assert result.closing == "1 failed in 0.1s"
+
+
 def test_what_is_executed_twice_trains():
     for name in EXECUTED_TWICE:
         assert re.search(r"\blab\.(own|train)\(", (SOURCES / f"{name}.py").read_text(encoding="utf-8")), name

@@ -48,12 +48,14 @@ class Stage:
 
 @dataclass
 class Result:
-    """How a stage ended. seconds: by the clock; busy: of a processor; closing: pytest's last line, or why not run."""
+    """How a stage ended. seconds: by the clock; busy: of a processor; closing: pytest's last line, or why not run;
+    complaints: pytest's line on each test that failed."""
 
     state: str
     seconds: float = 0.0
     busy: float = 0.0
     closing: str = ""
+    complaints: tuple[str, ...] = ()
 
 
 def stages(everything: bool) -> Iterator[Stage]:
@@ -123,6 +125,7 @@ def run(stage: Stage) -> Result:
         return Result("FAILED", closing=f"there is no {', '.join(absent)}")
     files = longest_first([path for paths in looked_for.values() for path in paths])
     command = [str(Path(sys.executable).with_name(stage.command[0])), *stage.command[1:], *map(str, files)]
+    complaints = []
     with subprocess.Popen(
         command, cwd=ROOT, env=stage.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -130,12 +133,14 @@ def run(stage: Stage) -> Result:
             print(f"{stage.name} | {line}", end="", flush=True)
             if re.search(r"\d+ (passed|failed|skipped|deselected|errors?)\b.* in [\d.]+s", line):
                 closing = line.strip(" =\n")
+            if line.startswith(("FAILED ", "ERROR ")):
+                complaints.append(line.strip())
         _, status, usage = os.wait4(process.pid, 0)  # as wait does, and says what the processor did
         process.returncode = os.waitstatus_to_exitcode(status)
     state = "FAILED" if process.returncode else "ok"
     seconds = time.monotonic() - begun
     print(f"== {stage.name} ends: {state} after {seconds:.0f} s", flush=True)
-    return Result(state, seconds, usage.ru_utime + usage.ru_stime, closing)
+    return Result(state, seconds, usage.ru_utime + usage.ru_stime, closing, tuple(complaints))
 
 
 def run_all(waiting: list[Stage]) -> dict[str, Result]:
@@ -185,6 +190,10 @@ def main() -> None:
         result = results[name]
         times = f"{result.seconds:5.0f} s, {result.busy:5.0f} s of processors"
         print(f"  {name:<{width}} {result.state:<8} {times}  {result.closing}")
+    # Last, because whoever looks at a long log sees its end first.
+    for name, result in results.items():
+        for complaint in result.complaints:
+            print(f"{name} | {complaint}")
     sys.exit(any(result.state != "ok" for result in results.values()))
 
 

@@ -1006,8 +1006,12 @@ reveal("plays-of-shakespeare", elsewhere)
 # - **One learning rate.** It was best on the pilot of the text, for two layers at one width and one length. On other rungs
 #   another might be better, and in longer runs a smaller one is.
 #
-# With a GPU, the profile `full` of the experiments `language-...` trains the same grids, and the recipes take another
-# vocabulary, and FineWeb-edu in place of the speeches (`scaling-lab corpus fineweb-edu:2000 --vocabulary 4096`).
+# With a GPU, the profile `full` of the experiments `language-...` trains the same grids. The text and its bigram chain can
+# be exchanged for the paper's, FineWeb-edu with the tokenizer of GPT-2, and for a text of yours. We had no network to the
+# paper's data set, so the first of these two lines has not been run:
+#
+#     scaling-lab sweep language-text --profile full --corpus fineweb-edu:8000 --vocabulary gpt2
+#     scaling-lab sweep language-text --corpus novel.txt --vocabulary 128
 #
 # ## If you remember one thing
 #

@@ -12,7 +12,7 @@ __all__ = ["describe_corpus"]
 
 def describe_corpus(
     source: Annotated[str, typer.Argument(help="default, a file or a folder of text, or fineweb-edu:COUNT.")],
-    vocabulary: Annotated[int, typer.Option(help="Tokens of the byte-pair encoding.")] = 128,
+    vocabulary: Annotated[str, typer.Option(help="Tokens of the byte-pair encoding, or gpt2 for GPT-2's.")] = "128",
     longest: Annotated[int, typer.Option(help="The longest n-gram.")] = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -20,20 +20,19 @@ def describe_corpus(
     with one_line_errors():
         from scaling_lib.data.text.statistics import mutual_information, ngram_entropies
         from scaling_lib.data.text.tokenized import tokenized_corpus
-        from scaling_lib.data.text.tokenizer import LARGEST_VOCABULARY
+        from scaling_lib.data.text.tokenizer import check_vocabulary
 
-        check_integer("--vocabulary", vocabulary, minimum=2, maximum=LARGEST_VOCABULARY)
         check_integer("--longest", longest, minimum=1)
-        text = tokenized_corpus(source, vocabulary)
+        text = tokenized_corpus(source, check_vocabulary("--vocabulary", vocabulary))
         about, training = text.about, text.training
-        told: dict[str, Any] = {"name": about["name"], "licence": about["licence"], "vocabulary": vocabulary}
+        told: dict[str, Any] = {"name": about["name"], "licence": about["licence"], "vocabulary": text.vocabulary}
         told |= {f"{part}_{kind}": about[part][kind] for part in ("training", "held_out") for kind in _KINDS}
         told["characters_per_token"] = about["training"]["characters"] / about["training"]["tokens"]
         told |= {name: about[name] for name in ("paragraphs_removed", "documents_removed")}
         told["unseen_characters"] = about["held_out"]["unseen"]
-        entropies = ngram_entropies(training, text.held_out, vocabulary, longest).tolist()
+        entropies = ngram_entropies(training, text.held_out, text.vocabulary, longest).tolist()
         distances = [distance for distance in _DISTANCES if distance < len(training)]
-        information = mutual_information(training, vocabulary, distances).tolist()
+        information = mutual_information(training, text.vocabulary, distances).tolist()
         if as_json:
             told |= {"ngram_entropies": entropies}
             told |= {"mutual_information": dict(zip(map(str, distances), information, strict=True))}

@@ -16,7 +16,16 @@ import typer
 
 from scaling_lib import environment
 from scaling_lib.cli.words import AsJson, one_line_errors, print_frame, print_lines
-from scaling_lib.errors import MissingDependency, StoreError, check_choice, check_integer, invalid
+from scaling_lib.data.text.tokenizer import check_vocabulary
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    MissingDependency,
+    StoreError,
+    check_choice,
+    check_integer,
+    invalid,
+)
 from scaling_lib.pages.judging import ledger
 from scaling_lib.runs.keeping.kept import KeptModels
 from scaling_lib.runs.keeping.store import Store
@@ -33,6 +42,8 @@ _SHOWN_OF_REPEATS += ["relative_difference"]
 _SHOWN_OF_REPEATS += ["kept_device", "device", "kept_time", "time"]
 # What a core of a common CPU reaches on models this small, for a word about the time before anything is measured.
 _FLOPS_OF_A_CORE = 2e10
+# That of the book's own corpus.
+_VOCABULARY = "128"
 _SHOWN = ["identity", "status", "N", "D", "learning_rate", "seed", "excess_loss", "excess_loss_se", "loss"]
 
 
@@ -128,6 +139,8 @@ def sweep_experiment(
     workers: Annotated[int | None, typer.Option(help="Processes of one thread (default: one a core).")] = None,
     widen: Annotated[bool, typer.Option("--widen", help="Go on while a best learning rate is the last tried.")] = False,
     precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
+    corpus: Annotated[str, typer.Option(help="Another text, as in `scaling-lab corpus`: runs of their own.")] = "",
+    vocabulary: Annotated[str, typer.Option(help="With --corpus: how many tokens, or gpt2 for GPT-2's.")] = _VOCABULARY,
     keep: Annotated[Path | None, typer.Option(help="Folder that receives the final weights of each run.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -145,6 +158,8 @@ def sweep_experiment(
                 engine=engine,
                 widen=widen,
                 precision=precision,
+                corpus=corpus,
+                vocabulary=vocabulary,
                 keep=keep,
             )
         except KeyboardInterrupt:
@@ -183,13 +198,24 @@ def _swept(
     engine: str = "local",
     widen: bool = False,
     precision: str = "float32",
+    corpus: str = "",
+    vocabulary: str = _VOCABULARY,
     keep: Path | None = None,
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
     began = time.monotonic()
     check_choice("--precision", precision, PRECISIONS)
-    asked = experiments.experiment(name).configurations(profile)
-    whole = grid = [replace(configuration, precision=precision) for configuration in asked]
+    asked = experiments.experiment(name)
+    if vocabulary != _VOCABULARY and not corpus:
+        raise invalid("--vocabulary", "left out where there is no --corpus", vocabulary, "add --corpus default")
+    if corpus:
+        tokens = check_vocabulary("--vocabulary", vocabulary)
+        try:
+            asked = asked.on_corpus(corpus, tokens)
+        except (InvalidArgument, InvalidData) as error:
+            raise type(error)(str(error).replace("source", "--corpus", 1)) from None
+    configurations = asked.configurations(profile)
+    whole = grid = [replace(configuration, precision=precision) for configuration in configurations]
     if shard is not None:
         grid = sweeps.shard_of(whole, *shard)
     # At once: what follows imports torch and measures the machine.

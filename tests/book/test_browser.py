@@ -130,6 +130,7 @@ def accessibility(shown):
     ]
 
 
+@of_one_page
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
 def test_page_is_accessible(visit, page, size, scheme):

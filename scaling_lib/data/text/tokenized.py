@@ -23,15 +23,16 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Int
 
-from scaling_lib.arguments import Integer, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.data.sources import TokenFile, write_tokens
 from scaling_lib.data.text.corpora import Corpus, corpus_of
 from scaling_lib.data.text.documents import Documents, default_documents, documents_in
 from scaling_lib.data.text.streaming import fineweb_documents
 from scaling_lib.data.text.tokenizer import (
-    LARGEST_VOCABULARY,
     Tokenizer,
     check_same_corpus,
+    check_vocabulary,
+    gpt2_tokenizer,
     learn_tokenizer,
     read_tokenizer,
 )
@@ -164,15 +165,17 @@ def open_corpus(folder: str | Path) -> TokenizedCorpus:
 @checked
 def tokenized_corpus(
     source: str | Path = DEFAULT,
-    vocabulary: Annotated[int, Integer(minimum=2, maximum=LARGEST_VOCABULARY)] = 128,
+    vocabulary: Annotated[int | str, BY_HAND] = 128,
     cache: str | Path | None = None,
 ) -> TokenizedCorpus:
     """A corpus as tokens, made where it is not in the cache yet: half a minute for the default.
 
     source: "default", a file or folder of text, or "fineweb-edu:COUNT" for the first documents of that data set.
-    cache: a folder, by default this user's.
+    vocabulary: how many tokens to learn from the training part, or "gpt2" for GPT-2's own. cache: a folder, by default
+    this user's.
     Raises what reading, splitting and learning raise; MissingDependency.
     """
+    vocabulary = check_vocabulary("vocabulary", vocabulary)
     documents = documents_of(source, cache)
     folder = _cache(cache) / "corpora" / _key(documents, vocabulary)
     if folder.exists():
@@ -181,7 +184,8 @@ def tokenized_corpus(
         except InvalidData:  # torn: the cache is ours to make again
             shutil.rmtree(folder, ignore_errors=True)
     corpus = corpus_of(documents)
-    return tokenize(corpus, learn_tokenizer(corpus, vocabulary), folder)
+    tokenizer = gpt2_tokenizer() if isinstance(vocabulary, str) else learn_tokenizer(corpus, vocabulary)
+    return tokenize(corpus, tokenizer, folder)
 
 
 @checked
@@ -210,7 +214,7 @@ def _cache(folder: str | Path | None) -> Path:
     return Path(platformdirs.user_cache_dir("scaling-lab", appauthor=False))
 
 
-def _key(documents: Documents, vocabulary: int) -> str:
+def _key(documents: Documents, vocabulary: int | str) -> str:
     digest = hashlib.sha256(f"{_VERSION} {vocabulary} {documents.name} {documents.licence}".encode())
     for text in documents.texts:
         content = text.encode()

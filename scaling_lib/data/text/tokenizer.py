@@ -5,6 +5,9 @@ The alphabet is that of the training part: a byte that does not occur there has 
 refused, or mapped to "?" (to a space where "?" has no token either), as the caller says; `encode` counts these.
 
 Merges stay within words, as GPT-2 cuts them (a space belongs to the word that follows it).
+
+`gpt2_tokenizer` is the paper's: GPT-2's own 50,257 tokens, learned from a text that is not public. It is read over the
+network, through the same package.
 """
 
 import hashlib
@@ -19,19 +22,38 @@ from jaxtyping import Int
 
 from scaling_lib.arguments import Entries, Integer, Remedy, checked
 from scaling_lib.data.text.corpora import Corpus
-from scaling_lib.errors import InvalidArgument, InvalidData, MissingDependency, check_instance, check_text, invalid
+from scaling_lib.errors import (
+    InvalidArgument,
+    InvalidData,
+    MissingDependency,
+    check_instance,
+    check_integer,
+    check_text,
+    invalid,
+)
 from scaling_lib.files import write_whole
 
-__all__ = ["LARGEST_VOCABULARY", "Tokenizer", "learn_tokenizer", "read_tokenizer"]
+__all__ = [
+    "GPT2",
+    "LARGEST_VOCABULARY",
+    "Tokenizer",
+    "gpt2_tokenizer",
+    "learn_tokenizer",
+    "read_tokenizer",
+]
 
 LARGEST_VOCABULARY = 8192
+# What stands where a vocabulary or a corpus is named, for the tokenizer of GPT-2; and its name on the Hugging Face Hub.
+GPT2 = "gpt2"
+_HUB = "openai-community/gpt2"
 _Vocabulary = Annotated[int, Integer(minimum=2, maximum=LARGEST_VOCABULARY)]
 
 
 class Tokenizer:
     """Tokens and texts, made of each other.
 
-    text: as package `tokenizers` writes one, JSON. corpus: fingerprint of the corpus that it was learned from.
+    text: as package `tokenizers` writes one, JSON. corpus: fingerprint of the corpus that it was learned from; "gpt2"
+    for GPT-2's, which may encode any.
     Raises InvalidArgument where the text is no tokenizer; MissingDependency where the package is not installed.
     """
 
@@ -137,6 +159,41 @@ def learn_tokenizer(corpus: Annotated[Corpus, Remedy("make it with corpus_of")],
     return Tokenizer(encoder.to_str(), corpus.fingerprint)
 
 
+def check_vocabulary(name: str, value: object) -> int | str:
+    """How many tokens to learn, also where it is written as a text, or "gpt2"; name: of the argument.
+
+    >>> check_vocabulary("--vocabulary", "300")
+    300
+
+    Raises InvalidArgument where it is neither.
+    """
+    if isinstance(value, str):
+        if value == GPT2:
+            return GPT2
+        if not value.isdecimal():
+            raise invalid(name, f"a number of tokens or {GPT2!r}", value, "pass one of them")
+        value = int(value)
+    return check_integer(name, value, minimum=2, maximum=LARGEST_VOCABULARY)
+
+
+def gpt2_tokenizer() -> Tokenizer:
+    """GPT-2's tokenizer (Radford et al. 2019), which the paper uses: 50,257 tokens, every byte among them.
+
+    The Hugging Face Hub is asked for it; what package `tokenizers` has fetched once, it keeps.
+    Raises InvalidData where it cannot be fetched; MissingDependency.
+    """
+    library = _library()
+    try:
+        fetched = library.Tokenizer.from_pretrained(_HUB)
+    except Exception as error:  # the package raises plain Exception
+        reason = " ".join(str(error).split())[:100]
+        raise InvalidData(
+            f"vocabulary {GPT2!r} needs the tokenizer {_HUB} of the Hugging Face Hub, which could not be read "
+            f"({reason}): try again with a network, or pass a number of tokens to learn from the text."
+        ) from None
+    return Tokenizer(fetched.to_str(), GPT2)
+
+
 @checked
 def read_tokenizer(path: str | Path) -> Tokenizer:
     """A tokenizer from a file that `Tokenizer.write` wrote. Raises InvalidData where it is none."""
@@ -156,7 +213,7 @@ def read_tokenizer(path: str | Path) -> Tokenizer:
 def check_same_corpus(tokenizer: Tokenizer, corpus: Corpus) -> None:
     """Raises InvalidArgument where the tokenizer was learned from another corpus: its merges have seen other texts."""
     check_instance("tokenizer", tokenizer, Tokenizer, remedy="learn it with learn_tokenizer")
-    if tokenizer.corpus != corpus.fingerprint:
+    if tokenizer.corpus not in (corpus.fingerprint, GPT2):
         raise InvalidArgument(
             f"tokenizer must be learned from {corpus.name!r} ({corpus.fingerprint[:12]}), got one of another corpus "
             f"({tokenizer.corpus[:12]}): learn one with learn_tokenizer."

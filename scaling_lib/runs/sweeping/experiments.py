@@ -13,11 +13,13 @@ The experiments of the book are data, in `runs.sweeping.catalogue`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from scaling_lib.arguments import Remedy, checked
+from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.data.markov import Chain
+from scaling_lib.data.text.tokenizer import check_vocabulary
 from scaling_lib.errors import check_choice, invalid
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import (
@@ -118,6 +120,29 @@ class Experiment:
         """
         return chain_of(self.template.source)
 
+    @checked
+    def on_corpus(self, source: str | Path, vocabulary: Annotated[int | str, BY_HAND] = 128) -> "Experiment":
+        """The same runs on another text: what is trained on a text, or on the bigram chain of one, on that of `source`.
+
+        source, vocabulary: as in `data.text.tokenized.tokenized_corpus`; the paper's are "fineweb-edu:COUNT" and
+        "gpt2". The text is read and made into tokens here, and its path is part of the identity of every run.
+        Raises InvalidArgument where the runs are on graphs, or on what a model writes; what making the corpus raises.
+        """
+        made = self.template.source
+        if made.ensemble not in _OF_A_CORPUS:
+            wanted = f"left out for {self.name}, whose tokens are not those of a corpus ({made.ensemble})"
+            remedy = f"take {', '.join(name for name, other in EXPERIMENTS.items() if _of_a_corpus(other))}"
+            raise invalid("source", wanted, str(source), remedy)
+        arguments = {"corpus": str(source), "vocabulary": check_vocabulary("vocabulary", vocabulary)}
+        parameters = tuple(sorted((dict(made.parameters) | arguments).items()))
+        fingerprint, tokens = drawn(made.ensemble, parameters, made.seed)
+        template = replace(
+            self.template,
+            source=replace(made, parameters=parameters, fingerprint=fingerprint),
+            architecture=replace(self.template.architecture, vocabulary=tokens),
+        )
+        return replace(self, template=template)
+
     def values(self, profile: str, field: str) -> tuple:
         """The values of a field in the grid of `profile`: those of its axis, else those that its runs have, each once.
 
@@ -150,6 +175,14 @@ def experiment(name: str) -> Experiment:
     """The experiment of that name."""
     check_choice("name", name, tuple(EXPERIMENTS))
     return EXPERIMENTS[name]
+
+
+# The ensembles that are made of a corpus.
+_OF_A_CORPUS = ("text", "bigram")
+
+
+def _of_a_corpus(made: Experiment) -> bool:
+    return made.template.source.ensemble in _OF_A_CORPUS
 
 
 def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfiguration:

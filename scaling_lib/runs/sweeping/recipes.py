@@ -28,7 +28,7 @@ from scaling_lib.data.markov import Chain
 from scaling_lib.data.sources import Tokens, tokens_of
 from scaling_lib.data.text.bigrams import bigram_chain
 from scaling_lib.data.text.tokenized import DEFAULT, tokenized_corpus
-from scaling_lib.data.text.tokenizer import Tokenizer
+from scaling_lib.data.text.tokenizer import Tokenizer, check_vocabulary
 from scaling_lib.errors import InvalidData, check_choice, invalid
 from scaling_lib.runs.keeping.kept import KeptModels, recorded_models
 from scaling_lib.runs.records import Source
@@ -64,9 +64,9 @@ def _regular(seed: int, nodes: int, degree: int) -> Chain:
     return chains.regular(nodes, degree, generator=np.random.default_rng(seed))
 
 
-def _bigram(seed: int, vocabulary: int, corpus: str = DEFAULT, threshold: int = 0) -> Chain:
+def _bigram(seed: int, vocabulary: int | str, corpus: str = DEFAULT, threshold: int = 0) -> Chain:
     tokenized = tokenized_corpus(corpus, vocabulary)
-    return bigram_chain(tokenized.training, vocabulary, threshold)
+    return bigram_chain(tokenized.training, tokenized.vocabulary, threshold)
 
 
 RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
@@ -114,7 +114,7 @@ def _teacher(
     return open_teacher(recorded_models() if kept == _RECORDED else KeptModels(kept), identity, context, sequences)
 
 
-def _text(seed: int, vocabulary: int, corpus: str = DEFAULT) -> Tokens:
+def _text(seed: int, vocabulary: int | str, corpus: str = DEFAULT) -> Tokens:
     return tokenized_corpus(corpus, vocabulary).source
 
 
@@ -175,7 +175,8 @@ def tokenizer_of(source: _Source) -> Tokenizer | None:
         return tokenizer_of(models.configuration(str(parameters["identity"])).source)
     if source.ensemble not in ("bigram", "text"):
         return None
-    return tokenized_corpus(str(parameters.get("corpus", DEFAULT)), int(parameters["vocabulary"])).tokenizer
+    vocabulary = check_vocabulary("vocabulary", parameters["vocabulary"])
+    return tokenized_corpus(str(parameters.get("corpus", DEFAULT)), vocabulary).tokenizer
 
 
 @checked

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
+from scaling_lib.data.text import tokenizer as tokenizer_module
 from scaling_lib.data.text.corpora import Corpus, corpus_of
 from scaling_lib.data.text.documents import Documents
-from scaling_lib.data.text.tokenizer import Tokenizer, learn_tokenizer, read_tokenizer
+from scaling_lib.data.text.tokenized import open_corpus, tokenize
+from scaling_lib.data.text.tokenizer import (
+    Tokenizer,
+    check_same_corpus,
+    check_vocabulary,
+    gpt2_tokenizer,
+    learn_tokenizer,
+    read_tokenizer,
+)
 from scaling_lib.errors import InvalidArgument, InvalidData
 from tests.data.text.sentences import documents
 
@@ -65,6 +74,52 @@ def test_a_file_of_a_tokenizer_is_the_tokenizer(tmp_path):
     path.write_text(path.read_text()[:-100])
     with pytest.raises(InvalidData, match="path must be a tokenizer's file"):
         read_tokenizer(path)
+
+
+class _Hub:
+    """Stands for package `tokenizers` where its network is asked."""
+
+    def __init__(self, fetched):
+        self.Tokenizer, self.fetched, self.asked = self, fetched, []
+
+    def from_pretrained(self, name):
+        self.asked.append(name)
+        if self.fetched is None:
+            raise Exception("no route to host")
+        return self.fetched
+
+
+def test_the_tokenizer_of_gpt2_encodes_any_corpus_and_says_where_it_cannot_be_had(monkeypatch, tmp_path):
+    import tokenizers
+
+    every_byte = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    fetched = tokenizers.Tokenizer(tokenizers.models.BPE({character: i for i, character in enumerate(every_byte)}, []))
+    fetched.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    hub = _Hub(fetched)
+    monkeypatch.setattr(tokenizer_module, "_library", lambda: hub)
+    hub.Tokenizer.from_str = tokenizers.Tokenizer.from_str
+    gpt2 = gpt2_tokenizer()
+    assert hub.asked == ["openai-community/gpt2"]
+    assert gpt2.vocabulary == len(gpt2.alphabet) == 256
+    check_same_corpus(gpt2, CORPUS)
+    written = tokenize(CORPUS, gpt2, tmp_path / "corpus")
+    assert written.about["held_out"]["unseen"] == 0
+    assert open_corpus(tmp_path / "corpus").tokenizer.fingerprint == gpt2.fingerprint
+    hub.fetched = None
+    with pytest.raises(InvalidData, match=r"vocabulary 'gpt2' needs the tokenizer .* \(no route to host\): try again"):
+        gpt2_tokenizer()
+
+
+@pytest.mark.parametrize(("value", "read"), [("gpt2", "gpt2"), ("300", 300), (300, 300)])
+def test_a_vocabulary_is_a_number_or_gpt2(value, read):
+    assert check_vocabulary("vocabulary", value) == read
+
+
+def test_another_vocabulary_is_refused():
+    with pytest.raises(InvalidArgument, match="--vocabulary must be a number of tokens or 'gpt2', got 'gpt3'"):
+        check_vocabulary("--vocabulary", "gpt3")
+    with pytest.raises(InvalidArgument, match="at least 2 and at most 8192, got 50257"):
+        check_vocabulary("vocabulary", "50257")
 
 
 def test_a_token_of_another_tokenizer_is_refused():

@@ -5,12 +5,16 @@ from scaling_lib.runs.keeping.store import Store
 from scaling_lib.runs.sweeping import experiments, recipes, sweeps
 from scaling_lib.runs.training.ensembles import initial_model
 from tests import scratch
+from tests.data.text.sentences import documents
 from tests.runs.tiny import TINY, configuration
 
 RECIPE = {"nodes": 12, "edges": 30}
 CONFIGURATIONS = TINY.configurations("smoke")[:1]
 FOLDER = scratch.folder()
 STORE = Store(FOLDER / "runs.db")
+
+NOVEL = FOLDER / "novel.txt"
+NOVEL.write_text("".join(documents()))
 
 TAUGHT = configuration(2)
 KEPT = KeptModels(FOLDER / "kept")
@@ -30,6 +34,7 @@ EXAMPLES = [
     ),
     (TINY.configurations, {"profile": "smoke"}),
     (TINY.values, {"profile": "smoke", "field": "architecture.width"}),
+    (experiments.experiment("language-text").on_corpus, {"source": NOVEL, "vocabulary": 60}),
     (recipes.source_of, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0}),
     (recipes.tokens_from, {"ensemble": "erdos_renyi", "parameters": RECIPE, "seed": 0, "start": "stationary"}),
     (recipes.chain_of, {"source": CONFIGURATIONS[0].source}),

@@ -11,8 +11,9 @@ from scaling_lib.errors import InvalidArgument, InvalidData
 from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.sweeping import recipes as recipes_module
 from scaling_lib.runs.sweeping.experiments import EXPERIMENTS, PROFILES, experiment
-from scaling_lib.runs.sweeping.recipes import chain_of, source_of
+from scaling_lib.runs.sweeping.recipes import chain_of, open_source, source_of
 from scaling_lib.runs.sweeping.studies.language import LANGUAGE
+from tests.data.text.sentences import documents
 from tests.runs.tiny import TINY
 
 # For each grid the SHA-256 of its runs' identities, in order, a line each. Written before a grid was a template and
@@ -280,3 +281,25 @@ def test_unknown_names_list_the_known_ones():
     assert PROFILES[0] == "recorded"
     with pytest.raises(InvalidArgument, match="profile must be one of"):
         experiment("er-100").configurations("recorded")
+
+
+@pytest.mark.parametrize("name", ["language-text", "language-bigram"])
+def test_the_ladder_can_be_trained_on_another_text(name, tmp_path):
+    novel = tmp_path / "novel.txt"
+    novel.write_text("".join(documents()))
+    here = experiment(name)
+    there = here.on_corpus(novel, 60)
+    runs = there.configurations("smoke")
+    tokens = open_source(runs[0].source)
+    assert tokens.fingerprint == runs[0].source.fingerprint
+    # A chain has no node for a token that never occurs: all that a merge has taken up.
+    assert 40 < tokens.vocabulary <= 60
+    assert {run.architecture.vocabulary for run in runs} == {tokens.vocabulary}
+    assert {run.identity for run in runs}.isdisjoint(run.identity for run in here.configurations("smoke"))
+    assert [run.architecture.width for run in runs] == [run.architecture.width for run in here.configurations("smoke")]
+
+
+def test_what_is_not_trained_on_a_corpus_says_so():
+    for name in ("er-100", "language-t1l"):
+        with pytest.raises(InvalidArgument, match=f"source must be left out for {name}.*take language-pilot"):
+            experiment(name).on_corpus("default")
