@@ -54,7 +54,9 @@ def _decided(words: Words, row: Row) -> str:
     verdict = f"*{row.verdict}*" + (", exploratory" if row.exploratory else "")
     if row.shown is None or not words.numbers:
         return f"{sentence} ({verdict})."
-    decimals, unit = (2, "") if row.claim.unit == "1" else (3, f" {row.claim.unit}")
+    unit = "" if row.claim.unit == "1" else f" {row.claim.unit}"
+    # A small margin is one that two decimals would not show.
+    decimals = 3 if unit or (row.claim.margin is not None and row.claim.margin < 0.05) else 2
     value, low, high = (number(part, decimals=decimals) for part in (row.shown.value, row.shown.low, row.shown.high))
     return f"{sentence} ({value}{unit}, interval {low} to {high}; {verdict})."
 
