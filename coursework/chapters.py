@@ -110,7 +110,7 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
             (
                 "compare two blocks of a transformer fairly, and say what equal means",
                 "compute how likely a long answer of a model is right, and undo a metric that jumps",
-                "tell a jump of the metric from a jump of the model",
+                "tell a jump of a metric from a jump of the model behind it",
             ),
             "chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for leak "
             "and within",

@@ -19,10 +19,11 @@
 # - where the model itself jumps, and not only the metric: a diagram over width and tokens, with the seeds in each branch.
 #
 # *After it you can* compare two blocks of a transformer fairly, and say what equal means; compute how likely a long
-# answer of a model is right, and undo a metric that jumps; tell a jump of the metric from a jump of the model. *You
-# need* chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for leak and
-# within. *Time:* 45 minutes to read, 1¾ hours for the exercises; to run, half a minute under the profile `recorded`,
-# under a minute under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in $D$.
+# answer of a model is right, and undo a metric that jumps; tell a jump of a metric from a jump of the model behind
+# it. *You need* chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for
+# leak and within. *Time:* 45 minutes to read, 1¾ hours for the exercises; to run, half a minute under the profile
+# `recorded`, under a minute under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in
+# $D$.
 
 # %% tags=["setup", "hide-input"]
 # Find the library, or install it from the book's repository; what this
@@ -86,6 +87,7 @@ from scaling_lib.pages.judging.words.architecture import (
     ARCHITECTURE,
     EMERGENT,
     block_points,
+    blocks_finding,
     phase_points,
 )
 from scaling_lib.pages.judging.words.findings import (
@@ -102,22 +104,32 @@ lab = begin(profile)
 asked = {**ARCHITECTURE, **EMERGENT}
 rules = [name for _, words in asked.values() for name in words]
 rows = claims.evaluate(recorded_or_none, only=rules)
-halves = [
-    "\n".join(f"- {finding(*question, rows)}" for question in half.values())
-    for half in (ARCHITECTURE, EMERGENT)
+arms_said = [
+    blocks_finding(compared, rows)
+    for compared in ("level", "level_long", "exponent")
+]
+at_flops = {
+    name: words
+    for name, words in ARCHITECTURE["experts"][1].items()
+    if "flops" in name
+}
+arms_said.append(finding("Dense or experts?", at_flops, rows))
+emergent = [finding(*question, rows) for question in EMERGENT.values()]
+found = [
+    "\n".join(f"- {part}" for part in half) for half in (arms_said, emergent)
 ]
 say(rf"""
 **What we find.** Of the {len(rows)} rules of this chapter
 {verdicts_in_words(rows)}.
 
-*Architecture*, each arm against the default on the same graphs and walks, in
-$\ln$ of the excess loss:
+*Architecture.* One block is changed at a time; in brackets stands the
+difference to the default in $\ln$ of the excess loss, or in the exponent.
 
-{halves[0]}
+{found[0]}
 
-*Emergence*:
+*Emergence.*
 
-{halves[1]}
+{found[1]}
 
 What these words mean is said in [chapter 0](00-the-thread): a rule compares an
 interval with a margin that was fixed beforehand, and *undetermined* means that

@@ -9,7 +9,13 @@ from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Undecided
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES, written
-from scaling_lib.pages.judging.words.architecture import ARCHITECTURE, EMERGENT, block_points, phase_points
+from scaling_lib.pages.judging.words.architecture import (
+    ARCHITECTURE,
+    EMERGENT,
+    block_points,
+    blocks_finding,
+    phase_points,
+)
 from scaling_lib.pages.judging.words.findings import Words, finding, verdicts_in_words
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.studies.blocks import ARMS
@@ -134,3 +140,21 @@ def test_a_finding_of_other_rows_is_empty_and_words_are_asked_for():
     with pytest.raises(InvalidArgument, match="rules must be a dict from the id of a claim to Words"):
         finding("Is it?", {"blocks.level_rmsnorm": "yes"}, rows)
     assert verdicts_in_words(rows) == "1 is undetermined"
+
+
+def test_all_arms_are_said_at_once_by_their_verdicts():
+    verdicts = {"rmsnorm": "reproduced", "swiglu": "reproduced", "experts": "undetermined", "depth_4": "differs"}
+    rows = [row(f"blocks.level_{arm}", verdict) for arm, verdict in verdicts.items()]
+    rows.append(row("blocks.level_long_depth_1", "differs"))
+    assert blocks_finding("level", rows) == (
+        "**After 800 steps** the excess loss is that of the default, within the margin, with RMSNorm (0.00) and SwiGLU "
+        "(0.00). The excess loss is not that of the default with four layers (5.00). Open (*undetermined*) is the "
+        "excess loss with one of four experts active."
+    )
+    assert blocks_finding("level_long", rows) == (
+        "**After 3,200 steps** the excess loss is not that of the default with one layer (5.00)."
+    )
+    assert blocks_finding("exponent", rows) == ""
+    assert blocks_finding("exponent", [row("blocks.exponent_experts", "undetermined")]).startswith(
+        "**Between the two** open"
+    )

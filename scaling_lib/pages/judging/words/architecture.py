@@ -12,19 +12,22 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scaling_lib.arguments import BY_HAND, checked
+from scaling_lib.arguments import BY_HAND, Choice, checked
 from scaling_lib.errors import check_text, invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.undetermined import Undetermined
+from scaling_lib.pages.drawing.numbers import number
+from scaling_lib.pages.judging.claims import Row
+from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.pages.judging.twins.emergence import written
 from scaling_lib.pages.judging.twins.studies import PILOT
-from scaling_lib.pages.judging.words.findings import Words
+from scaling_lib.pages.judging.words.findings import Rows, Words
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import value_of
 from scaling_lib.runs.sweeping.studies.blocks import ARM_FIELDS, ARMS
 
-__all__ = ["ARCHITECTURE", "EMERGENT", "block_points", "phase_points"]
+__all__ = ["ARCHITECTURE", "EMERGENT", "block_points", "blocks_finding", "phase_points"]
 
 _ARM_OF = {values: arm for arm, values in ARMS.items()}
 _TWO = "two-experts"
@@ -229,3 +232,66 @@ EMERGENT: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
         ),
     }
 )
+
+
+# What an arm has in place of the default's, and what is compared of all arms.
+_ARM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rmsnorm": "RMSNorm",
+        "swiglu": "SwiGLU",
+        "multi-query": "one head of keys and values",
+        "no-positions": "no positions",
+        "experts": "one of four experts active",
+        "depth-1": "one layer",
+        "depth-4": "four layers",
+    }
+)
+_COMPARED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "level": ("After 800 steps", "the excess loss"),
+        "level_long": ("After 3,200 steps", "the excess loss"),
+        "exponent": ("Between the two", "the exponent in $D$"),
+    }
+)
+
+
+@checked
+def blocks_finding(compared: Annotated[str, Choice(tuple(_COMPARED))], rows: Rows) -> str:
+    """What the verdicts of `rows` say of all arms at once, Markdown: which are as the default, which are not, which are
+    open.
+
+    compared: "level" (ln of the excess loss after 800 steps), "level_long" (after 3,200) or "exponent" (in D, between
+    the two). Rows of other rules are passed over; without rows of these the answer is "".
+    """
+    when, what = _COMPARED[compared]
+    known = {row.claim.id: row for row in rows}
+    arms = {arm: known.get(f"blocks.{compared}_{arm.replace('-', '_')}") for arm in _ARM_WORDS}
+    said = {
+        verdict: [
+            _shown(_ARM_WORDS[arm], row) for arm, row in arms.items() if row is not None and row.verdict == verdict
+        ]
+        for verdict in VERDICTS
+    }
+    sentences = []
+    if said["reproduced"]:
+        sentences.append(f"{what} is that of the default, within the margin, with {_listed(said['reproduced'])}")
+    if said["differs"]:
+        sentences.append(f"{what} is not that of the default with {_listed(said['differs'])}")
+    sentences += [
+        f"open (*{verdict}*) is {what} with {_listed(said[verdict])}"
+        for verdict in ("inconclusive", "undetermined", "not run")
+        if said[verdict]
+    ]
+    if not sentences:
+        return ""
+    first, *others = sentences
+    return " ".join([f"**{when}** {first}.", *(f"{sentence[0].upper()}{sentence[1:]}." for sentence in others)])
+
+
+def _shown(words: str, row: Row) -> str:
+    return words if row.shown is None else f"{words} ({number(row.shown.value, decimals=2)})"
+
+
+def _listed(parts: list[str]) -> str:
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
