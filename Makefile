@@ -21,7 +21,7 @@ export OMP_NUM_THREADS := 1
 unexport MPLBACKEND
 
 .PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment capstone grade otter \
-  address environment clean pdf colab first-cell links
+  address environment clean pdf colab first-cell links release
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,7 @@ help:
 	@echo "make colab COLAB_PYTHON=python3.13 [SMOKE=1]   execute every chapter with the packages that Colab publishes"
 	@echo "make links                follow every link that leads out of the book (needs the network)"
 	@echo "make first-cell           write the first code cell into every chapter and notebook"
+	@echo "make release VERSION=1.2.0   tag a version, whose notebooks install and open that version"
 	@echo "make address              copy the repository's address from _config.yml to where it is needed"
 	@echo "make environment EXTRAS=$(EVERYTHING)   only make $(VENV)"
 	@echo "make clean                remove what was built, not $(VENV)"
@@ -106,6 +107,9 @@ first-cell: $(INSTALLED)book
 
 address: $(INSTALLED)book
 	@$(RUN) -m tools.address
+
+release: $(INSTALLED)book
+	@$(RUN) -m tools.release "$(VERSION)"
 
 environment: $(INSTALLED)$(EXTRAS)
 

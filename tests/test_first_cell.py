@@ -74,18 +74,18 @@ def test_it_fits_the_page():
 def test_it_is_written_into_sources_and_notebooks_and_nothing_else_changes(tmp_path):
     source = sources()[0]
     before = source.read_text()
-    after = first_cell.in_source(before, "somebody/something")
+    after = first_cell.in_source(before, TEXT)
     assert TEXT in after
-    assert first_cell.in_source(after, "somebody/something") == after
-    assert first_cell.in_source("# %%\nprint()\n", "somebody/something") == "# %%\nprint()\n"
+    assert first_cell.in_source(after, TEXT) == after
+    assert first_cell.in_source("# %%\nprint()\n", TEXT) == "# %%\nprint()\n"
     first, second = (text.partition('# %% tags=["setup"') for text in (before, after))
     assert first[0] == second[0]
     assert first[2].partition('# %% tags=["parameters"]')[2] == second[2].partition('# %% tags=["parameters"]')[2]
 
     path = tmp_path / "one.ipynb"
     nbformat.write(from_source(source), path)
-    assert first_cell.in_notebook(path, "somebody/something")
-    assert not first_cell.in_notebook(path, "somebody/something")
+    assert first_cell.in_notebook(path, TEXT)
+    assert not first_cell.in_notebook(path, TEXT)
     kept, wanted = nbformat.read(path, as_version=4).cells, from_source(source).cells
     for one, other in zip(kept, wanted, strict=True):
         assert one.source == (TEXT.rstrip("\n") if "setup" in one.metadata.get("tags", []) else other.source)

@@ -22,9 +22,18 @@ PLACES = {
 }
 
 
+def _repository(root: Path) -> dict[str, str]:
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+
+
+def branch(root: Path = ROOT) -> str:
+    """What notebooks install and launch buttons open: "main", or the tag of a release, from `_config.yml`."""
+    return _repository(root)["branch"]
+
+
 def wanted(root: Path = ROOT) -> str:
     """ "owner/name" of the repository, from `_config.yml`."""
-    url = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
+    url = _repository(root)["url"]
     repository = re.fullmatch(ADDRESS, url.rstrip("/"))
     if not repository:
         sys.exit(f"repository.url in _config.yml must be https://github.com/OWNER/NAME for Colab, got {url!r}.")

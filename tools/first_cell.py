@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.address import wanted
+from tools.address import branch, wanted
 from tools.chapters import NOTEBOOKS, ROOT, SOURCES
 
 # Lines of a chapter are at most 80 columns wide. What a machine brings is pinned by what `importlib.metadata` says is
@@ -26,7 +26,7 @@ import sys
 import tempfile
 
 if importlib.util.find_spec("scaling_lib") is None:
-    source = "scaling-lab @ git+https://github.com/{repository}@main"
+    source = "scaling-lab @ git+https://github.com/{repository}@{branch}"
     kept = ("numpy", "scipy", "pandas", "matplotlib", "pyarrow", "torch")
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
         for name in kept:
@@ -57,41 +57,47 @@ if importlib.util.find_spec("scaling_lib") is None:
 CELL = re.compile(r'(?ms)^(# %% tags=\["setup"[^\n]*\n).*?(?=^# %%)')
 
 
-def text(repository: str) -> str:
-    """The cell. repository: "owner/name"."""
-    return TEXT.format(repository=repository)
+def text(repository: str, tag: str = "main") -> str:
+    """The cell. repository: "owner/name"; tag: of a release, or the branch."""
+    return TEXT.format(repository=repository, branch=tag)
 
 
-def in_source(source: str, repository: str) -> str:
+def in_source(source: str, cell: str) -> str:
     """A source with this first cell; as it is where it has none."""
-    return CELL.sub(lambda cell: f"{cell[1]}{text(repository)}\n", source)
+    return CELL.sub(lambda match: f"{match[1]}{cell}\n", source)
 
 
-def in_notebook(path: Path, repository: str) -> bool:
+def in_notebook(path: Path, cell: str) -> bool:
     """Write the cell into a notebook; whether anything changed."""
     notebook = nbformat.read(path, as_version=4)
-    cells = [cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", [])]
-    wanted_text = text(repository).rstrip("\n")
-    if all(cell.source == wanted_text for cell in cells):
+    cells = [written for written in notebook.cells if "setup" in written.metadata.get("tags", [])]
+    wanted_text = cell.rstrip("\n")
+    if all(written.source == wanted_text for written in cells):
         return False
-    for cell in cells:
-        cell.source = wanted_text
-    written = nbformat.writes(notebook)
+    for written in cells:
+        written.source = wanted_text
+    whole = nbformat.writes(notebook)
     # Students' notebooks end in a line end, executed ones do not.
-    path.write_text(written + ("\n" if path.read_text(encoding="utf-8").endswith("\n") else ""), encoding="utf-8")
+    path.write_text(whole + ("\n" if path.read_text(encoding="utf-8").endswith("\n") else ""), encoding="utf-8")
     return True
 
 
-def main() -> None:
-    repository, changed = wanted(), []
-    for path in sorted(SOURCES.glob("[0-9][0-9]-*.py")):
+def write(root: Path = ROOT) -> list[Path]:
+    """Write the cell everywhere below `root`; the files that changed."""
+    cell, changed = text(wanted(root), branch(root)), []
+    notebooks, chapters = root / NOTEBOOKS.relative_to(ROOT), root / SOURCES.relative_to(ROOT)
+    for path in sorted(chapters.glob("[0-9][0-9]-*.py")):
         before = path.read_text(encoding="utf-8")
-        after = in_source(before, repository)
+        after = in_source(before, cell)
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)
-    notebooks = [path for path in sorted(NOTEBOOKS.rglob("*.ipynb")) if SOURCES not in path.parents]
-    changed += [path for path in notebooks if in_notebook(path, repository)]
+    executed = [path for path in sorted(notebooks.rglob("*.ipynb")) if chapters not in path.parents]
+    return changed + [path for path in executed if in_notebook(path, cell)]
+
+
+def main() -> None:
+    changed = write()
     for path in changed:
         print(f"  {path.relative_to(ROOT)}")
     print(f"{len(changed)} file(s) changed.")

@@ -120,7 +120,7 @@ def test_every_figure_of_a_chapter_reaches_its_page_whole(site, chapter):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_exactly_one_colab_link_to_a_tracked_notebook(site, chapter):
     links = {link["href"] for link in site.soup(chapter).find_all("a", href=re.compile("colab"))}
-    assert links == {f"https://colab.research.google.com/github/{address.wanted()}/blob/main/{chapter}.ipynb"}
+    assert links == {f"https://colab.research.google.com/github/{address.wanted()}/blob/{address.branch()}/{chapter}.ipynb"}
     tracked = subprocess.run(["git", "ls-files", "--error-unmatch", f"{chapter}.ipynb"], cwd=ROOT, capture_output=True)
     assert tracked.returncode == 0, f"{chapter}.ipynb is not in git"
 

@@ -61,7 +61,8 @@ def test_links_of_a_book_are_followed_once_and_told_with_their_page(local, tmp_p
 def test_the_launch_button_arrives_at_the_notebook_of_its_page(site, local, chapter):
     """The address that Colab would read, with a server of this repository in GitHub's place."""
     (button,) = {link["href"] for link in site.soup(chapter).find_all("a", href=re.compile("colab.research"))}
-    opened = button.replace(f"https://colab.research.google.com/github/{address.wanted()}/blob/main", local)
+    there = f"https://colab.research.google.com/github/{address.wanted()}/blob/{address.branch()}"
+    opened = button.replace(there, local)
     assert opened.startswith(local)
     with urllib.request.urlopen(opened) as answer:
         cells = json.load(answer)["cells"]
