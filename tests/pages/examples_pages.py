@@ -64,7 +64,7 @@ EXAMPLES = [
     (findings.finding, {"asked": "Is it?", "rules": {ROW.claim.id: WORDS}, "rows": [ROW]}),
     (findings.verdicts_in_words, {"rows": ROWS}),
     (architecture.blocks_finding, {"compared": "level", "rows": ROWS}),
-    (architecture.block_points, {"runs": load_recorded("blocks-pilot")}),
+    (architecture.block_points, {"runs": load_recorded("blocks-flops")}),
     (architecture.phase_points, {"runs": planted_runs(), "column": "walk_16"}),
     (emergence.written, {"runs": planted_runs(), "name": "walk_16"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),

@@ -158,3 +158,10 @@ def test_all_arms_are_said_at_once_by_their_verdicts():
     assert blocks_finding("exponent", [row("blocks.exponent_experts", "undetermined")]).startswith(
         "**Between the two** open"
     )
+
+
+def test_pilots_alone_are_refused():
+    with pytest.raises(InvalidArgument, match="runs must be with finished runs of seeds below 900"):
+        block_points(load_recorded("blocks-pilot"))
+    with pytest.raises(InvalidArgument, match="runs must be with finished runs of seeds below 900"):
+        phase_points(planted_runs().assign(seed=900))

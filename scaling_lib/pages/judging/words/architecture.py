@@ -35,7 +35,10 @@ _POINT = ["status", "seed", "optimizer_steps", "excess_loss", "configuration"]
 
 
 def _judged(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[(runs["seed"] < PILOT) & (runs["status"] == "ok")]
+    kept = runs[(runs["seed"] < PILOT) & (runs["status"] == "ok")]
+    if kept.empty:
+        raise invalid("runs", f"with finished runs of seeds below {PILOT}", f"none in {len(runs)}", "leave pilots out")
+    return kept
 
 
 def _interval(values: np.ndarray) -> tuple[float, float, float]:
@@ -68,9 +71,9 @@ def block_points(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
     lines: list[dict[str, Any]] = []
     for (arm, steps), part in kept.groupby(["arm", "optimizer_steps"]):
         logs, first = part.set_index("seed")["log"], part.iloc[0]
-        of_default = default.get(min(default) if arm == _TWO and default else steps)
-        shared = logs.index.intersection(of_default.index) if of_default is not None else []
-        compared = _interval((logs[shared] - of_default[shared]).to_numpy()) if len(shared) else (np.nan,) * 3
+        of_default = default.get(min(default) if arm == _TWO and default else steps, logs.iloc[:0])
+        differences = (logs - of_default).dropna().to_numpy()  # seed by seed
+        compared = _interval(differences) if len(differences) else (np.nan,) * 3
         about = {"arm": arm, "steps": steps, "seeds": len(logs)} | {
             name: first[name] for name in ("N", "N_active", "C")
         }
