@@ -27,6 +27,8 @@ SECOND_HOME = BUILD / "second" / "home"
 # Of the chapters that train: the others of them take minutes, and make test-all executes all twice. Of what a chapter
 # computes without training, `recorded` is the second execution: each of its outputs is compared with the committed one.
 EXECUTED_TWICE = ("00-the-thread", "03-power-laws-bias")
+# Tests that stand beside one floor of the library.
+MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "pages", "runs"))
 PYTEST = ["pytest", "--durations=5", "--durations-min=1", "-p", "no:cacheprovider"]
 
 
@@ -63,10 +65,14 @@ def stages(everything: bool) -> Iterator[Stage]:
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
     yield book("smoke", "smoke", 200)
     yield Stage("types", "mypy", 15, ["mypy"])
-    everywhere = [*PYTEST, "--doctest-modules", "scaling_lib", "tests", "-m"]
+    # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
+    fast = ["-m", "not book and not slow"]
+    unit = [*PYTEST, "--doctest-modules", "scaling_lib", *MIRRORS, *fast]
+    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 450, unit)
     # The examples of calls are left to `shapes`, where each of them works under more checks.
-    quick = [*everywhere, "not book and not slow", "--deselect", "tests/test_bad_input.py::test_the_example_works"]
-    yield Stage("unit", "unit and property tests, examples of docstrings", 400, quick)
+    left = ["--deselect", "tests/test_bad_input.py::test_the_example_works"]
+    whole = [*PYTEST, "tests", *(f"--ignore={folder}" for folder in MIRRORS), *fast, *left]
+    yield Stage("whole", "the command line, bad input, coursework, notebooks, tools", 400, whole)
 
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
     again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
@@ -91,7 +97,7 @@ def stages(everything: bool) -> Iterator[Stage]:
     yield Stage("pages", "the pages as HTML", 30, pages, (*built, "nbval"), variables=sites(*built))
     if everything:
         parallel = ["-n", str(AT_ONCE), "--dist", "loadfile"]
-        slowly = [*everywhere, "not book and slow", *parallel]
+        slowly = [*PYTEST, "tests", "-m", "not book and slow", *parallel]
         yield Stage(
             "slow", "long simulations, fault storms, executions under other kernels", 2400, slowly, cores=AT_ONCE
         )

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from scaling_lib.arguments import BY_HAND, Generator, Positive, Real, Remedy, checked
+from scaling_lib.arguments import BY_HAND, Generator, Integer, Positive, Real, Remedy, Share, checked
 from scaling_lib.errors import InvalidArgument, check_choice, check_instance, check_text, invalid
 from scaling_lib.fits.allocation.frontiers import Frontier
 from scaling_lib.fits.allocation.hardware import Hardware, hardware_table
@@ -72,6 +72,7 @@ _Machines = Annotated[Mapping[str, Hardware] | None, Remedy("make one with hardw
 # FLOPs, hours, dollars or kWh
 _Budget = Annotated[float, Real(above=0, maximum=1e60)]
 _OptionalAmount = Annotated[float | None, Real(above=0, maximum=1e60)]
+_Resamples = Annotated[int, Integer(minimum=2, maximum=1_000_000)]
 
 
 def _chosen(hardware: str, table: Mapping[str, Hardware] | None) -> Hardware:
@@ -173,7 +174,7 @@ def plan(
     flops: Positive,
     frontier: Annotated[Frontier, Remedy("make one with published or parametric")],
     *,
-    level: Annotated[float, BY_HAND] = 0.95,
+    level: Share = 0.95,
 ) -> Plan:
     """What `frontier` says at `flops`. Raises InvalidArgument.
 
@@ -198,8 +199,8 @@ def allocate(
     law: Annotated[str | None, BY_HAND] = None,
     table: Annotated[pd.DataFrame | Mapping[str, Any] | str | Path | None, BY_HAND] = None,
     columns: Annotated[Mapping[str, str] | None, BY_HAND] = None,
-    level: Annotated[float, BY_HAND] = 0.95,
-    resamples: Annotated[int, BY_HAND] = 4000,
+    level: Share = 0.95,
+    resamples: _Resamples = 4000,
 ) -> dict[str, Any]:
     """What `scaling-lab allocate` prints: N, D, loss, interval, tokens_per_parameter, and flops, law, warnings, notes,
     extrapolation, units.
@@ -227,8 +228,8 @@ def allocate_inverse(
     law: Annotated[str | None, BY_HAND] = None,
     table: Annotated[pd.DataFrame | Mapping[str, Any] | str | Path | None, BY_HAND] = None,
     columns: Annotated[Mapping[str, str] | None, BY_HAND] = None,
-    level: Annotated[float, BY_HAND] = 0.95,
-    resamples: Annotated[int, BY_HAND] = 4000,
+    level: Share = 0.95,
+    resamples: _Resamples = 4000,
 ) -> dict[str, Any]:
     """What `scaling-lab plan` prints: the quantities of `inverse_plan`, their interval, and law, warnings, notes,
     extrapolation, units.
