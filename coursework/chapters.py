@@ -107,6 +107,18 @@ CHAPTERS: Mapping[str, Chapter] = MappingProxyType(
             "half a minute under the profile `recorded`, one to two minutes under `smoke`",
             _AXES,
         ),
+        "07-architecture-and-emergence": Chapter(
+            (
+                "compare two blocks of a transformer fairly, and say what equal means",
+                "compute how likely a long answer of a model is right, and undo a metric that jumps",
+                "tell a jump of a metric from a jump of the model behind it",
+            ),
+            "chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for leak "
+            "and within",
+            45,
+            "half a minute under the profile `recorded`, under a minute under `smoke`",
+            _AXES,
+        ),
     }
 )
 

@@ -141,6 +141,7 @@ def sweep_experiment(
     precision: Annotated[str, typer.Option(help="float32, tf32 (GPUs) or bfloat16: runs of their own.")] = "float32",
     corpus: Annotated[str, typer.Option(help="Another text, as in `scaling-lab corpus`: runs of their own.")] = "",
     vocabulary: Annotated[str, typer.Option(help="With --corpus: how many tokens, or gpt2 for GPT-2's.")] = _VOCABULARY,
+    keep: Annotated[Path | None, typer.Option(help="Folder that receives the final weights of each run.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train what the store still lacks of an experiment; stop, shard and resume at will."""
@@ -159,6 +160,7 @@ def sweep_experiment(
                 precision=precision,
                 corpus=corpus,
                 vocabulary=vocabulary,
+                keep=keep,
             )
         except KeyboardInterrupt:
             again = shlex.join(["scaling-lab", *sys.argv[1:]])
@@ -198,6 +200,7 @@ def _swept(
     precision: str = "float32",
     corpus: str = "",
     vocabulary: str = _VOCABULARY,
+    keep: Path | None = None,
 ) -> tuple[sweeps.SweepReport, pd.DataFrame, list[RunConfiguration]]:
     """Train, and what came of it: the report, the runs of this grid that the store holds, what it still lacks."""
     began = time.monotonic()
@@ -226,6 +229,9 @@ def _swept(
     if engine == "local":
         asked_for = _workers(workers)
         options["workers"] = 1 if reader.device == "cuda" else asked_for
+        options["keep"] = None if keep is None else KeptModels(keep)
+    elif keep is not None:
+        raise invalid("--keep", "left out with --engine", str(keep), "train on this machine to keep weights")
     else:
         options["engine"] = _engine(engine, reader.device, time_budget)
     with Store(path, mirror=mirror) as runs:

@@ -7,14 +7,24 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from scaling_lib.pages.drawing import figures, plots, prose
-from scaling_lib.pages.judging import captions, changes, claims, forecasts, ledger, measured, quantities, replicates
-from scaling_lib.pages.judging.language import findings
+from scaling_lib.pages.judging import (
+    captions,
+    changes,
+    claims,
+    forecasts,
+    ledger,
+    measured,
+    quantities,
+    replicates,
+)
+from scaling_lib.pages.judging.language import findings as ladder_findings
 from scaling_lib.pages.judging.language import points as ladder
-from scaling_lib.pages.judging.twins import least, neighbours, points, registered
+from scaling_lib.pages.judging.twins import emergence, least, neighbours, points, registered
+from scaling_lib.pages.judging.words import architecture, findings
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
+from tests.pages import planted_barest, planted_emergence
 from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
-from tests.pages.planted_barest import planted_runs
 from tests.records import fields_of
 
 mpl.use("agg")
@@ -26,6 +36,7 @@ FORECAST = {"experiment": "er-8k-small", "width": 96, "tokens": 250_000, "value"
 SCORED = {"loss": 1.0, "low": 0.9, "high": 1.1, "unchanged": 2.0, "inside": True, "unchanged_inside": False}
 MEASURED = measured.Measured(0.75, 0.7, 0.8)
 ROW = claims.Row(CLAIM, MEASURED, "differs", False)
+WORDS = findings.Words("it is", "it is not", "it is")
 LADDER = ladder_runs("language-t1l", floor=1.9, known=True).assign(optimizer_steps=1600)
 ROWS = claims.evaluate({}.get, only=["language.entropy_t1l"])
 TABLE = pd.DataFrame({"D": [1.0]})
@@ -48,19 +59,25 @@ EXAMPLES = [
     (replicates.curves_rejected, {"runs": SURFACE, "variable": "D", "by": "N"}),
     (ladder.ladder_points, {"runs": LADDER, "column": "excess_loss"}),
     (ladder.ladder_exponents, {"tables": {"language-t1l": LADDER}.get}),
-    (findings.ladder_finding, {"question": "entropy", "rows": ROWS}),
-    (findings.ladder_verdicts, {"rows": ROWS}),
+    (ladder_findings.ladder_finding, {"question": "entropy", "rows": ROWS}),
+    (findings.Words, {"yes": "it is", "no": "it is not", "whether": "it is", "numbers": True}),
+    (findings.finding, {"asked": "Is it?", "rules": {ROW.claim.id: WORDS}, "rows": [ROW]}),
+    (findings.verdicts_in_words, {"rows": ROWS}),
+    (architecture.blocks_finding, {"compared": "level", "rows": ROWS}),
+    (architecture.block_points, {"runs": load_recorded("blocks-flops")}),
+    (architecture.phase_points, {"runs": planted_emergence.planted_runs(), "column": "walk_16"}),
+    (emergence.written, {"runs": planted_emergence.planted_runs(), "name": "walk_16"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
-    (least.barest_points, {"runs": planted_runs("barest")}),
-    (least.barest_answers, {"tables": {"barest": planted_runs("barest")}.get}),
+    (least.barest_points, {"runs": planted_barest.planted_runs("barest")}),
+    (least.barest_answers, {"tables": {"barest": planted_barest.planted_runs("barest")}.get}),
     (
         least.answers_in_words,
         {"answers": pd.DataFrame({"graph": ["ring"], "variable": ["D"], "answer": ["yes"]})},
     ),
-    (least.branch_costs, {"cosine": planted_runs("twins-beta"), "branches": planted_runs("cost-branches")}),
-    (least.flops_saved, {"branches": planted_runs("cost-branches")}),
+    (least.branch_costs, {"cosine": planted_barest.planted_runs("twins-beta"), "branches": planted_runs("cost-branches")}),
+    (least.flops_saved, {"branches": planted_barest.planted_runs("cost-branches")}),
     (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
     (registered.exponent_forecasts, {"tables": {}.get}),
@@ -86,7 +103,7 @@ EXAMPLES = [
     (prose.texts, {"source": ROW}),
     (
         plots.law_panels,
-        {"points": least.barest_points(planted_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
+        {"points": least.barest_points(planted_barest.planted_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
     ),
     (plots.plot_claims, {"rows": [ROW]}),
     (prose.plain, {"value": 0.749}),

@@ -196,6 +196,7 @@ ASKS = {
     "04-chinchilla-allocation": "How large a model, on how many tokens, for a given budget?",
     "05-twins-and-collapse": "What sets the loss, and can a graph of a hundred nodes tell?",
     "06-from-walks-to-language": "What changes on the way from a graph of words to text?",
+    "07-architecture-and-emergence": "Does the architecture matter, and is emergence real?",
 }
 
 

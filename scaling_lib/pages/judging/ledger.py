@@ -87,6 +87,7 @@ SOURCES = (
     "language_here",
     "blocks",
     "barest",
+    "emergence",
     "forecasts",
 )
 

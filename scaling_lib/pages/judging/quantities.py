@@ -34,6 +34,7 @@ from scaling_lib.pages.judging.replicates import REJECTED, curves_rejected, poin
 from scaling_lib.pages.judging.twins.barest import BAREST_QUANTITIES
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
+from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from scaling_lib.runs.keeping.tables import check_excess, check_runs, lowest_losses
@@ -332,5 +333,6 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
     | dict(CONTROL_QUANTITIES)
     | dict(BLOCK_QUANTITIES)
     | dict(BAREST_QUANTITIES)
+    | dict(EMERGENCE_QUANTITIES)
     | dict(LANGUAGE_QUANTITIES)
 )

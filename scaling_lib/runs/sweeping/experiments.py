@@ -37,6 +37,7 @@ from scaling_lib.runs.sweeping.recipes import chain_of, drawn
 from scaling_lib.runs.sweeping.studies.barest import BAREST
 from scaling_lib.runs.sweeping.studies.blocks import BLOCKS
 from scaling_lib.runs.sweeping.studies.controls import CONTROLS
+from scaling_lib.runs.sweeping.studies.emergence import EMERGENCE
 from scaling_lib.runs.sweeping.studies.language import LANGUAGE
 from scaling_lib.runs.sweeping.studies.neighbours import NEIGHBOURS
 from scaling_lib.runs.sweeping.studies.twins import TWINS
@@ -201,7 +202,7 @@ def _varied(template: RunConfiguration, values: Mapping[str, Any]) -> RunConfigu
 
 
 # Below the class, which it is made of.
-_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE, **BLOCKS, **BAREST}
+_ENTRIES = {**CATALOGUE, **TWINS, **NEIGHBOURS, **CONTROLS, **LANGUAGE, **BLOCKS, **BAREST, **EMERGENCE}
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {name: Experiment(name, *entry) for name, entry in _ENTRIES.items()}
 )

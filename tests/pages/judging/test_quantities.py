@@ -17,6 +17,7 @@ from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
+from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES
 from scaling_lib.pages.judging.twins.neighbours import NEIGHBOUR_QUANTITIES
 from scaling_lib.pages.judging.twins.rules import TWIN_QUANTITIES
 from tests.pages.planted import power_law_runs, surface_runs
@@ -31,6 +32,7 @@ STUDIES = {
     *CONTROL_QUANTITIES,
     *LANGUAGE_QUANTITIES,
     *BLOCK_QUANTITIES,
+    *EMERGENCE_QUANTITIES,
 }
 
 

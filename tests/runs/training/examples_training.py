@@ -8,7 +8,7 @@ from torch import nn
 
 from scaling_lib.data.sources import Walks
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.training import branches, coordinates, metrics, optimizers, scoring, stems, steps
+from scaling_lib.runs.training import branches, coordinates, generation, metrics, optimizers, scoring, stems, steps
 from scaling_lib.runs.training import ensembles as training
 from tests.runs.tiny import CHAIN, configuration
 
@@ -98,6 +98,8 @@ EXAMPLES = [
     (metrics.leak, {"scores": SCORES}),
     (metrics.within, {"scores": SCORES}),
     (metrics.context, {"scores": SCORES}),
+    (generation.brier, {"scores": SCORES}),
+    (generation.calibration, {"scores": SCORES}),
     (metrics.check_metrics, {"metrics": ("leak",)}),
     (metrics.measure, {"model": MODEL, "tests": [TEST], "metrics": ("leak",), "step": 1}),
     (CURVE.score, {"step": 0, "losses": torch.zeros(2)}),
