@@ -23,8 +23,9 @@ from scaling_lib.pages.judging.twins import emergence, least, neighbours, points
 from scaling_lib.pages.judging.words import architecture, findings
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
-from tests.pages import planted_barest, planted_emergence
 from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
+from tests.pages.planted_barest import planted_runs as barest_runs
+from tests.pages.planted_emergence import planted_runs as phase_runs
 from tests.records import fields_of
 
 mpl.use("agg")
@@ -65,19 +66,19 @@ EXAMPLES = [
     (findings.verdicts_in_words, {"rows": ROWS}),
     (architecture.blocks_finding, {"compared": "level", "rows": ROWS}),
     (architecture.block_points, {"runs": load_recorded("blocks-flops")}),
-    (architecture.phase_points, {"runs": planted_emergence.planted_runs(), "column": "walk_16"}),
-    (emergence.written, {"runs": planted_emergence.planted_runs(), "name": "walk_16"}),
+    (architecture.phase_points, {"runs": phase_runs(), "column": "walk_16"}),
+    (emergence.written, {"runs": phase_runs(), "name": "walk_16"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),
-    (least.barest_points, {"runs": planted_barest.planted_runs("barest")}),
-    (least.barest_answers, {"tables": {"barest": planted_barest.planted_runs("barest")}.get}),
+    (least.barest_points, {"runs": barest_runs("barest")}),
+    (least.barest_answers, {"tables": {"barest": barest_runs("barest")}.get}),
     (
         least.answers_in_words,
         {"answers": pd.DataFrame({"graph": ["ring"], "variable": ["D"], "answer": ["yes"]})},
     ),
-    (least.branch_costs, {"cosine": planted_barest.planted_runs("twins-beta"), "branches": planted_runs("cost-branches")}),
-    (least.flops_saved, {"branches": planted_barest.planted_runs("cost-branches")}),
+    (least.branch_costs, {"cosine": barest_runs("twins-beta"), "branches": barest_runs("cost-branches")}),
+    (least.flops_saved, {"branches": barest_runs("cost-branches")}),
     (points.leaks_in_tau, {"runs": load_recorded("twins-third-pilot")}),
     (registered.pilot_rates, {"pilot": load_recorded("twins-pilot")}),
     (registered.exponent_forecasts, {"tables": {}.get}),
@@ -103,7 +104,7 @@ EXAMPLES = [
     (prose.texts, {"source": ROW}),
     (
         plots.law_panels,
-        {"points": least.barest_points(planted_barest.planted_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
+        {"points": least.barest_points(barest_runs("barest")), "titles": {"ring": "ring"}, "floors": {"ring": 0.01}},
     ),
     (plots.plot_claims, {"rows": [ROW]}),
     (prose.plain, {"value": 0.749}),
