@@ -40,6 +40,7 @@ NEEDS_TORCH = {
     "runs/training/scoring.py",
     "runs/training/ensembles.py",
     "runs/training/branches.py",
+    "runs/training/generation.py",
     "runs/training/metrics.py",
 }
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
