@@ -219,7 +219,7 @@ show(
 # ## Transitions
 #
 # Next, the grammar: which words follow a word, and how unevenly? Sort the successors of each node by probability, and
-# average the $r$-th largest over nodes, as often as the walk stands there.
+# average the $r$-th largest over the nodes, each weighted by how often the walk is there.
 #
 # With equal weights, all successors of a node are equally likely: the curve is a plateau, which ends where the degrees
 # end. With $\kappa = 1$ the *logarithm* of a weight is uniform. So the sorted logarithms fall evenly, and the sorted weights
@@ -451,8 +451,8 @@ show(
 # ## The floor, exactly
 #
 # What else is known about this language? The lowest loss that any model can reach, a number which is unknown for every
-# natural language. On node $u$ the next step has entropy $h_u = -\sum_v P_{uv} \ln P_{uv}$. Averaged over
-# how often the walk stands where, that is the **entropy rate**
+# natural language. On node $u$ the next step has entropy $h_u = -\sum_v P_{uv} \ln P_{uv}$. Its average over the nodes,
+# each weighted by the share $\pi_u$ of steps that the walk makes from it, is the **entropy rate**
 #
 # $$
 # H = \sum_u \pi_u h_u .
@@ -670,7 +670,7 @@ there, together with the exponents. Here it never has to be.""")
 # | add 1/n | 1/n to each count | nothing |
 # | Good–Turing | what the nodes seen once suggest for the unseen | nothing |
 #
-# We expect the first to win, and the others to lose what it takes to find the edges.
+# We expect the first to win. The others have to find out which edges exist, and that takes tokens.
 
 # %% tags=["remove-stderr"]
 counters = {

@@ -15,9 +15,9 @@
 #   model becomes wider. Under **muP**, the rule that the paper uses, it stays within one step of the grid, and with the same
 #   trials for both muP reaches the lower loss at every width. The paper reports that its exponent in $N$ is larger too. On a
 #   small graph we see this, but the losses need not be power laws; on the paper's smallest graph it is undetermined.
-# - **Part 2, capacity** (15 minutes). A narrow readout cannot hold a graph, and this bounds $L(N)$ from below without any
-#   training. But all except the narrowest of our models could hold it, and have losses far above that bound. Capacity does
-#   not explain why their loss falls with $N$.
+# - **Part 2, capacity** (15 minutes). The width of the readout alone bounds $L(N)$ from below, and to compute this bound no
+#   training is needed. All except the narrowest of our models could hold their graph, and have losses far above the bound.
+#   So capacity does not explain why their loss falls with $N$.
 # - **Part 3, steps and learning rates** (15 minutes). Longer runs read more tokens and also have more optimiser steps, and
 #   at many of our points the steps alone bring most of the gain. A grid of learning rates that ends too early, as the
 #   paper's would for models of this size, bends the curves.

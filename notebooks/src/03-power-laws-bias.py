@@ -147,9 +147,10 @@ pd.DataFrame({"truth": truth, **estimates}).round(3)
 #
 # ### What is minimised has a name
 #
-# To say that a law was fitted does not yet say how. One may minimise squares of residuals of $L$ or of $\ln L$, or absolute
-# values, or something between the two (Huber's loss is a square near zero and an absolute value beyond a threshold). On
-# clean data the choice makes little difference. Now let the largest run go wrong by 2 %, as runs do:
+# A fit makes some measure of the residuals as small as possible: its *objective*. It may be the sum of the squares of the
+# residuals of $L$ or of $\ln L$, or of their absolute values, or something between the two (Huber's loss is a square near
+# zero and an absolute value beyond a threshold). On clean data the choice makes little difference. Now let the largest run
+# go wrong by 2 %, as happens with real runs:
 
 # %%
 went_wrong = np.where(np.arange(12) == 11, 1.02, 1.0)
@@ -176,10 +177,10 @@ exponents.round(3)
 # %% [markdown]
 # ### Three sliders
 #
-# A fit is also moved by what happens to the table before it. Here the planted law is known, so that it can be seen: the
-# losses are rounded, as a printed table is; every run is moved by noise, the same run always in the same direction; or only
-# the smaller runs are fitted. *Before you move a slider:* how many decimals does the exponent need? How much noise? How
-# many of the twelve runs?
+# What happens to a table before the fit moves the result as well. Since the planted law is known here, one can see by how
+# much. The first slider rounds the losses, as in a printed table. The second adds noise to every run, to the same run always
+# in the same direction. The third leaves out the larger runs. *Before you move a slider:* how many decimals must the losses
+# have for a good exponent? How much noise does it bear? How many of the twelve runs does it need?
 
 # %% tags=["hide-input"]
 turned_to = {
@@ -492,7 +493,7 @@ if len(recorded) and len(own):
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots(figsize=(6.0, 3.2))
+    figure, axes = plt.subplots(figsize=(5.4, 2.8))
     axes.plot(
         sweep["assumed E − H"],
         sweep["β"],
@@ -504,18 +505,22 @@ with style():
     for label, place, marker, colour, size in marked:
         colour = COLOURS[colour]
         axes.plot(*place, marker, color=colour, markersize=size, label=label)
-    band = np.clip([span.low, span.high], reach[0], reach[-1]) - floor
     label = "inside the 95 % interval of E"
+    band = (span.low - floor, span.high - floor)  # wider than the axes
     axes.axvspan(*band, color=COLOURS["grey"], alpha=0.18, label=label)
     axes.set(xlabel="assumed E minus exact H (nats)", ylabel="exponent β")
+    axes.set_xlim(*(reach[[0, -1]] - floor))
+    axes.locator_params(axis="x", nbins=6)
+    alike = "the offsets in the grey band"
+    if span.low < reach[0] and span.high > reach[-1]:
+        alike = "any of these offsets"
     axes.legend()
 show(
     figure,
     name="fig-offset-walks",
     caption="The same runs, fitted with offsets from just below the exact "
-    "floor to just above it. The losses alone cannot tell the offsets in the "
-    "grey band apart, and within the band the exponent changes by as much as "
-    "the curve climbs.",
+    f"floor to just above it. The losses alone cannot tell {alike} apart, and "
+    "over these the exponent changes by as much as the curve climbs.",
     alt="Fitted exponent against the assumed offset minus the exact entropy "
     "rate. The curve climbs from left to right, ever more steeply, from "
     f"{number(sweep['β'].iloc[0], decimals=2)} to "
@@ -529,9 +534,10 @@ show(
 # %% [markdown]
 # ### What is a known floor worth?
 #
-# To a forecast, that can be counted. Fit the smaller runs, forecast every larger one, and go on from each size to the next
-# (more of this below): once with $E$ free, once pinned to the truth, once 1 % below it and once 1 %
-# above. *Before you look:* 1 % of the loss sounds like little. Is a floor that is wrong by so much still better than none?
+# One measure of its worth is how much better it makes a forecast. Fit the smaller runs, forecast every larger one, and go on
+# from each size to the next (a section below does more of this): once with $E$ free, once pinned to the truth, once 1 % below
+# it and once 1 % above. *Before you look:* 1 % of the loss sounds like little. Is a floor that is wrong by so much still
+# better than none?
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
 to_forecast = {"planted": (law, planted, truth["E"], "D", 6)}
@@ -812,8 +818,9 @@ Fisher's lack-of-fit test. {straight}
 # ## Intervals that cover, and intervals that do not
 #
 # The paper's intervals come from a *wild bootstrap*: keep $D$, flip the signs of the residuals at random, refit, thousands
-# of times, and read the interval off the refits by the BCa rule (bias-corrected and accelerated; Efron 1987). "Bias-corrected"
-# is about that rule; no exponent is corrected by it. There are other ways to read the same refits, and ways without any:
+# of times, and read the interval off the refits by the BCa rule (bias-corrected and accelerated; Efron 1987). The bias that this
+# name speaks of is that of the refits; the exponent itself is not corrected. One may read the interval off the same refits
+# by another rule, or do without refits:
 #
 # - *percentile*: the middle 95 % of the refits; *stretched*: the same, widened by $t/z$ for few degrees of freedom,
 # - *profile*: all values of $\beta$ at which the best fit is not significantly worse (an $F$ test); no refits on resampled data.
@@ -920,9 +927,10 @@ book's default is the profile interval.**
 """)
 
 # %% [markdown]
-# And where the assumptions fail? Two designs break them. In the first each loss is the lowest of three runs with noise in
-# proportion to the loss: skewed, and lowered. In the second the truth is a sum of two powers. No single exponent is the true
-# one then, so what is asked for is the one that the fit would find without noise.
+# What if the assumptions of such an interval fail? Two designs break them. In the first each loss is the lowest of three
+# runs, whose noise is in proportion to the loss; such losses lie too low, and their errors are skewed. In the second the
+# truth is a sum of two powers. Then no single exponent is the true one, and we ask whether the interval holds the exponent
+# that the fit would find without noise.
 
 # %%
 hard = {
@@ -950,16 +958,16 @@ is shown below.
 
 # %% [markdown]
 # Two more cautions. First, no such interval contains the choice of the window or of the objective (below). Second, the paper
-# quotes *means* of exponents with the standard deviation across curves. That is the spread of the curves, not the error of
-# anything: it leaves out each curve's own interval, and curves that share runs and graph are not independent.
+# quotes *means* of exponents with the standard deviation across curves. It says how much the curves differ, and is not the
+# error of the mean: it leaves out each curve's own interval, and curves that share runs and graph are not independent.
 
 # %% [markdown]
 # ## The minimum over seeds
 #
-# The paper's $L(N, D)$ is the lowest of several losses: 14 learning rates, three seeds. Choosing a learning rate is part of
-# the question. Choosing a lucky seed is not. The lowest of $k$ noisy losses lies below their mean by $c_k$ standard
+# The paper's $L(N, D)$ is the lowest of several losses: 14 learning rates, three seeds. The best learning rate is what one
+# would choose in practice. The best seed is luck. The lowest of $k$ noisy losses lies below their mean by $c_k$ standard
 # deviations of the seeds: it is **biased low, and more so the more seeds one tries**. No section of the paper corrects for
-# this. What is bias-corrected in its BCa intervals is the reading of quantiles (above).
+# this. (The correction in its BCa intervals is another one, see above.)
 #
 # Does it matter for an exponent? If the seeds scatter by the same *share* of the excess loss at every $D$, the whole line on
 # log-log axes moves down, and its slope stays. But if large runs are steadier than small ones, the left end moves down
@@ -1013,11 +1021,11 @@ that is the same everywhere does nothing.
 """)
 
 # %% [markdown]
-# The walks tell which case is ours. On the left below, the scatter of the seeds at the best learning rate of each size,
-# on two experiments. On the right, the exponent when the seeds are drawn anew: at every size and learning rate one, two or three of
-# those that were trained, the minimum taken again, the law refitted (`runs_bootstrap`). They are drawn with replacement, so
-# three draws are fewer than three different seeds; the minimum over all that were trained is drawn apart. *Before you look:* if large runs are
-# the steadier ones, which way does the exponent go?
+# Which case is that of our walks? The left panel below shows the scatter of the seeds at the best learning rate of each size,
+# on two experiments. The right panel shows the exponent when the seeds are drawn anew: at every size and learning rate we draw
+# one, two or three of the seeds that were trained, take the minimum again, and refit the law (`runs_bootstrap`). We draw with
+# replacement, so that three draws are fewer than three different seeds; hollow marks show the minimum over all seeds that were
+# trained. *Before you look:* if large runs are the steadier ones, which way does the exponent go?
 
 # %% tags=["remove-stderr", "nbval-ignore-output"]
 sizes = lab.recorded("er-200")
@@ -1154,7 +1162,10 @@ every["rms residual"] = np.sqrt(every["objective"] / every["points"])
 of_two_decades = every[np.isclose(every["decades"], 2)].iloc[::3]
 chosen = pd.concat([of_two_decades, every.iloc[:1]])
 ends = np.log10(chosen[["low", "high"]]).round().astype(int)
-chosen["window"] = [f"10^{low} to 10^{high}" for low, high in ends.to_numpy()]
+chosen["window"] = [
+    f"{number(10.0**low)} to {number(10.0**high)}"
+    for low, high in ends.to_numpy()
+]
 chosen.set_index("window")[["beta", "E", "rms residual"]].round(4)
 
 # %% tags=["remove-input"]
@@ -1170,7 +1181,8 @@ residual is above {percent(worst, decimals=1)} of the loss.
 # The same exercise on runs. For the walks the floor is known, and the exponent is the slope over four neighbouring sizes.
 # For the 240 published points of Hoffmann et al. (read off their figure by Besiroglu et al. 2024) the window is a choice
 # about the *largest losses*: five were left out in that reanalysis. Those points may not be shipped with a book; where the
-# reader has not downloaded them, a synthetic stand-in takes their place: runs drawn from the published law itself.
+# reader has not downloaded them, a synthetic stand-in takes their place: runs drawn from the published law itself. What we
+# once computed on the real points is recorded, and drawn beside it.
 
 # %% tags=["nbval-ignore-output"]
 # With download=True the real points are fetched.
@@ -1186,6 +1198,16 @@ by_drop = pd.DataFrame(
     [fit(Chinchilla(), chinchilla[count:]).params for count in dropped],
     index=dropped,
 )
+moving = {"α": by_drop["alpha"], "β": by_drop["beta"]}
+real = recorded_or_none("chinchilla-results")  # None: without recorded tables
+if real is not None:
+    real = real.set_index("quantity")["value"]
+if points.synthetic and real is not None:  # a stand-in cannot move
+    on_real = {n: real[f"window.beta-without-{n}"] for n in (0, 5, 80)}
+    moving = {
+        "β, real points": pd.Series(on_real),
+        "β, stand-in": by_drop["beta"],
+    }
 curves = {"walks, β": (best, "D")}
 if sizes["N"].nunique() > 3:
     curves["walks, α"] = (lowest_losses(sizes), "N")
@@ -1206,22 +1228,27 @@ places = {}  # of the windows, from 0 at the smallest size to 1 at the largest
 for name, slopes in sliding.items():
     first, last = slopes["x_low"].iloc[0], slopes["x_high"].iloc[-1]
     places[name] = np.log(slopes["x"] / first) / np.log(last / first)
+source = points.label
+if "β, real points" in moving:
+    source = (
+        "the Chinchilla points, fitted once and recorded, and a synthetic "
+        "stand-in in which one law holds everywhere"
+    )
 caption = (
     "Exponent against window. Left: the walks, four neighbouring sizes at a "
     "time, with intervals from the scatter about the line. Right: "
-    f"{points.label}; the exponents against the number of largest losses left "
-    "out."
+    f"{source}; the exponents against the number of largest losses left out."
 )
 alt = (
     "Two panels. Left, exponents of the walks for windows sliding from the "
-    "smallest to the largest sizes, with error bars. Right, alpha and beta of "
-    "the two-dimensional fit against the number of largest losses left out, "
-    "from none to eighty."
+    "smallest to the largest sizes, with error bars. Right, exponents of the "
+    "two-dimensional fit against the number of largest losses left out, from "
+    f"none to eighty: {' and '.join(moving)}."
 )
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.2, 2.9))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.7, 2.6))
     marks = (("o", COLOURS["blue"]), ("s", COLOURS["vermillion"]))
     pairs = zip(sliding.items(), marks, strict=False)
     for (name, slopes), (marker, colour) in pairs:
@@ -1239,13 +1266,13 @@ with style():
     left.set(xlabel="window, smallest to largest", ylabel="fitted exponent")
     left.set(xlim=(0, 1), xticks=[])
     left.legend()
-    letters = {"α": by_drop["alpha"], "β": by_drop["beta"]}
-    pairs = zip(letters.items(), marks, strict=True)
-    for (letter, values), (marker, colour) in pairs:
-        spots = range(len(values))
-        right.plot(spots, values, marker + "-", color=colour, label=letter)
-    title = "synthetic stand-in" if points.synthetic else "Chinchilla points"
-    right.set(xlabel="largest losses left out", ylim=(0.2, 0.5), title=title)
+    pairs = zip(moving.items(), marks, strict=True)
+    for (name, values), (marker, colour) in pairs:
+        spots = [dropped.index(count) for count in values.index]
+        right.plot(spots, values, marker + "-", color=colour, label=name)
+    right.set(xlabel="largest losses left out", ylim=(0.2, 0.5))
+    only = points.synthetic and real is None
+    right.set_title("synthetic stand-in" if only else "Chinchilla points")
     right.set_xticks(range(len(dropped)), [str(count) for count in dropped])
     right.legend()
 show(
@@ -1263,13 +1290,8 @@ moral = "The bootstrap error of a single fit says nothing about this."
 if points.synthetic:
     where = "In the stand-in one law holds everywhere, by construction, and"
 change = abs(by_drop["beta"].iloc[0] - by_drop["beta"].iloc[-1])
-real = recorded_or_none("chinchilla-results")  # None: without recorded tables
-if real is not None:
-    real = real.set_index("quantity")["value"]
 if points.synthetic and real is not None:
-    none, five, eighty = (
-        real[f"window.beta-without-{count}"] for count in (0, 5, 80)
-    )
+    none, five, eighty = on_real.values()
     error = real["huber.se-beta"]
     times = abs(none - eighty) / error
     moral = rf"""
@@ -1289,10 +1311,10 @@ out to 80. {moral}
 # %% [markdown]
 # ## The future, left out
 #
-# A window tells what the exponent would have been. The question behind it is another one: *had we stopped earlier, would
-# we have foretold the runs that came later?* That can be asked of any table. Fit the smallest runs, forecast all larger ones
-# with the 95 % interval of a new run, add the next size, and go on. Nothing larger than the cut is seen, and no cut is
-# chosen: each gives its forecasts.
+# A window shows what the exponent would have been, had we stopped earlier. What we really want to know is this: *had we
+# stopped earlier, would we have foretold the runs that came later?* One can ask that of any table. Fit the smallest runs,
+# forecast all larger ones with the 95 % interval of a new run, add the next size, and go on. A forecast sees no run beyond
+# its cut, and every cut gives forecasts, so that we do not choose one.
 #
 # *Before you look:* the planted power law with its noise, the stretched exponential that a power law fitted so well, the
 # walks, and all sizes on C4 in one fit of $L(N, D)$. Of which should 95 of 100 later runs lie inside their intervals?
@@ -1401,8 +1423,8 @@ intervals of {number(widest, decimals=0)} % to either side in the median.
 # %% [markdown]
 # **What it means.** A forecast is judged by later runs, not by residuals, and a table of one's own can be asked this before
 # money is spent on the next size. What it does *not* mean: that a law which foretold the last two decades will foretell the
-# next one. The walks show the limit of it: their misses are a few thousandths of the loss and look harmless, and only who
-# knows the floor sees that they are most of what was left to forecast (the table of floors above).
+# next one. The walks show why: their misses are a few thousandths of the loss and look harmless. Only because the floor is
+# known can one see that they are most of what was left to forecast (the table of floors above).
 
 # %% [markdown]
 # ## Two stories about one fit
@@ -1466,7 +1488,7 @@ optimum = optima["log-huber"]
 pd.DataFrame(
     {
         name: {
-            "converged?": search.success,
+            "says it converged": "yes" if search.success else "no",
             "above the optimum": percent(search.above(optimum), decimals=1),
             "E": number(search.params["E"], decimals=3),
             "α": number(search.params["alpha"], decimals=3),

@@ -164,10 +164,10 @@ def check_what_a_phone_shows(page):
     shares = dict(page.evaluate(SHRUNK))
     assert len(shares) > 1
     assert {name: share for name, share in shares.items() if share * LETTERS < LEAST_LETTERS} == {}
-    figure = page.locator("figure.goes-on").first
+    figure = page.locator("figure.goes-on").first.element_handle()
     page.wait_for_function(f"({ENDLESS.strip()})().length === 0")
     figure.evaluate("(figure) => { figure.scrollLeft = figure.scrollWidth; }")
-    page.wait_for_function("(figure) => !figure.classList.contains('goes-on')", arg=figure.element_handle())
+    page.wait_for_function("(figure) => !figure.classList.contains('goes-on')", arg=figure)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -41,3 +41,11 @@ def test_stars_and_minutes_above_an_exercise_are_those_of_its_data():
                 stated[key[1]] = (len(told[1]), int(told[2]))
     wanted = {key: (exercise.stars, exercise.minutes) for key, exercise in coursework.EXERCISES.items()}
     assert {key: stated[key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_minutes_of_parts_add_up_to_those_of_the_chapter(source):
+    first_cell = source.read_text(encoding="utf-8").split("\n# %%")[0]
+    minutes = [int(part) for part in re.findall(r"^# - \*\*Part \d, .*\((\d+) minutes\)", first_cell, re.M)]
+    assert sum(minutes) in (0, CHAPTERS[source.stem].reading)
+    assert (len(minutes) == 3) is (source.stem == "02-transformers-sp-mup")
