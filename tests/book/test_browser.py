@@ -130,8 +130,13 @@ def accessibility(shown):
     ]
 
 
+# The pages of the library's reference are of one make, from docstrings, and large: the shortest stands for them.
+REFERENCE = [page for page in PAGES if page.startswith("book/api-") and page != "book/api-beside"]
+AXE_PAGES = [pytest.param(page, marks=pytest.mark.slow) if page in REFERENCE else page for page in PAGES]
+
+
 @of_one_page
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", AXE_PAGES)
 @pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
 def test_page_is_accessible(visit, page, size, scheme):
     assert accessibility(visit(size, scheme).open(page)) == []
