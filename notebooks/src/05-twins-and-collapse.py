@@ -110,7 +110,7 @@ from scaling_lib.session import begin
 lab = begin(profile)
 # Of the figures: their size in inches, and where a legend stands.
 small = (5.2, 3.3)
-above = {"loc": "outside upper center", "ncols": 2, "fontsize": 9}
+legend = {"loc": "outside upper center", "ncols": 2, "fontsize": 9}
 
 # %% [markdown]
 # ## The numbers of a training
@@ -298,7 +298,7 @@ with style():
     right.set(xlabel="optimiser steps S", ylabel="F")
     for axes in (left, right):
         logarithmic(axes)
-    figure.legend(**above | {"ncols": 3})
+    figure.legend(**legend | {"ncols": 3})
 show(
     figure,
     name="fig-twins-steps",
@@ -499,7 +499,7 @@ with style():
     )
     axes.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
     logarithmic(axes)
-    figure.legend(**above)
+    figure.legend(**legend)
 show(
     figure,
     name="fig-twins-labels",
@@ -577,7 +577,7 @@ with style():
     axes.plot(tokens, blind, label="counting, edges unknown", **grey)
     axes.set(xlabel="training tokens D", ylabel="nats")
     logarithmic(axes)
-    figure.legend(**above)
+    figure.legend(**legend)
 show(
     figure,
     name="fig-twins-leak",
@@ -834,7 +834,7 @@ with style():
     )
     axes.set(xlabel="τ, sum of the learning rates", ylabel="leak (nats)")
     logarithmic(axes)
-    figure.legend(**above)
+    figure.legend(**legend)
 show(
     figure,
     name="fig-twins-third",

@@ -15,6 +15,7 @@ from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES
 from scaling_lib.pages.judging.measured import Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.replicates import LEVEL, curves_rejected, surface_lack_of_fit
+from scaling_lib.pages.judging.twins.barest import BAREST_QUANTITIES
 from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES
 from scaling_lib.pages.judging.twins.controls import CONTROL_QUANTITIES
 from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES
@@ -31,6 +32,7 @@ STUDIES = {
     *NEIGHBOUR_QUANTITIES,
     *CONTROL_QUANTITIES,
     *LANGUAGE_QUANTITIES,
+    *BAREST_QUANTITIES,
     *BLOCK_QUANTITIES,
     *EMERGENCE_QUANTITIES,
 }
