@@ -376,7 +376,7 @@ judged(ARCHITECTURE, "depth")
 # Why? That was not asked, and the figure suggests where to look. With four layers the largest of the three rates was the best
 # one in the pilot, by a good deal and with one seed. CompleteP divides what a layer adds by the depth, so a deeper model
 # takes smaller steps in each of its layers at the same rate, and chapter 5 found that most of the excess loss of a long
-# run is made by steps that are too noisy. If that is the reason, two layers at a smaller rate would do as well. So
+# run comes from the noise of its targets, which small steps average out. If that is the reason, two layers at a smaller rate would do as well. So
 # "one rate serves all depths" is true of short runs here, and of long ones only in the sense that nothing breaks.
 
 # %% [markdown]
