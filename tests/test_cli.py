@@ -172,6 +172,15 @@ def test_a_sweep_in_shards_merged_is_the_whole(tmp_path, tiny):
     assert len(pd.read_csv(tmp_path / "all.csv")) == merged["runs"]
 
 
+def test_a_sweep_keeps_the_weights_that_are_measured_afterwards(tmp_path, tiny):
+    store, kept = str(tmp_path / "runs.db"), str(tmp_path / "kept")
+    done = payload("sweep", "tiny", "--store", store, "--keep", kept, "--workers", "1")
+    assert done["trained"] == len(list((tmp_path / "kept").glob("*.safetensors")))
+    metric = "scaling_lib.runs.training.generation:brier"
+    measured = payload("runs", "measure", store, "--kept", kept, "--metric", metric)
+    assert (measured["measured"], measured["problems"]) == (done["trained"], [])
+
+
 def test_a_sweep_over_its_budget_says_what_is_missing_and_how_to_go_on(tmp_path, tiny):
     asked = ["sweep", "tiny", "--store", str(tmp_path / "runs.db"), "--workers", "1"]
     done = run(app, [*asked, "--time-budget", "0.001s"], env={"COLUMNS": "200"})
@@ -226,6 +235,7 @@ def test_runs_of_another_grid_are_said(tmp_path, tiny):
         (["--workers", "9999"], "workers"),
         (["--precision", "float16"], "--precision"),
         (["--precision", "tf32"], "precision must be one that the device computes in"),
+        (["--keep", "kept", "--engine", "ray"], "--keep must be left out with --engine"),
     ],
 )
 def test_bad_options_of_a_sweep_are_one_line(tmp_path, tiny, monkeypatch, arguments, word):

@@ -145,9 +145,9 @@ def judged(half, *questions):
 
 
 # %% [markdown]
-# # Part one: the block
+# ## Part one: the block
 #
-# ## What is changed
+# ### What is changed
 #
 # The default of this book is the decoder of the paper: LayerNorm, an MLP with GELU, four heads of attention with rotary
 # positions, two layers. Since then most of its parts have been replaced in the models that people use. Each **arm** of the
@@ -264,7 +264,7 @@ judged(ARCHITECTURE, "norm", "mlp", "attention", "positions")
 # that. So this is a difference between blocks *at this rate*. Whether it is one between blocks at the best rate of each was
 # not asked.
 #
-# ## The cost of a block
+# ### The cost of a block
 #
 # Equal steps are not equal costs. Here is what each arm holds, what a token meets of it ($N$ active), and how long a step
 # takes on one core in comparison with the default.
@@ -273,17 +273,17 @@ judged(ARCHITECTURE, "norm", "mlp", "attention", "positions")
 first = points.drop_duplicates("arm").set_index("arm")
 costs = first[["N", "N_active", "steps", "C", "excess"]].copy()
 costs["C"] = costs["C"] / costs["C"]["default"]
-costs["time of a step"] = costs.index.map(STEP_TIMES)
+costs["step time"] = costs.index.map(STEP_TIMES)
 costs.round({"C": 2, "excess": 4}).rename(
     columns={
         "N_active": "N active",
-        "C": "C, of the default's",
-        "excess": "excess loss (nats)",
+        "C": "C ÷ default's",
+        "excess": "excess (nats)",
     }
 )
 
 # %% [markdown]
-# ## Dense or experts: equal in what?
+# ### Dense or experts: equal in what?
 #
 # A mixture of experts holds more parameters than a token meets. So there are two fair comparisons.
 #
@@ -330,7 +330,7 @@ reveal("experts-at-equal-flops", factor)
 # asks whether a token is better served by a choice of experts. The second asks what to do with a budget. A claim that experts
 # are better, or worse, means nothing until it says which.
 #
-# ## Depth, at one learning rate
+# ### Depth, at one learning rate
 #
 # A deeper model is usually trained at another learning rate. With CompleteP the best rate should stay where it is. The pilot
 # of this study looked at three rates for each depth, with one seed. It judges nothing, and it is the reason why the study has
@@ -376,13 +376,13 @@ judged(ARCHITECTURE, "depth")
 # Why? That was not asked, and the figure suggests where to look. With four layers the largest of the three rates was the best
 # one in the pilot, by a good deal and with one seed. CompleteP divides what a layer adds by the depth, so a deeper model
 # takes smaller steps in each of its layers at the same rate, and chapter 5 found that most of the excess loss of a long
-# run is made by steps that are too noisy. If that is the reason, two layers at a smaller rate would do as well. So
+# run comes from the noise of its targets, which small steps average out. If that is the reason, two layers at a smaller rate would do as well. So
 # "one rate serves all depths" is true of short runs here, and of long ones only in the sense that nothing breaks.
 
 # %% [markdown]
-# # Part two: emergence
+# ## Part two: emergence
 #
-# ## A metric that jumps
+# ### A metric that jumps
 #
 # Wei and others (arXiv 2206.07682) call an ability emergent if smaller models do not have it and larger ones do, so that it
 # cannot be foretold from the small ones. Schaeffer and others (arXiv 2304.15004) answer that many such jumps are made by the
@@ -454,7 +454,7 @@ show(
 # predicted probabilities with true ones: of all predictions of about one tenth, does a tenth come true? Since the true law is
 # known, both are computed without drawing a single target.
 #
-# ## Is a long walk one probability, multiplied?
+# ### Is a long walk one probability, multiplied?
 #
 # There are three ways to $p(L)$, and they need not agree.
 #
@@ -554,7 +554,7 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# ## Drag L
+# ### Drag L
 #
 # Nothing is trained again in this figure. Both panels show the same models. Move $L$, and the ability on the left comes earlier
 # or later, or not at all. The right panel has the leak of these models. It does not know $L$, and it does not move.
@@ -593,7 +593,7 @@ for place, (width, colour) in enumerate(WIDTHS.items()):
     still.append(
         moving_curve(level, np.log10(D), np.log10([own_leak]), colour=colour)
     )
-    y = 195 + 18 * place
+    y = 205 + 18 * place
     key = {"x1": 58, "x2": 76, "y1": y, "y2": y, "stroke-width": 2}
     still.append(Mark("line", key | {"stroke": COLOURS[colour]}))
     still.append(Mark("text", {"x": 82, "y": y + 5}, f"width {width}"))
@@ -645,7 +645,7 @@ show_live(
 # metric jumps within a small factor of $D$, or of width, a power law behind it is not enough: then the leak itself must
 # fall steeply there. Whether it does can be measured.
 #
-# ## Where the model itself jumps
+# ### Where the model itself jumps
 
 # %% tags=["hide-input"]
 with style():
@@ -712,7 +712,7 @@ pd.DataFrame(steep, index=["8 to 16", "16 to 32", "32 to 64"]).T.rename_axis(
 # say of every metric by *how much* the exponents differ; where they do not, the row is *undetermined*, and the figure is
 # all that there is.
 #
-# ## Two kinds of seeds
+# ### Two kinds of seeds
 #
 # Look at the dots around width 24. Seeds that share width, tokens and learning rate differ there by a factor of ten, and at
 # width 64 hardly at all. Do they form two groups, as if some had made a discovery and the others had not? The library looks
@@ -830,7 +830,7 @@ this was registered.""")
 #   mean leak is steepest, and above the cliff it is gone. A quantity that fluctuates most where it changes fastest is what
 #   one sees at a transition in physics.
 # - The branches do not cover the diagram. They are found at a few points, all of them at narrow widths. At the steepest place,
-#   width 24, the seeds are spread out and not divided in two. So "there are two kinds of seeds" is a statement about some
+#   width 24, the seeds are spread out and not divided in two. At one point the lower branch is a single seed. So "there are two kinds of seeds" is a statement about some
 #   places at the foot and at the top of the cliff, and not about models of this kind.
 # - A seed in the upper branch need not stay there. In the last figure two seeds of width 32 are late after 400 steps; after
 #   800 steps one of them is late again, and one has caught up. Being late is a delay, and not a fate.

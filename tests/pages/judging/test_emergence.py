@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.quantities import QUANTITIES
 from scaling_lib.pages.judging.twins.emergence import EMERGENCE_QUANTITIES, EMERGENCE_SEEDS, written
@@ -117,8 +118,10 @@ def test_what_was_written_is_read_by_its_name():
     runs = planted_runs()
     texts = [{one["metric"]: one["value"] for one in json.loads(text)} for text in runs["measurements"]]
     assert written(runs, "walk_16").tolist() == [text[f"{MODULE}:walk_16"] for text in texts]
-    assert np.isnan(written(runs, "walk_3")).all()
-    assert np.isnan(written(runs.assign(measurements=None), "walk_16")).all()
+    some = runs.assign(measurements=[text if place else None for place, text in enumerate(runs["measurements"])])
+    assert np.isnan(written(some, "walk_16")).tolist() == [True] + [False] * (len(runs) - 1)
+    with pytest.raises(InvalidArgument, match="name must be the name of a metric that was measured"):
+        written(runs, "walk_3")
 
 
 # ---------------------------------------------------------------------- the grids

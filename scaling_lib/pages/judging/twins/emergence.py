@@ -25,15 +25,19 @@ margins would reproduce.
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from scaling_lib.arguments import BY_HAND, checked
+from scaling_lib.errors import invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.twins.studies import Forbids, Quantity, Rules, quantities_of, student
 from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json
+from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.emergence import STEPS, WIDTHS
 
 __all__ = ["EMERGENCE_QUANTITIES", "EMERGENCE_SEEDS", "written"]
@@ -48,11 +52,26 @@ _MODULE = "scaling_lib.runs.training.generation"
 _MARGIN = 1.0  # of the rules on exponents, and so of their branches
 
 
-def written(runs: pd.DataFrame, name: str) -> np.ndarray:
-    """What the metric `name` of `runs.training.generation` found in each run, NaN where it was not measured."""
-    texts = runs["measurements"]
-    found = [None if text is None else last_value(measurements_from_json(text), f"{_MODULE}:{name}") for text in texts]
-    return np.array([np.nan if value is None else value for value in found])
+@checked
+def written(runs: Annotated[pd.DataFrame, BY_HAND], name: str) -> np.ndarray:
+    """What the metric `name` of `runs.training.generation` found in each run, NaN where it was not measured.
+
+    runs: a table with the column measurements. Raises InvalidArgument where it was measured in none of them.
+    """
+    check_runs("runs", runs, ("measurements",))
+    values = _measured(runs, name)
+    if not np.isfinite(values).any():
+        wanted = "the name of a metric that was measured in these runs"
+        raise invalid("name", wanted, name, "measure it, or correct the name")
+    return values
+
+
+def _measured(runs: pd.DataFrame, name: str) -> np.ndarray:
+    known = [
+        last_value(measurements_from_json(text), f"{_MODULE}:{name}") if isinstance(text, str) else None
+        for text in runs["measurements"]
+    ]
+    return np.array([np.nan if value is None else value for value in known])
 
 
 def _complete(runs: pd.DataFrame, widths: Sequence[int] = WIDTHS, steps: Sequence[int] = STEPS) -> pd.DataFrame:
@@ -71,7 +90,7 @@ def _complete(runs: pd.DataFrame, widths: Sequence[int] = WIDTHS, steps: Sequenc
 def _logs(runs: pd.DataFrame, widths: Sequence[int], steps: Sequence[int], metric: str = "leak") -> np.ndarray:
     """ln of the leak, or of what a metric found, (width, S, seed), the seeds in order. Raises Forbids."""
     used = _complete(runs, widths, steps)
-    values = used["leak"] if metric == "leak" else written(used, metric)
+    values = used["leak"] if metric == "leak" else _measured(used, metric)
     table = used.assign(value=values).pivot(index=["width", "optimizer_steps"], columns="seed", values="value")
     logs = np.log(table.sort_index().to_numpy(float))
     if not np.isfinite(logs).all():
@@ -91,7 +110,7 @@ def _against(runs: pd.DataFrame, *, widths: tuple[int, ...], first: str, second:
     """The mean difference of two of "sampled", "walk" and "exp" where exp(-L leak) lies between the two bounds."""
     used, L = _complete(runs, widths), LENGTH_OF[widths]
     product = np.exp(-L * used["leak"].to_numpy(float))
-    values = {name: product if name == "exp" else written(used, f"{name}_{L}") for name in (first, second)}
+    values = {name: product if name == "exp" else _measured(used, f"{name}_{L}") for name in (first, second)}
     difference = values[first] - values[second]
     middle = (product > BETWEEN[0]) & (product < BETWEEN[1])
     if not np.isfinite(difference).all():

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Choice, checked
-from scaling_lib.errors import check_text, invalid
+from scaling_lib.errors import InvalidArgument, check_text, invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.drawing.numbers import number
@@ -108,10 +108,11 @@ def phase_points(runs: Annotated[pd.DataFrame, BY_HAND], column: str = "leak") -
     check_text("column", column)
     kept = _judged(runs)
     in_nats = column in ("leak", "within", "excess_loss")
-    values = np.log(kept[column].to_numpy(float)) if in_nats else written(kept, column)
-    if not np.isfinite(values).any():
+    try:
+        values = np.log(kept[column].to_numpy(float)) if in_nats else written(kept, column)
+    except InvalidArgument:
         wanted = "leak, within, excess_loss or a metric of runs.training.generation that was measured"
-        raise invalid("column", wanted, column, "measure it, or correct the name")
+        raise invalid("column", wanted, column, "measure it, or correct the name") from None
     lines: list[dict[str, Any]] = []
     kept = kept.assign(value=values)[np.isfinite(values)]
     for (width, steps), part in kept.groupby(["width", "optimizer_steps"]):

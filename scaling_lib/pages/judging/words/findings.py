@@ -5,7 +5,8 @@ said to be open, by its verdict, without a number where the row has none.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated
 
 from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.errors import check_text, invalid
@@ -15,9 +16,11 @@ from scaling_lib.pages.judging.claims import Row
 __all__ = ["Words", "finding", "verdicts_in_words"]
 
 
-class Words(NamedTuple):
+@checked
+@dataclass(frozen=True)
+class Words:
     """What a rule says. yes, no: whole sentences without their full stop. whether: what is open, after "whether".
-    numbers: whether the value says something in this sentence."""
+    numbers: whether the value says something in this sentence. Raises InvalidArgument."""
 
     yes: str
     no: str
