@@ -171,7 +171,7 @@ def _in_margins(row: Row) -> tuple[list[float], list[float]]:
 def law_panels(
     points: Annotated[pd.DataFrame, BY_HAND],
     titles: Annotated[Mapping[str, str], Remedy("pass {graph: title}")],
-    floors: Annotated[Mapping[str, float], BY_HAND] | None = None,
+    floors: Annotated[Mapping[str, float] | None, BY_HAND] = None,
 ) -> "Figure":
     """Small multiples, a panel for each graph: excess loss against D with its intervals, and what counting would have.
 
@@ -180,6 +180,12 @@ def law_panels(
     Raises InvalidArgument where a graph has no points.
     """
     check_runs("points", points, ("graph", "D", "loss", "low", "high", "free", "counting"))
+    floors = {} if floors is None else floors
+    for argument, values, kind in (("titles", titles, str), ("floors", floors, (int, float))):
+        if not isinstance(values, Mapping) or not all(
+            isinstance(name, str) and isinstance(value, kind) for name, value in values.items()
+        ):
+            raise invalid(argument, "a dict from the name of a graph to its value", values, "pass {'ring': ...}")
     missing = sorted(set(titles) - set(points["graph"]))
     if missing or not titles:
         raise invalid("titles", "of graphs that have points", missing, "pass points of all of them")
@@ -201,8 +207,8 @@ def law_panels(
             axes.errorbar(part["D"], part["loss"], yerr=error, capsize=2, **looks["transformer"])
             if part["free"].iloc[0]:
                 axes.plot(part["D"], part["counting"], **looks["counting"])
-            if (floors or {}).get(graph, 0) > _NO_FLOOR:
-                axes.axhline(floors[graph], **looks["capacity floor"])  # type: ignore[index]
+            if floors.get(graph, 0) > _NO_FLOOR:
+                axes.axhline(floors[graph], **looks["capacity floor"])
             axes.set_title(title, fontsize=9)
             logarithmic(axes)
             axes.set_xticks(np.geomspace(points["D"].min(), points["D"].max(), 6)[[0, 3]].round())

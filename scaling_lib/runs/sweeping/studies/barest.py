@@ -157,7 +157,7 @@ BAREST: Mapping[str, Entry] = MappingProxyType(
                     "source": _QUICK,
                     "architecture.width": WIDTHS[:1],
                     "seed": (400,),
-                    "schedule.steps": LENGTHS[:1],
+                    "schedule.steps": (WIDTH_STEPS,),
                 },
                 "full": {
                     "source": tuple(GRAPHS.values()),
@@ -181,7 +181,7 @@ BAREST: Mapping[str, Entry] = MappingProxyType(
             "Do branches of one stable run have the exponent in D of one cosine run for every D?",
             _BRANCHES,
             {
-                "smoke": {"seed": (100,), "schedule.steps": (50, 100)},
+                "smoke": {"seed": (100,), "schedule.steps": BRANCH_LENGTHS[:1]},
                 "full": {"seed": tuple(range(100, 112)), "schedule.steps": BRANCH_LENGTHS},
             },
             _FOLLOWS,

@@ -42,7 +42,7 @@ EMERGENCE: Mapping[str, Entry] = MappingProxyType(
             "Pilot, never judged: at which widths, and after how many steps, does the leak fall?",
             _TEMPLATE,
             {
-                "smoke": {"seed": (900,), "schedule.steps": (100,), "architecture.width": (16, 32)},
+                "smoke": {"seed": (900,), "schedule.steps": (400,), "architecture.width": (16,)},
                 "full": {"seed": (900, 901), "schedule.steps": (400, 1600), "architecture.width": WIDTHS},
             },
             _FOLLOWS,
@@ -61,7 +61,7 @@ EMERGENCE: Mapping[str, Entry] = MappingProxyType(
             "Twice the longest D of emergence-phase: do the narrow models get there later?",
             _TEMPLATE,
             {
-                "smoke": {"seed": (400,), "schedule.steps": (400,), "architecture.width": (16,)},
+                "smoke": {"seed": (400,), "schedule.steps": (2 * STEPS[-1],), "architecture.width": (16,)},
                 "full": {
                     "seed": tuple(range(400, 406)),
                     "schedule.steps": (2 * STEPS[-1],),
