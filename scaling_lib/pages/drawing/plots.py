@@ -200,7 +200,7 @@ def law_panels(
     rows = len(titles) // 3 + 1
     with style():
         plt.rcParams["font.size"] = 9
-        figure, grid = plt.subplots(rows, 3, figsize=(5.6, 0.4 + 1.45 * rows), sharex=True, squeeze=False)
+        figure, grid = plt.subplots(rows, 3, figsize=(5.6, 0.4 + 1.35 * rows), sharex=True, squeeze=False)
         for axes, (graph, title) in zip(grid.flat, titles.items(), strict=False):
             part = points[points["graph"] == graph]
             error = [part["loss"] - part["low"], part["high"] - part["loss"]]
