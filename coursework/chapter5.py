@@ -267,7 +267,8 @@ SEEDS = Exercise(
 def _draw_lengths(generator: np.random.Generator) -> dict[str, Any]:
     first, tenths = 100 * int(generator.integers(1, 6)), int(generator.integers(1, 5))
     ratio = int(generator.choice([2, 3]))
-    return {"lengths": [first * ratio**place for place in range(int(generator.integers(3, 6)))], "decay": tenths / 10}
+    # As many lengths whatever the secret: nobody's task is longer.
+    return {"lengths": [first * ratio**place for place in range(4)], "decay": tenths / 10}
 
 
 STEPS = Exercise(

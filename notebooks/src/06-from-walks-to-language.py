@@ -94,7 +94,6 @@ from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.language.findings import (
     QUESTIONS,
     ladder_finding,
-    ladder_verdicts,
 )
 from scaling_lib.pages.judging.language.points import (
     RUNGS,
@@ -103,6 +102,7 @@ from scaling_lib.pages.judging.language.points import (
     published_ladder,
 )
 from scaling_lib.pages.judging.twins.points import twin_points
+from scaling_lib.pages.judging.words.findings import verdicts_in_words
 from scaling_lib.runs.keeping.tables import load_recorded, recorded_or_none
 from scaling_lib.runs.sweeping.calibration import calibrate
 from scaling_lib.runs.sweeping.experiments import experiment
@@ -116,7 +116,7 @@ rows = claims.evaluate(recorded_or_none, only=rules)
 found = "\n".join(f"- {ladder_finding(asked, rows)}" for asked in QUESTIONS)
 say(rf"""
 **What we find.** Of the {len(rows)} rules of this chapter
-{ladder_verdicts(rows)}.
+{verdicts_in_words(rows)}.
 
 {found}
 

@@ -93,12 +93,15 @@ def experiment_list(
 def _experiment_line(
     name: str, grids: Mapping[str, Sequence[RunConfiguration]], seconds: dict[str, float | None]
 ) -> dict[str, str]:
-    """An experiment in 80 columns: graphs (initials of the ensemble, nodes), widths, D, runs of each profile."""
+    """An experiment in 80 columns: graphs (initials of the ensemble, or mix; nodes), widths, D, runs per profile."""
     runs = [run for grid in grids.values() for run in grid]
-    kinds = dict.fromkeys("".join(word[0] for word in run.source.ensemble.split("_")).upper() for run in runs)
+    ensembles = dict.fromkeys(run.source.ensemble for run in runs)
+    kinds = "/".join("".join(word[0] for word in ensemble.split("_")).upper() for ensemble in ensembles)
+    if len(ensembles) > 3:
+        kinds = "mix"
     line = {
         "name": name,
-        "graph": f"{'/'.join(kinds)} {_span([run.architecture.vocabulary for run in runs])}",
+        "graph": f"{kinds} {_span([run.architecture.vocabulary for run in runs])}",
         "width": _span([run.architecture.width for run in runs]),
         "D": _span([run.schedule.tokens for run in runs]),
     }
@@ -119,13 +122,14 @@ def _span(values: list[int]) -> str:
 
 
 def _time(seconds: float | None) -> str:
-    """Seconds, minutes, hours or days, in at most four characters ("" where they are not known)."""
+    """Seconds, minutes, hours, days or years, in at most four characters ("" where they are not known)."""
     if seconds is None:
         return ""
     for unit, sign, most in ((1, "s", 90), (60, "m", 90), (3600, "h", 48)):
         if seconds < most * unit:
             return f"{seconds / unit:.0f}{sign}"
-    return f"{seconds / 86400:.0f}d"
+    days = seconds / 86400
+    return f"{days:.0f}d" if days < 100 else f"{days / 365:.1g}y"
 
 
 def sweep_experiment(

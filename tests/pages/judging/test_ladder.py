@@ -7,11 +7,12 @@ import pytest
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.judging import claims
-from scaling_lib.pages.judging.language.findings import QUESTIONS, ladder_finding, ladder_verdicts
+from scaling_lib.pages.judging.language.findings import QUESTIONS, ladder_finding
 from scaling_lib.pages.judging.language.points import RUNGS, ladder_exponents, ladder_points, published_ladder
 from scaling_lib.pages.judging.language.rules import LANGUAGE_QUANTITIES, known_beta, paper_alpha
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Undecided
+from scaling_lib.pages.judging.words.findings import verdicts_in_words
 from tests.pages.planted import ladder_runs
 
 RUNS = ladder_runs("language-t1l", floor=1.9, known=True).assign(optimizer_steps=lambda runs: runs["D"] // 1000)
@@ -114,8 +115,8 @@ def test_every_sentence_is_whole(question, verdict):
 
 def test_verdicts_are_counted_in_words():
     rows = [row("language.entropy_t1l", "reproduced"), row("language.entropy_t2l", "differs")]
-    assert ladder_verdicts(rows) == "1 is reproduced, 1 differs"
+    assert verdicts_in_words(rows) == "1 is reproduced, 1 differs"
     rows += [row("language.entropy_t4l", "reproduced"), row("language.alpha_t1l", "undetermined")]
-    assert ladder_verdicts(rows) == "2 are reproduced, 1 differs, 1 is undetermined"
+    assert verdicts_in_words(rows) == "2 are reproduced, 1 differs, 1 is undetermined"
     older = dataclasses.replace(rows[0], exploratory=True)
     assert "*reproduced*, exploratory" in ladder_finding("entropy", [older])

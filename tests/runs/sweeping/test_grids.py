@@ -3,6 +3,7 @@
 Stacked (K = 2), as on a GPU: two learning rates of the first shape and D of the grid, rounded up to two steps.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -43,7 +44,9 @@ def test_a_thousandth_of_the_grid_trains_as_a_stack(name):
     rates = (first.optimizer.learning_rate, first.optimizer.learning_rate / 2)  # a rate may go with another field
     pair = [replace(first, optimizer=replace(first.optimizer, learning_rate=rate)) for rate in rates]
     per_step = pair[0].tokens_per_step
-    fewest = 2 + (pair[0].schedule.warmup_steps or 0)  # which have to fit into the run
+    # Warm-up and decay have to fit into the run.
+    decay = pair[0].schedule.decay if pair[0].schedule.shape == "wsd" else 0.0
+    fewest = math.ceil((2 + (pair[0].schedule.warmup_steps or 0)) / (1 - decay))
     tokens = per_step * max(fewest, round(pair[0].schedule.tokens / 1000 / per_step))
     pair = [replace(run, schedule=replace(run.schedule, tokens=tokens)) for run in pair]
     results = train_ensemble(open_source(pair[0].source), pair, members_at_once=2)

@@ -5,9 +5,9 @@ from types import MappingProxyType
 from typing import Annotated
 
 from scaling_lib.arguments import Choice, checked
-from scaling_lib.pages.judging.words.findings import Rows, Words, finding, verdicts_in_words
+from scaling_lib.pages.judging.words.findings import Rows, Words, finding
 
-__all__ = ["QUESTIONS", "ladder_finding", "ladder_verdicts"]
+__all__ = ["QUESTIONS", "ladder_finding"]
 
 
 def _falls(what: str, first: str, second: str) -> Words:
@@ -126,6 +126,3 @@ QUESTIONS: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
 def ladder_finding(question: Annotated[str, Choice(tuple(QUESTIONS))], rows: Rows) -> str:
     """The answer to one of `QUESTIONS` by the verdicts of `rows`, as `pages.judging.words.findings` writes it."""
     return finding(*QUESTIONS[question], rows)
-
-
-ladder_verdicts = verdicts_in_words
