@@ -50,6 +50,9 @@ def isoflop(
     "pairs", runs with replacement inside each budget; "budgets", whole budgets with replacement, their optima as they
     are, which holds what makes an optimum differ from the line, whatever it is. Raises InvalidArgument.
 
+    On planted ladders of seven budgets with nine sizes each, 95 % bands of the exponent a by signs and by budgets held
+    the truth in 886 of 1,000, those by pairs in 977 (tests/fits/allocation): with few budgets, prefer pairs.
+
     `optima` has also: runs; width, the factor by which the grid reaches from its middle; offset, the vertex over that
     middle; bias_N and bias_D, the relative errors that the parabola makes, noise-free and on these very runs, on the
     law fitted to the table. The warnings name grids that are wide, off-centre, or biased by more than 5 %.

@@ -416,8 +416,9 @@ def test_bootstraps_over_budgets_hold_what_differs_between_budgets():
 @pytest.mark.slow  # 200 data sets of each kind and noise
 @pytest.mark.parametrize(
     ("kind", "scatter", "low", "high"),
-    [("signs", 0.0, 0.9, 0.99), ("pairs", 0.0, 0.88, 0.995), ("budgets", 0.0, 0.8, 0.97), ("budgets", 0.2, 0.8, 0.97)],
+    [("signs", 0.0, 0.82, 0.95), ("pairs", 0.0, 0.93, 1.0), ("budgets", 0.0, 0.8, 0.97), ("budgets", 0.2, 0.8, 0.97)],
 )
 def test_coverage_of_the_bands_of_approach_2(kind, scatter, low, high):
-    # Seven budgets are few for a bootstrap of them: its percentiles fall short by as much as percentiles of seven do.
+    # The ranges are three standard errors round what 1,000 data sets showed, 886 for signs, 977 for pairs and 886 for
+    # budgets, not round the 950 of the name: percentiles of seven optima fall short, whatever is drawn. `isoflop` says so.
     assert low <= covered_exponents(kind, 200, 2e-3 if not scatter else 3e-4, scatter=scatter) / 200 <= high
