@@ -419,6 +419,6 @@ def test_bootstraps_over_budgets_hold_what_differs_between_budgets():
     [("signs", 0.0, 0.82, 0.95), ("pairs", 0.0, 0.93, 1.0), ("budgets", 0.0, 0.8, 0.97), ("budgets", 0.2, 0.8, 0.97)],
 )
 def test_coverage_of_the_bands_of_approach_2(kind, scatter, low, high):
-    # Three standard errors round what 1,000 data sets showed: 886 for signs, 977 for pairs, 886 for budgets. That is not
+    # Three standard errors round what 1,000 data sets showed: 886 for signs, 977 for pairs, 886 for budgets. It is not
     # the 950 of the name, since percentiles of seven optima fall short whatever is drawn; `isoflop` says so.
     assert low <= covered_exponents(kind, 200, 2e-3 if not scatter else 3e-4, scatter=scatter) / 200 <= high
