@@ -72,7 +72,7 @@
       fold.hidden = !fold.querySelector("tr[data-verdict]:not([hidden])");
       fold.open = narrowed && !fold.hidden;
     }
-    for (const block of document.querySelectorAll(".claims-undetermined"))
+    for (const block of document.querySelectorAll(".claims-block"))
       block.hidden = !block.querySelector("details.claims-fold:not([hidden])");
     output.textContent = `${shown} of ${rows.length} claims`;
   }

@@ -166,15 +166,16 @@ def test_every_claim_has_one_row_its_anchor_and_its_words(shipped):
 def test_what_was_measured_stands_in_the_list_and_what_was_not_is_folded_by_experiment(shipped):
     rows = list(shipped.rows.values())
     grouped, folded = listing.groups(rows), listing.by_experiment(rows, "not run")
-    undetermined = listing.by_experiment(rows, "undetermined")
+    undetermined, own = listing.by_experiment(rows, "undetermined"), listing.own_by_experiment(rows)
     assert all({row.verdict for row in members} == {verdict} for verdict, members in grouped.items())
     assert not {"not run", "undetermined"} & set(grouped)
-    for experiments in (folded, undetermined):
+    assert {row.claim.source for members in own.values() for row in members} == {"this book"}
+    for experiments in (folded, undetermined, own):
         assert all({row.claim.id.split(".")[0] for row in members} == {name} for name, members in experiments.items())
     refits = [row for row in rows if listing.is_refit(row)]
-    parts = [*grouped.values(), *folded.values(), *undetermined.values(), refits]
+    parts = [*grouped.values(), *folded.values(), *undetermined.values(), *own.values(), refits]
     assert sum(map(len, parts)) == len(rows)
-    assert listing.claims_table(shipped).count('<details class="claims-fold"') == len(undetermined) > 5
+    assert listing.claims_table(shipped).count('<details class="claims-fold"') == len(undetermined) + len(own) > 5
     html = listing.not_run(shipped)
     assert html.count("<details class=") == len(folded)
     count = sum(map(len, folded.values()))

@@ -1,5 +1,6 @@
-"""The list of all claims: what was measured here, the digits of refits in an appendix, and what was not run, a line an
-experiment. The page is complete without a script; `book/_static/claims.js` only hides rows and opens what is folded."""
+"""The list of all claims: what others claim and was measured here, the questions of our own by study, the digits of
+refits in an appendix, and what was not run, a line an experiment. The page is complete without a script;
+`book/_static/claims.js` only hides rows and opens what is folded."""
 
 import re
 from collections.abc import Mapping
@@ -25,9 +26,13 @@ FOLDED = ("undetermined", "not run")
 EXPERIMENTS = {
     "all": "All experiments of the paper",
     "ba-8k": "Barabási–Albert graph of 8,192 nodes",
+    "barest": "The barest graphs, and the cost of a law",
     "bigram": "Bigram graph of text",
+    "blocks": "Blocks of the transformer",
     "chinchilla": "The Chinchilla points, fitted by the paper",
+    "controls": "Controls of the twins",
     "counting": "Learning by counting",
+    "emergence": "Emergence on walks",
     "epoch": "The Chinchilla points, fitted by Besiroglu et al.",
     "er-1k": "Erdős–Rényi graph of 1,000 nodes, its size",
     "er-1k-k0": "Erdős–Rényi graph of 1,000 nodes, κ = 0",
@@ -44,6 +49,7 @@ EXPERIMENTS = {
     "hoffmann": "Hoffmann et al. 2022",
     "kaplan": "Kaplan et al. 2020",
     "ladder": "From bigrams to text",
+    "language": "From walks to language, trained here",
     "mup": "Maximal update parametrization",
     "pearce_song": "Pearce and Song 2024",
     "rates": "Grids of learning rates",
@@ -110,19 +116,33 @@ def is_refit(row: Row) -> bool:
     return row.claim.kind in ("refitted", "recomputed from print") and row.verdict != "not run"
 
 
+def is_own(row: Row) -> bool:
+    """Whether a row is a question of this book's own, and no claim of anybody else."""
+    return row.claim.source == "this book"
+
+
 def groups(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows that were decided here by verdict, those of the appendix left out."""
-    decided = [row for row in rows if row.verdict not in FOLDED and not is_refit(row)]
+    """The claims of others that were decided here, by verdict, those of the appendix left out."""
+    decided = [row for row in rows if row.verdict not in FOLDED and not is_refit(row) and not is_own(row)]
     by_verdict = {verdict: [row for row in decided if row.verdict == verdict] for verdict in VERDICTS}
     return {verdict: members for verdict, members in by_verdict.items() if members}
 
 
 def by_experiment(rows: list[Row], verdict: str) -> dict[str, list[Row]]:
     """The rows with this verdict by experiment, in the order of the ledger, those of the appendix left out."""
+    return _by_experiment([row for row in rows if row.verdict == verdict and not is_refit(row)])
+
+
+def own_by_experiment(rows: list[Row]) -> dict[str, list[Row]]:
+    """The questions of this book's own that were decided here, by experiment, each experiment's by verdict."""
+    decided = [row for row in rows if is_own(row) and row.verdict not in FOLDED and not is_refit(row)]
+    return _by_experiment(sorted(decided, key=lambda row: VERDICTS.index(row.verdict)))
+
+
+def _by_experiment(rows: list[Row]) -> dict[str, list[Row]]:
     experiments: dict[str, list[Row]] = {}
     for row in rows:
-        if row.verdict == verdict and not is_refit(row):
-            experiments.setdefault(experiment(row), []).append(row)
+        experiments.setdefault(experiment(row), []).append(row)
     return experiments
 
 
@@ -137,12 +157,15 @@ def claims_table(book: Book) -> str:
     bodies = "".join(_group(verdict, members, recorded) for verdict, members in groups(rows).items())
     download = f"<p>{csv_link('claims', claims_frame(rows))} ({len(rows)} rows, every field)</p>"
     script = '<script src="../_static/claims.js" defer></script>'
-    parts = [_table("All claims that were decided here", bodies)]
+    parts = [_table("Claims of others that were decided here", bodies)]
+    if own := own_by_experiment(rows):
+        heading = f"<p>Questions of our own that were decided ({sum(map(len, own.values()))}), by study</p>"
+        parts.append(f'<div class="claims-block claims-own">{heading}{"".join(_own_folds(own, recorded))}</div>')
     if undetermined := by_experiment(rows, "undetermined"):
         count = sum(map(len, undetermined.values()))
         folds = "".join(_folds(undetermined, "undetermined", recorded))
         heading = f"<p>undetermined ({count}), by experiment</p>"
-        parts.append(f'<div class="claims-undetermined">{heading}{folds}</div>')
+        parts.append(f'<div class="claims-block claims-undetermined">{heading}{folds}</div>')
     return raw(f"{''.join(parts)}{download}{script}")
 
 
@@ -175,6 +198,18 @@ def _folds(experiments: Mapping[str, list[Row]], verdict: str, recorded: Mapping
         label = f"{verdict[0].upper()}{verdict[1:]}: {experiment_title(name)}"
         body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
         parts.append(_folded(title, _table(label, body), name=f"{verdict.replace(' ', '-')}-{name}"))
+    return parts
+
+
+def _own_folds(experiments: Mapping[str, list[Row]], recorded: Mapping[str, str]) -> list[str]:
+    """A line for each study, with how many of its rows have which verdict; its rows folded."""
+    parts = []
+    for name, rows in experiments.items():
+        counts = pd.Series([row.verdict for row in rows]).value_counts()
+        said = listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
+        title = f"{escape(experiment_title(name))} <small>{_claims(len(rows))}: {said}</small>"
+        body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
+        parts.append(_folded(title, _table(f"Our own: {experiment_title(name)}", body), name=f"own-{name}"))
     return parts
 
 
