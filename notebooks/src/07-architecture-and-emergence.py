@@ -368,10 +368,10 @@ show(
     caption="Excess loss after 800 steps against the learning rate, for one to "
     "eight layers with CompleteP. Lines: means over three seeds. Dots: the "
     "seeds.",
-    alt="Lines on log-log axes, each lowest at a rate inside of its range. Those "
-    "of one and of two layers lie close together, lowest at the rate 0.5. That "
-    "of four layers is a sharp valley around 1, far below the others, and as "
-    "high as they are at 0.5 and at 2.",
+    alt="Lines on log-log axes, each lowest at a rate inside of its range. "
+    "Those of one and of two layers lie close together, lowest at the rate "
+    "0.5. That of four layers is a sharp valley around 1, far below the "
+    "others, and nearly as high as they are at 0.5 and at 2.",
     table=at_rates,
     runs=[*depths["identity"]],
 )
