@@ -365,9 +365,9 @@ with style():
 show(
     figure,
     name="fig-depth-rates",
-    caption="Excess loss after 800 steps against the learning rate, for one to "
-    "eight layers with CompleteP. Lines: means over three seeds. Dots: the "
-    "seeds.",
+    caption="Excess loss after 800 steps against the learning rate, by the "
+    "number of layers, with CompleteP. Lines: means over three seeds. Dots: "
+    "the seeds.",
     alt="Lines on log-log axes, each lowest at a rate inside of its range. "
     "Those of one and of two layers lie close together, lowest at the rate "
     "0.5. That of four layers is a sharp valley around 1, far below the "
