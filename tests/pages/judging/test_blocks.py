@@ -13,17 +13,29 @@ import pytest
 from scaling_lib.models.accounting import training_flops
 from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.quantities import QUANTITIES
-from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES, BLOCK_SEEDS
-from scaling_lib.pages.judging.twins.studies import PILOT, RATE
+from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES, BLOCK_SEEDS, DEPTH_QUANTITIES, depth_logs
+from scaling_lib.pages.judging.twins.studies import PILOT, RATE, Forbids
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.axes import value_of
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.runs.sweeping.studies import blocks
-from scaling_lib.runs.sweeping.studies.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT, STEP_TIMES
+from scaling_lib.runs.sweeping.studies.blocks import (
+    ARM_FIELDS,
+    ARMS,
+    DEPTH_RATES,
+    DEPTH_SEEDS,
+    DEPTH_STEP_TIMES,
+    FLOPS_STEPS,
+    LONG,
+    SHORT,
+    STEP_TIMES,
+)
 from tests.pages.planted import assert_found, assert_power
 
 FEW, MANY = 2, 25
-CLAIMS = {claim.id: claim for claim in ledger.ledger() if claim.quantity in BLOCK_QUANTITIES}
+ALL = {claim.id: claim for claim in ledger.ledger() if claim.quantity in BLOCK_QUANTITIES}
+DEPTHS = {name: claim for name, claim in ALL.items() if claim.quantity in DEPTH_QUANTITIES}
+CLAIMS = {name: claim for name, claim in ALL.items() if name not in DEPTHS}
 NAMES = {values: name for name, values in ARMS.items()}
 BETA = 0.684
 
@@ -75,8 +87,8 @@ def planted(number, edit=None, **changed):
 
 
 def judged(identifier, tables):
-    outcome = QUANTITIES[CLAIMS[identifier].quantity](tables)
-    return claims.judge(CLAIMS[identifier], outcome), outcome
+    outcome = QUANTITIES[ALL[identifier].quantity](tables)
+    return claims.judge(ALL[identifier], outcome), outcome
 
 
 def two_margins_off(identifier):
@@ -146,19 +158,115 @@ def test_the_pilot_is_never_judged():
     assert min(seeds) >= PILOT
     pilot = load_recorded("blocks-pilot")
     assert (pilot["seed"] >= PILOT).all()
-    for identifier in CLAIMS:
+    for identifier in ALL:
         assert judged(identifier, lambda study: pilot) == ("not run", None)
+
+
+# ---------------------------------------------------------------------- the best learning rate of a depth
+
+
+def depth_runs(*, shift=0.0, level=0.0, start=0.0, scatter=0.05, seed=0):
+    """ln(excess) is a parabola in log2(rate), of bend .2 and lowest at `start` + .5 over the least inner rate of two
+    layers; for every other depth it lies `shift` higher and its lowest value by `level`. A seed's graph moves all by a
+    normal number of deviation .05; besides, each run has `scatter`."""
+    grid = experiment("blocks-depth").configurations("full")
+    generator = np.random.default_rng(seed)
+    graphs = dict(zip(DEPTH_SEEDS, generator.normal(0, 0.05, len(DEPTH_SEEDS)), strict=True))
+    depths = np.array([run.architecture.depth for run in grid])
+    rates = np.array([run.optimizer.learning_rate for run in grid])
+    lowest = np.log2(DEPTH_RATES[2][1]) + start + shift * (depths != 2)
+    logs = np.log(0.02) + level * (depths != 2) + 0.2 * (np.log2(rates) - lowest) ** 2
+    logs += [graphs[run.seed] for run in grid] + scatter * generator.standard_normal(len(grid))
+    return pd.DataFrame(
+        {
+            "identity": [run.identity for run in grid],
+            "status": "ok",
+            "rules": ledger.rules_hash(),
+            "seed": [run.seed for run in grid],
+            "depth": depths,
+            "learning_rate": rates,
+            "excess_loss": np.exp(logs),
+        }
+    )
+
+
+def depth_verdicts(identifier, simulations=20, **changed):
+    tables = [depth_runs(seed=number, **changed) for number in range(simulations)]
+    return [judged(identifier, lambda study, table=table: table)[0] for table in tables]
+
+
+SHIFTS = {1: 0.0, 4: 0.6, 8: 0.6}
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_a_best_rate_is_that_of_the_planted_parabola(depth):
+    shift = SHIFTS[depth]
+    exact = judged(f"blocks.rate_depth_{depth}", lambda study: depth_runs(shift=shift, scatter=0.0))[1]
+    assert (exact.value, exact.high - exact.low) == pytest.approx((shift, 0.0), abs=1e-9)
+    said = depth_verdicts(f"blocks.rate_depth_{depth}", shift=shift, scatter=0.02)
+    assert "reproduced" in said
+    assert "differs" not in said
+
+
+def test_a_best_rate_more_than_three_times_as_high_is_another_one():
+    """Two layers are lowest below their middle rate, and the deep ones 2^1.8 times as high, inside of their grid."""
+    said = depth_verdicts("blocks.rate_depth_8", start=-0.4, shift=1.8, scatter=0.01)
+    assert "differs" in said
+    assert "reproduced" not in said
+
+
+@pytest.mark.parametrize("depth", [4, 8])
+def test_the_best_levels_are_compared_whatever_the_rates_are(depth):
+    right = depth_verdicts(f"blocks.best_depth_{depth}", shift=0.6)
+    wrong = depth_verdicts(f"blocks.best_depth_{depth}", shift=0.6, level=-0.8)
+    assert_found(right, wrong)
+
+
+@pytest.mark.parametrize("identifier", DEPTHS)
+def test_an_optimum_at_an_edge_or_a_run_that_is_missing_or_diverged_is_undetermined(identifier):
+    runs = depth_runs(shift=0.6)
+    changes = {
+        "edge": depth_runs(shift=-4.0, scatter=0.0),
+        "fewer runs": runs[(runs["seed"] != 312) | (runs["learning_rate"] != 1.0)],
+        "diverged": runs.assign(status=np.where(runs["learning_rate"] == 1.0, "diverged", "ok")),
+    }
+    for word, table in changes.items():
+        verdict, outcome = judged(identifier, lambda study, table=table: table)
+        assert (verdict, word in outcome.reason) == ("undetermined", True)
+    assert judged(identifier, lambda study: None) == ("not run", None)
+
+
+def test_a_seed_whose_lowest_point_is_elsewhere_forbids_a_rate():
+    runs = depth_runs(scatter=0.0)
+    other = (runs["seed"] == 310) & (runs["depth"] == 1) & (runs["learning_rate"] == min(DEPTH_RATES[1]))
+    runs.loc[other, "excess_loss"] /= 4
+    verdict, outcome = judged("blocks.rate_depth_1", lambda study: runs)
+    assert (verdict, "lowest point far" in outcome.reason or "edge" in outcome.reason) == ("undetermined", True)
+
+
+def test_depths_have_their_rates_and_two_layers_are_the_default():
+    (seeds,) = {experiment("blocks-depth").values("full", "seed")}
+    assert seeds == DEPTH_SEEDS
+    assert not set(seeds) & set(experiment("blocks-short").values("full", "seed"))
+    grid = experiment("blocks-depth").configurations("full")
+    for depth, rates in DEPTH_RATES.items():
+        runs = [run for run in grid if run.architecture.depth == depth]
+        assert [run.optimizer.learning_rate for run in runs] == [*rates] * len(seeds)
+        assert np.diff(np.log2(rates)) == pytest.approx(1.0)
+        assert {run.parametrization.base_depth for run in runs} == {None if depth == 2 else 2}
+    with pytest.raises(Forbids, match="fewer runs"):
+        depth_logs(depth_runs().query("depth == 1"), 2)
 
 
 # ---------------------------------------------------------------------- the grids
 
 
 def test_every_study_is_judged_and_asks_for_the_seeds_of_its_grid():
-    assert {name for name in blocks.BLOCKS if not name.endswith("-pilot")} == set(BLOCK_SEEDS)
+    assert {name for name in blocks.BLOCKS if not name.endswith("-pilot")} == {*BLOCK_SEEDS, "blocks-depth"}
     for study, seeds in BLOCK_SEEDS.items():
         assert len(experiment(study).values("full", "seed")) == seeds
         assert experiment(study).values("full", "optimizer.learning_rate") == (RATE,)
-    assert {claim.quantity for claim in CLAIMS.values()} == set(BLOCK_QUANTITIES)
+    assert {claim.quantity for claim in ALL.values()} == set(BLOCK_QUANTITIES)
 
 
 def test_two_experts_are_given_the_flops_of_the_default():
@@ -170,12 +278,13 @@ def test_two_experts_are_given_the_flops_of_the_default():
 
 def test_the_costs_are_those_of_the_grids():
     """The table in the docstring of the grids: runs, million tokens, minutes of a core."""
-    for study in BLOCK_SEEDS:
+    for study in (*BLOCK_SEEDS, "blocks-depth"):
         runs = experiment(study).configurations("full")
-        arms = grid_of(study)["arm"].replace("two", "two-experts")
-        seconds = sum(
-            run.schedule.tokens * STEP_TIMES[arm] / 45_000 for run, arm in zip(runs, arms, strict=True)
-        )
+        if study == "blocks-depth":
+            times = [DEPTH_STEP_TIMES[run.architecture.depth] for run in runs]
+        else:
+            times = [STEP_TIMES[arm] for arm in grid_of(study)["arm"].replace("two", "two-experts")]
+        seconds = sum(run.schedule.tokens * time / 45_000 for run, time in zip(runs, times, strict=True))
         (line,) = (line.split() for line in blocks.__doc__.splitlines() if line.split()[:1] == [study])
         tokens = sum(run.schedule.tokens for run in runs)
         assert line[1:4] == [str(len(runs)), f"{tokens / 1e6:.1f}", f"{seconds / 60:.0f}"]

@@ -1,7 +1,8 @@
 """Whether the law moves with the block, judged: what each rule of `sources/blocks.toml` computes.
 
-Written before any of the runs of `runs.sweeping.studies.blocks` but its pilot, of which nothing is judged. An arm is
-compared with the default on the same graphs and walks, seed by seed, at one learning rate:
+Written before any of the runs of `runs.sweeping.studies.blocks` but its pilot, of which nothing is judged; the rules on
+`blocks-depth`, below, when the others were known and before its own runs. An arm is compared with the default on the
+same graphs and walks, seed by seed, at one learning rate:
 
     level       ln(excess loss) of the arm less that of the default, after 800 steps and after 3,200: the prefactor
     exponent    the difference of ln(e(800) / e(3200)) / ln 4: beta between the two
@@ -10,6 +11,16 @@ compared with the default on the same graphs and walks, seed by seed, at one lea
 with Student's interval over seeds. Seeds from 900 on are left out, every seed of the grid is asked for, and a row is
 undetermined where the seeds of an arm fall into two branches, where the power is below .8, and where an interval longer
 than 1.2 margins would reproduce.
+
+`blocks-depth` has several learning rates for every depth, with CompleteP, and three seeds. The best rate of a depth is
+that of the least mean over the seeds of ln(excess loss). Of a depth d and of two layers,
+
+    rate        log2 of the lowest point of d less that of two layers: for every seed, the lowest point of the parabola
+                in log2(rate) through ln(excess) at the best rate and the two beside it
+    best        ln(excess loss) of d at its best rate less that of two layers at theirs
+
+with Student's interval over seeds. They are undetermined as well where a best rate lies at an edge of its grid, and
+where a seed has its own lowest point more than a factor of two from the best rate, or none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,21 +30,33 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.pages.judging.twins.studies import (
     RATE,
     Forbids,
     Quantity,
     Rules,
+    judged_on,
     paired,
     quantities_of,
+    short_enough,
     student,
     study_points,
+    without_pilots,
 )
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import value_of
-from scaling_lib.runs.sweeping.studies.blocks import ARM_FIELDS, ARMS, FLOPS_STEPS, LONG, SHORT
+from scaling_lib.runs.sweeping.studies.blocks import (
+    ARM_FIELDS,
+    ARMS,
+    DEPTH_RATES,
+    DEPTH_SEEDS,
+    FLOPS_STEPS,
+    LONG,
+    SHORT,
+)
 
-__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS"]
+__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS", "DEPTH_QUANTITIES", "depth_logs"]
 
 # Seeds that a rule asks for at every point, by experiment.
 BLOCK_SEEDS = MappingProxyType(
@@ -92,5 +115,69 @@ _RULES: Rules = {
     "flops-two-experts": (("blocks-short", "blocks-flops"), _flops),
 }
 
-BLOCK_QUANTITIES: Mapping[str, Quantity] = quantities_of("blocks", _RULES)
+
+# ---------------------------------------------------------------------- the best learning rate of a depth
+
+_BASE = 2  # layers, of the default and of CompleteP's base
+
+
+def _depth_runs(tables: Tables, name: str) -> pd.DataFrame | None:
+    needed = ("identity", "rules", "status", "seed", "depth", "learning_rate", "excess_loss")
+    return without_pilots(tables, name, needed)
+
+
+def depth_logs(runs: pd.DataFrame, depth: int) -> np.ndarray:
+    """(rates, seeds): ln(excess loss) of a depth at each of `DEPTH_RATES`. Raises what forbids a verdict."""
+    used = runs[runs["depth"] == depth]
+    if (used["status"] != "ok").any():
+        raise Forbids("a run diverged")
+    table = used.pivot_table(index="learning_rate", columns="seed", values="excess_loss", aggfunc="first", dropna=False)
+    values = table.sort_index().to_numpy(float)
+    if values.shape != (len(DEPTH_RATES[depth]), len(DEPTH_SEEDS)) or not np.isfinite(values).all():
+        raise Forbids(f"there are fewer runs than the rule asks for, {len(DEPTH_SEEDS)} seeds at every learning rate")
+    return np.log(values)
+
+
+def _best(logs: np.ndarray, depth: int) -> int:
+    """The place of the best rate, which may not be at an edge of the grid."""
+    best = int(logs.mean(1).argmin())
+    if best in (0, len(logs) - 1):
+        raise Forbids(f"the best rate of depth {depth} lies at an edge of its grid")
+    return best
+
+
+def _lowest(runs: pd.DataFrame, depth: int) -> np.ndarray:
+    """(seeds,): log2 of the learning rate at which each seed's parabola is lowest."""
+    logs = depth_logs(runs, depth)
+    best = _best(logs, depth)
+    low, middle, high = logs[best - 1 : best + 2]  # (seeds,) each, a factor of two in the rate apart
+    bend = low + high - 2 * middle
+    if (bend <= 0).any() or (np.abs(low - high) > 2 * bend).any():
+        raise Forbids(f"a seed of depth {depth} has its lowest point far from the best rate, or none")
+    return np.log2(DEPTH_RATES[depth][best]) + (low - high) / (2 * bend)
+
+
+def _rate(runs: pd.DataFrame, *, depth: int) -> tuple:
+    return student(_lowest(runs, depth) - _lowest(runs, _BASE))
+
+
+def _at_best(runs: pd.DataFrame, *, depth: int) -> tuple:
+    own, default = (depth_logs(runs, layers) for layers in (depth, _BASE))
+    return student(own[_best(own, depth)] - default[_best(default, _BASE)])
+
+
+_DEPTH_RULES: Mapping[str, Callable[..., tuple]] = {
+    **{f"rate-depth-{depth}": partial(_rate, depth=depth) for depth in DEPTH_RATES if depth != _BASE},
+    **{f"best-depth-{depth}": partial(_at_best, depth=depth) for depth in DEPTH_RATES if depth > _BASE},
+}
+
+DEPTH_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {
+        f"blocks.{name}": short_enough(f"blocks.{name}", judged_on(("blocks-depth",), compute, _depth_runs))
+        for name, compute in _DEPTH_RULES.items()
+    }
+)
+"""The quantities of the rules on `blocks-depth`, by name."""
+
+BLOCK_QUANTITIES: Mapping[str, Quantity] = MappingProxyType({**quantities_of("blocks", _RULES), **DEPTH_QUANTITIES})
 """Every quantity of the rules of `sources/blocks.toml`, by name."""

@@ -140,6 +140,19 @@ def _of_arm(what: str, arm: str) -> dict[str, Words]:
     }
 
 
+_DEPTHS: Mapping[int, str] = MappingProxyType({1: "one layer", 4: "four layers", 8: "eight layers"})
+
+
+def _of_rate(what: str) -> Words:
+    yes = f"the best learning rate of {what} is within a factor of two of that of two layers"
+    return Words(yes, yes.replace(" is within", " is not within"), yes)
+
+
+def _of_best(what: str) -> Words:
+    yes = f"at the best rate of each, the excess loss of {what} is that of two layers"
+    return Words(f"{yes}, within the margin", yes.replace(" is that", " is not that"), yes)
+
+
 # By question: the rules that answer it.
 ARCHITECTURE: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
     {
@@ -161,6 +174,11 @@ ARCHITECTURE: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
         "depth": (
             "Does the depth matter, with CompleteP?",
             _of_arm("one layer", "depth-1") | _of_arm("four layers", "depth-4"),
+        ),
+        "depth_rates": (
+            "Does one learning rate serve all depths?",
+            {f"blocks.rate_depth_{depth}": _of_rate(what) for depth, what in _DEPTHS.items()}
+            | {f"blocks.best_depth_{depth}": _of_best(what) for depth, what in _DEPTHS.items() if depth > 2},
         ),
     }
 )

@@ -4,9 +4,11 @@ graph, as data like `twins`.
 Every arm draws the same graphs and walks from a seed (and, where all its tensors have the default's shapes, the same
 first weights), and is compared with the default seed by seed; seeds are of this study alone. Everything else is that of
 `twins`: graphs of 100 nodes of degree 10, half a visit of every transition a step, muP, width 64, the learning rate .5
-throughout. Depths other than the default's have CompleteP, which at its base depth is the default. Of the experts, the
-arm "experts" has the default's active parameters but for its router; "two-experts" is given so many steps that C =
-6 N D, with its active N, is that of 800 steps of the default.
+throughout, but in the pilot and in `blocks-depth`. Depths other than the default's have CompleteP, which at its base
+depth is the default. Of the experts, the arm "experts" has the default's active parameters but for its router;
+"two-experts" is given so many steps that C = 6 N D, with its active N, is that of 800 steps of the default.
+
+`blocks-depth` came later: depths 1, 2, 4 and 8, each at several learning rates, with three seeds of its own.
 
 Costs at 45,000 tokens a second for the default, which one core makes, and the step of an arm over the default's as it
 was measured (in `STEP_TIMES`):
@@ -16,6 +18,7 @@ was measured (in `STEP_TIMES`):
     blocks-flops           6              1.5         1   top-2 of four experts at the default's FLOPs
     blocks-long           30             48.0        18   after 3,200 steps, and so the exponent, of the cheap arms
     blocks-long-more      18             28.8        13   of experts, one layer and four
+    blocks-depth          39             15.6         9   after 800 steps, the best learning rate of 1, 2, 4, 8 layers
 """
 
 from collections.abc import Mapping
@@ -28,7 +31,18 @@ from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Sc
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
 from scaling_lib.runs.sweeping.studies.twins import TWIN
 
-__all__ = ["ARMS", "ARM_FIELDS", "BLOCKS", "FLOPS_STEPS", "LONG", "SHORT", "STEP_TIMES"]
+__all__ = [
+    "ARMS",
+    "ARM_FIELDS",
+    "BLOCKS",
+    "DEPTH_RATES",
+    "DEPTH_SEEDS",
+    "DEPTH_STEP_TIMES",
+    "FLOPS_STEPS",
+    "LONG",
+    "SHORT",
+    "STEP_TIMES",
+]
 
 _TEMPLATE = RunConfiguration(
     TWIN,
@@ -50,7 +64,8 @@ ARM_FIELDS = (
     "architecture.depth",
     "parametrization.base_depth",
 )
-_DEFAULT = ("layernorm", "gelu", None, "rotary", 1, 2, None)
+_DEPTH = 2
+_DEFAULT = ("layernorm", "gelu", None, "rotary", 1, _DEPTH, None)
 
 
 def _changed(**fields: object) -> tuple[object, ...]:
@@ -81,6 +96,25 @@ STEP_TIMES: Mapping[str, float] = MappingProxyType(
     {"default": 1.0, "rmsnorm": 1.1, "swiglu": 1.0, "multi-query": 0.95, "no-positions": 0.95}
     | {"experts": 1.4, "depth-1": 0.55, "depth-4": 1.75, "two-experts": 1.75}
 )
+# Learning rates of `blocks-depth` by depth: a factor of two apart, around the best ones of `blocks-pilot`, to which its
+# seed at the rate 2 was added for two layers and for four: both were worse there than at 1.
+DEPTH_RATES: Mapping[int, tuple[float, ...]] = MappingProxyType(
+    {1: (0.25, 0.5, 1.0), 2: (0.25, 0.5, 1.0, 2.0), 4: (0.5, 1.0, 2.0), 8: (0.5, 1.0, 2.0)}
+)
+DEPTH_SEEDS = (310, 311, 312)
+# As STEP_TIMES; that of eight layers is drawn on from two and four.
+DEPTH_STEP_TIMES: Mapping[int, float] = MappingProxyType({1: 0.55, 2: 1.0, 4: 1.75, 8: 3.3})
+
+
+def _depths(seeds: tuple[int, ...], depths: tuple[int, ...]) -> Axes:
+    """Seeds outermost: an early end leaves whole comparisons."""
+    values = tuple((*_of_depth(depth), rate) for depth in depths for rate in DEPTH_RATES[depth])
+    return {"seed": seeds, "schedule.steps": (SHORT,), (*ARM_FIELDS, "optimizer.learning_rate"): values}
+
+
+def _of_depth(depth: int) -> tuple[object, ...]:
+    """At its base depth CompleteP is the default, whose runs do not name one."""
+    return _DEFAULT if depth == _DEPTH else _changed(depth=depth, base_depth=_DEPTH)
 
 
 def _study(steps: int, arms: tuple[str, ...], quick: int = 1) -> dict[str, Axes]:
@@ -133,6 +167,12 @@ BLOCKS: Mapping[str, Entry] = MappingProxyType(
             "The same of a mixture of experts, of one layer and of four with CompleteP.",
             _TEMPLATE,
             _study(LONG, tuple(arm for arm in ARMS if arm not in _CHEAP)),
+            _FOLLOWS,
+        ),
+        "blocks-depth": (
+            "With CompleteP, does the best learning rate of two layers serve one, four and eight?",
+            _TEMPLATE,
+            {"smoke": _depths(DEPTH_SEEDS[:1], (1,)), "full": _depths(DEPTH_SEEDS, tuple(DEPTH_RATES))},
             _FOLLOWS,
         ),
     }
