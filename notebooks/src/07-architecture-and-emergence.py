@@ -339,8 +339,7 @@ reveal("experts-at-equal-flops", factor)
 #
 # A deeper model is usually trained at another learning rate. With CompleteP the best rate should stay where it is, at any
 # depth. A study of its own looks for it: one, two, four and eight layers, several rates for each, 800 steps, and three
-# seeds, which draw three other graphs. Where the time was over before a depth was trained, it is not in the figure, and
-# its rows are open.
+# seeds, which draw three other graphs.
 
 # %% tags=["hide-input"]
 depths = lab.recorded("blocks-depth")
@@ -374,8 +373,8 @@ show(
     "the seeds.",
     alt="Lines on log-log axes, each lowest at a rate inside of its range. "
     "Those of one and of two layers lie close together, lowest at the rate "
-    "0.5. That of four layers is a sharp valley around 1, far below the "
-    "others, and nearly as high as they are at 0.5 and at 2.",
+    "0.5. Those of four and of eight layers are sharp valleys around 1, far "
+    "below the others, and as high as they are, or higher, at 0.5 and at 2.",
     table=at_rates,
     runs=[*depths["identity"]],
 )
@@ -394,11 +393,11 @@ say(rf"""
 The best rate of the grid is {said}.""")
 
 # %% [markdown]
-# **What it means.** Transfer over depth holds to within a factor of two, as far as it was measured: the best rate of four
-# layers lies higher than that of two, and by less than that factor. But the valley of four layers is narrow, and a
-# factor of two is as wide as the valley. At the rate of the other arms four layers are as good as two; at their own
-# best rate they have little more than half of the excess loss. So a comparison at one rate, which CompleteP should make
-# fair, hid here what depth is worth.
+# **What it means.** Transfer over depth holds to within a factor of two: the best rate of four layers and that of eight lie
+# higher than that of two, and by less than that factor. But the valleys of the deep models are narrow, and a factor of two
+# is as wide as a valley. At the rate of the other arms four layers are as good as two; at their own best rate they have
+# little more than half of the excess loss, and eight layers add nothing to what four have. So a comparison at one rate,
+# which CompleteP should make fair, hid here what depth is worth.
 #
 # Next, the rows on depth at the one rate of the whole study.
 
