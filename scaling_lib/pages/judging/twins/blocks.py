@@ -56,7 +56,7 @@ from scaling_lib.runs.sweeping.studies.blocks import (
     SHORT,
 )
 
-__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS", "DEPTH_QUANTITIES", "depth_logs"]
+__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS", "DEPTH_QUANTITIES"]
 
 # Seeds that a rule asks for at every point, by experiment.
 BLOCK_SEEDS = MappingProxyType(
