@@ -174,10 +174,8 @@ def refits(book: Book) -> str:
     rows, recorded = [row for row in book.rows.values() if is_refit(row)], _recorded(book)
     if not rows:
         return "No points of others are fitted in this build."
-    counts = pd.Series([row.verdict for row in rows]).value_counts()
-    said = listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
     body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
-    title = f"{len(rows)} digits of refits and recomputations: {said}"
+    title = f"{len(rows)} digits of refits and recomputations: {_counted(rows)}"
     return raw(_folded(title, _table("Digits of refits", body), name="refits"))
 
 
@@ -205,9 +203,7 @@ def _own_folds(experiments: Mapping[str, list[Row]], recorded: Mapping[str, str]
     """A line for each study, with how many of its rows have which verdict; its rows folded."""
     parts = []
     for name, rows in experiments.items():
-        counts = pd.Series([row.verdict for row in rows]).value_counts()
-        said = listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
-        title = f"{escape(experiment_title(name))} <small>{_claims(len(rows))}: {said}</small>"
+        title = f"{escape(experiment_title(name))} <small>{_claims(len(rows))}: {_counted(rows)}</small>"
         body = f"<tbody>{''.join(_claim_row(row, recorded) for row in rows)}</tbody>"
         parts.append(_folded(title, _table(f"Our own: {experiment_title(name)}", body), name=f"own-{name}"))
     return parts
@@ -219,6 +215,12 @@ def waiting_count(book: Book) -> str:
     count = number(sum(map(len, experiments.values())))
     link = f'<a href="{escape(filtered(show="not run"))}">show them in the list</a>'
     return f"{count} claims of {len(experiments)} experiments are not run ({link})."
+
+
+def _counted(rows: list[Row]) -> str:
+    """How many of the rows have which verdict, in the order of verdicts."""
+    counts = pd.Series([row.verdict for row in rows]).value_counts()
+    return listed([f"{counts[verdict]} <em>{verdict}</em>" for verdict in VERDICTS if verdict in counts])
 
 
 def _claims(count: int) -> str:

@@ -38,19 +38,17 @@ import numpy as np
 import pandas as pd
 
 from scaling_lib.fits.seeds import SeedMean
-from scaling_lib.fits.seeds.mixtures import branches
-from scaling_lib.fits.undetermined import Undetermined
 from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.pages.judging.twins.studies import (
     RATE,
     Forbids,
     Quantity,
+    Rules,
     agreed,
-    judged_on,
     paired,
-    short_enough,
+    quantities_of,
     student,
-    study_of,
+    student_of_one_branch,
     study_points,
     without_pilots,
 )
@@ -114,12 +112,7 @@ def law_shown(logs: np.ndarray, sizes: np.ndarray) -> tuple[float, float, float,
     x = np.log(sizes)
     bends = -2 * np.polyfit(x, logs, 2)[0] * (x[-1] - x[0]) / MOST_BEND
     falls = (2 * LEAST_EXPONENT + np.polyfit(x, logs, 1)[0]) / LEAST_EXPONENT
-    parts = []
-    for values in (bends if bends.mean() >= 0 else -bends, falls):
-        split = branches(values)
-        if not isinstance(split, Undetermined) and split.two and split.centres[1] - split.centres[0] > 1:
-            raise Forbids("the seeds fall into two branches, so that a mean would be over both")
-        parts.append(student(values))
+    parts = [student_of_one_branch(values, 1) for values in (bends if bends.mean() >= 0 else -bends, falls)]
     worst = max(parts, key=lambda part: part[1])
     if worst[1] > 1:
         return worst
@@ -153,25 +146,21 @@ def _cost_level(cosine: pd.DataFrame, stable: pd.DataFrame) -> tuple:
 
 
 _STUDIES: Mapping[str, Sequence[str]] = {"D": ("barest",), "width": ("barest", "barest-widths")}
-_LAWS = {
-    f"barest.{variable}-{graph}": judged_on(
-        _STUDIES[variable], partial(_law, graph=graph, variable=variable), barest_runs
-    )
+_LAWS: Rules = {
+    f"{variable}-{graph}": (_STUDIES[variable], partial(_law, graph=graph, variable=variable))
     for variable in VARIABLES
     for graph in GRAPHS
 }
-_MORE = {
-    f"barest.more-{graph}": judged_on(
-        ("barest-more",), partial(_law, graph=graph, variable="D", study="barest-more"), barest_runs
-    )
+_MORE: Rules = {
+    f"more-{graph}": (("barest-more",), partial(_law, graph=graph, variable="D", study="barest-more"))
     for graph in ("path", "ring")
 }
-_COSTS = {
-    "barest.cost-exponent": judged_on(("twins-beta", "cost-branches"), _cost_exponent, study_of),
-    "barest.cost-level": judged_on(("twins-beta", "cost-branches"), _cost_level, study_of),
+_COSTS: Rules = {
+    "cost-exponent": (("twins-beta", "cost-branches"), _cost_exponent),
+    "cost-level": (("twins-beta", "cost-branches"), _cost_level),
 }
 
 BAREST_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {name: short_enough(name, quantity) for name, quantity in (_LAWS | _MORE | _COSTS).items()}
+    {**quantities_of("barest", {**_LAWS, **_MORE}, barest_runs), **quantities_of("barest", _COSTS)}
 )
 """Every quantity of the rules of `sources/barest.toml`, by name."""

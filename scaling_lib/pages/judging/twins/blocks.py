@@ -23,7 +23,7 @@ with Student's interval over seeds. They are undetermined as well where a best r
 where a seed has its own lowest point more than a factor of two from the best rate, or none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -36,10 +36,8 @@ from scaling_lib.pages.judging.twins.studies import (
     Forbids,
     Quantity,
     Rules,
-    judged_on,
     paired,
     quantities_of,
-    short_enough,
     student,
     study_points,
     without_pilots,
@@ -95,13 +93,10 @@ def _flops(short: pd.DataFrame, sparse: pd.DataFrame) -> tuple:
     return student(paired((sparse, few), (default, study_points(default, "blocks-short", (SHORT,), RATE, asked=6)))[0])
 
 
-_Rule = tuple[Sequence[str | tuple[str, ...]], Callable[..., tuple]]
-
-
 _MORE = ("experts", "depth-1", "depth-4")  # arms whose long runs are an experiment of their own
 
 
-def _of_arms(arm: str) -> dict[str, _Rule]:
+def _of_arms(arm: str) -> Rules:
     long = ("blocks-long", "blocks-long-more") if arm in _MORE else ("blocks-long",)
     return {
         f"level-{arm}": (("blocks-short",), partial(_level, arm=arm, steps=SHORT)),
@@ -166,17 +161,13 @@ def _at_best(runs: pd.DataFrame, *, depth: int) -> tuple:
     return student(own[_best(own, depth)] - default[_best(default, _BASE)])
 
 
-_DEPTH_RULES: Mapping[str, Callable[..., tuple]] = {
-    **{f"rate-depth-{depth}": partial(_rate, depth=depth) for depth in DEPTH_RATES if depth != _BASE},
-    **{f"best-depth-{depth}": partial(_at_best, depth=depth) for depth in DEPTH_RATES if depth > _BASE},
+_DEPTHS = ("blocks-depth",)
+_DEPTH_RULES: Rules = {
+    **{f"rate-depth-{depth}": (_DEPTHS, partial(_rate, depth=depth)) for depth in DEPTH_RATES if depth != _BASE},
+    **{f"best-depth-{depth}": (_DEPTHS, partial(_at_best, depth=depth)) for depth in DEPTH_RATES if depth > _BASE},
 }
 
-DEPTH_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
-    {
-        f"blocks.{name}": short_enough(f"blocks.{name}", judged_on(("blocks-depth",), compute, _depth_runs))
-        for name, compute in _DEPTH_RULES.items()
-    }
-)
+DEPTH_QUANTITIES: Mapping[str, Quantity] = quantities_of("blocks", _DEPTH_RULES, _depth_runs)
 """The quantities of the rules on `blocks-depth`, by name."""
 
 BLOCK_QUANTITIES: Mapping[str, Quantity] = MappingProxyType({**quantities_of("blocks", _RULES), **DEPTH_QUANTITIES})

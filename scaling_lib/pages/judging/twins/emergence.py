@@ -35,7 +35,14 @@ from scaling_lib.arguments import BY_HAND, checked
 from scaling_lib.errors import invalid
 from scaling_lib.fits.seeds.mixtures import branches
 from scaling_lib.fits.undetermined import Undetermined
-from scaling_lib.pages.judging.twins.studies import Forbids, Quantity, Rules, quantities_of, student
+from scaling_lib.pages.judging.twins.studies import (
+    Forbids,
+    Quantity,
+    Rules,
+    quantities_of,
+    student,
+    student_of_one_branch,
+)
 from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.emergence import STEPS, WIDTHS
@@ -98,14 +105,6 @@ def _logs(runs: pd.DataFrame, widths: Sequence[int], steps: Sequence[int], metri
     return logs.reshape(len(widths), len(steps), -1)
 
 
-def _one_branch(values: np.ndarray, margin: float) -> tuple:
-    """The mean over seeds; Forbids where they fall into two branches that are more than a margin apart."""
-    split = branches(values)
-    if not isinstance(split, Undetermined) and split.two and split.centres[1] - split.centres[0] > margin:
-        raise Forbids("the seeds fall into two branches, so that a mean would be over both")
-    return student(values)
-
-
 def _against(runs: pd.DataFrame, *, widths: tuple[int, ...], first: str, second: str) -> tuple:
     """The mean difference of two of "sampled", "walk" and "exp" where exp(-L leak) lies between the two bounds."""
     used, L = _complete(runs, widths), LENGTH_OF[widths]
@@ -123,18 +122,18 @@ def _against(runs: pd.DataFrame, *, widths: tuple[int, ...], first: str, second:
 
 def _cliff_in_width(runs: pd.DataFrame, *, metric: str) -> tuple:
     logs = _logs(runs, (16, 32, 64), (STEPS[-1],), metric)[:, 0]  # (width, seed)
-    return _one_branch((2 * logs[1] - logs[0] - logs[2]) / -np.log(2), _MARGIN)
+    return student_of_one_branch((2 * logs[1] - logs[0] - logs[2]) / -np.log(2), _MARGIN)
 
 
 def _cliff_in_data(runs: pd.DataFrame) -> tuple:
     logs = _logs(runs, WIDE, STEPS)[0]  # (S, seed)
-    return _one_branch(((logs[0] - logs[1]) - (logs[2] - logs[3])) / np.log(2), _MARGIN)
+    return student_of_one_branch(((logs[0] - logs[1]) - (logs[2] - logs[3])) / np.log(2), _MARGIN)
 
 
 def _sharpens(runs: pd.DataFrame) -> tuple:
     logs = _logs(runs, (16, 32), (STEPS[1], STEPS[-1]))  # (width, S, seed)
     few, many = (logs[0] - logs[1]) / np.log(2)
-    return _one_branch(many - few, _MARGIN)
+    return student_of_one_branch(many - few, _MARGIN)
 
 
 def _fluctuations(runs: pd.DataFrame) -> tuple:

@@ -54,7 +54,7 @@ from scaling_lib.pages.judging.twins.studies import (
     Quantity,
     Rules,
     quantities_of,
-    student,
+    student_of_one_branch,
 )
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.neighbours import GAMMA, LOST
@@ -232,23 +232,15 @@ def _leaks(runs: pd.DataFrame, study: str, rate: float, counts: Sequence[int]) -
     return np.log(table.sort_index().to_numpy(float))
 
 
-def _one_branch(values: np.ndarray, margin: float) -> tuple:
-    """The mean over seeds; Forbids where they fall into two branches that are more than a margin apart."""
-    split = branches(values)
-    if not isinstance(split, Undetermined) and split.two and split.centres[1] - split.centres[0] > margin:
-        raise Forbids("the seeds fall into two branches, so that a mean would be over both")
-    return student(values)
-
-
 def _exponent(runs: pd.DataFrame, *, study: str) -> tuple:
     counts = COUNTS[study]
-    return _one_branch(-np.polyfit(np.log(counts), _leaks(runs, study, RATE, counts), 1)[0], 0.1)
+    return student_of_one_branch(-np.polyfit(np.log(counts), _leaks(runs, study, RATE, counts), 1)[0], 0.1)
 
 
 def _straightness(runs: pd.DataFrame, *, study: str) -> tuple:
     """Minus the change of the slope over the whole range of tau."""
     logs, size = _leaks(runs, study, RATE, COUNTS[study]), np.log(COUNTS[study])
-    return _one_branch(-2 * np.polyfit(size, logs, 2)[0] * (size[-1] - size[0]), 0.2)
+    return student_of_one_branch(-2 * np.polyfit(size, logs, 2)[0] * (size[-1] - size[0]), 0.2)
 
 
 def _overlay(whole: pd.DataFrame, halved: pd.DataFrame) -> tuple:
@@ -257,7 +249,7 @@ def _overlay(whole: pd.DataFrame, halved: pd.DataFrame) -> tuple:
     half = _leaks(halved, "twins-third-half", RATE / 2, [2 * count for count in SHARED])
     if set(whole["seed"]) != set(halved["seed"]):
         raise Forbids("the two rates do not have the same seeds")
-    return _one_branch((first - half).mean(axis=0), 0.2)
+    return student_of_one_branch((first - half).mean(axis=0), 0.2)
 
 
 _COLLAPSE, _OPPOSITE = ("twins-collapse",), ("twins-collapse-opposite",)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from scaling_lib.fits.seeds import SeedMean, Slope, branched_slope, seed_means
-from scaling_lib.fits.seeds.mixtures import FEWEST_SEEDS
+from scaling_lib.fits.seeds.mixtures import FEWEST_SEEDS, branches
 from scaling_lib.fits.undetermined import Undetermined, first_undetermined
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
@@ -163,9 +163,9 @@ def short_enough(name: str, quantity: Quantity) -> Quantity:
     return judged
 
 
-def quantities_of(room: str, rules: Rules) -> Mapping[str, Quantity]:
+def quantities_of(room: str, rules: Rules, read: Read = study_of) -> Mapping[str, Quantity]:
     """The quantities of rules by name, "ROOM.name": each judged on its studies, and short enough to reproduce."""
-    named = {f"{room}.{name}": judged_on(studies, compute) for name, (studies, compute) in rules.items()}
+    named = {f"{room}.{name}": judged_on(studies, compute, read) for name, (studies, compute) in rules.items()}
     return MappingProxyType({name: short_enough(name, quantity) for name, quantity in named.items()})
 
 
@@ -185,6 +185,14 @@ def student(values: np.ndarray) -> tuple[float, float, float, float]:
     freedom = len(values) - 1
     half = float(stats.t.ppf(0.975, freedom) * values.std(ddof=1) / np.sqrt(len(values)))
     return float(values.mean()), float(values.mean()) - half, float(values.mean()) + half, freedom
+
+
+def student_of_one_branch(values: np.ndarray, margin: float) -> tuple[float, float, float, float]:
+    """The mean over seeds; Forbids where they fall into two branches that are more than a margin apart."""
+    split = branches(values)
+    if not isinstance(split, Undetermined) and split.two and split.centres[1] - split.centres[0] > margin:
+        raise Forbids("the seeds fall into two branches, so that a mean would be over both")
+    return student(values)
 
 
 def welch(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float, float]:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from scaling_lib.arguments import BY_HAND, Choice, checked
 from scaling_lib.errors import InvalidArgument, check_text, invalid
@@ -20,7 +19,7 @@ from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.ledger import VERDICTS
 from scaling_lib.pages.judging.twins.emergence import written
-from scaling_lib.pages.judging.twins.studies import PILOT
+from scaling_lib.pages.judging.twins.studies import PILOT, student
 from scaling_lib.pages.judging.words.findings import Rows, Words
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.records import RunConfiguration
@@ -43,10 +42,7 @@ def _judged(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean, low, high: Student's 95 % interval over seeds; NaN with one seed."""
-    if len(values) < 2:
-        return float(values.mean()), np.nan, np.nan
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+    return student(values)[:3] if len(values) > 1 else (float(values.mean()), np.nan, np.nan)
 
 
 @checked
@@ -127,8 +123,22 @@ def phase_points(runs: Annotated[pd.DataFrame, BY_HAND], column: str = "leak") -
 # ---------------------------------------------------------------------- sentences
 
 
-def _of_arm(what: str, arm: str) -> dict[str, Words]:
-    name = arm.replace("-", "_")
+# What an arm has in place of the default's.
+_ARM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rmsnorm": "RMSNorm",
+        "swiglu": "SwiGLU",
+        "multi-query": "one head of keys and values",
+        "no-positions": "no positions",
+        "experts": "one of four experts active",
+        "depth-1": "one layer",
+        "depth-4": "four layers",
+    }
+)
+
+
+def _of_arm(arm: str) -> dict[str, Words]:
+    what, name = _ARM_WORDS[arm], arm.replace("-", "_")
     words = {
         f"blocks.level_{name}": f"after 800 steps the excess loss with {what} is that of the default",
         f"blocks.level_long_{name}": f"after 3,200 steps the excess loss with {what} is that of the default",
@@ -156,13 +166,13 @@ def _of_best(what: str) -> Words:
 # By question: the rules that answer it.
 ARCHITECTURE: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
     {
-        "norm": ("Does the norm matter?", _of_arm("RMSNorm", "rmsnorm")),
-        "mlp": ("Does the MLP matter?", _of_arm("SwiGLU", "swiglu")),
-        "attention": ("Do the heads matter?", _of_arm("one head of keys and values", "multi-query")),
-        "positions": ("Do the positions matter?", _of_arm("no positions", "no-positions")),
+        "norm": ("Does the norm matter?", _of_arm("rmsnorm")),
+        "mlp": ("Does the MLP matter?", _of_arm("swiglu")),
+        "attention": ("Do the heads matter?", _of_arm("multi-query")),
+        "positions": ("Do the positions matter?", _of_arm("no-positions")),
         "experts": (
             "Do experts help?",
-            _of_arm("one of four experts active", "experts")
+            _of_arm("experts")
             | {
                 "blocks.flops_two_experts": Words(
                     "at equal FLOPs two of four experts have the excess loss of the default, within the margin",
@@ -173,7 +183,7 @@ ARCHITECTURE: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
         ),
         "depth": (
             "Does the depth matter, with CompleteP?",
-            _of_arm("one layer", "depth-1") | _of_arm("four layers", "depth-4"),
+            _of_arm("depth-1") | _of_arm("depth-4"),
         ),
         "depth_rates": (
             "Does one learning rate serve all depths?",
@@ -256,18 +266,7 @@ EMERGENT: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
 )
 
 
-# What an arm has in place of the default's, and what is compared of all arms.
-_ARM_WORDS: Mapping[str, str] = MappingProxyType(
-    {
-        "rmsnorm": "RMSNorm",
-        "swiglu": "SwiGLU",
-        "multi-query": "one head of keys and values",
-        "no-positions": "no positions",
-        "experts": "one of four experts active",
-        "depth-1": "one layer",
-        "depth-4": "four layers",
-    }
-)
+# What is compared of all arms.
 _COMPARED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "level": ("After 800 steps", "the excess loss"),

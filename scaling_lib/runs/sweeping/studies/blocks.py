@@ -25,11 +25,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
-from scaling_lib.runs.sweeping.studies.twins import TWIN
+from scaling_lib.runs.sweeping.studies.twins import TWIN_RUN
 
 __all__ = [
     "ARMS",
@@ -44,15 +42,7 @@ __all__ = [
     "STEP_TIMES",
 ]
 
-_TEMPLATE = RunConfiguration(
-    TWIN,
-    Architecture(100, 64),
-    Parametrization(),
-    Optimizer(0.5),
-    Schedule(500, batch=10),
-    Evaluation(curve_points=1),
-    seed=300,
-)
+_TEMPLATE = replace(TWIN_RUN, evaluation=Evaluation(curve_points=1), seed=300)
 _FOLLOWS = {"source.seed": "seed"}
 
 ARM_FIELDS = (

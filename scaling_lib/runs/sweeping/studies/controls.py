@@ -29,10 +29,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.records import RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
-from scaling_lib.runs.sweeping.studies.twins import TWIN
+from scaling_lib.runs.sweeping.studies.twins import TWIN_RUN
 
 __all__ = ["CONTROLS"]
 
@@ -54,14 +53,11 @@ _BA_160 = Source(
     seed=100,
     fingerprint="0152bbf80129056a4fb5a5044532147be6d3dc64d85b606fc73c4156da18b2a9",
 )
-_TEMPLATE = RunConfiguration(
-    TWIN, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
-)
-_KAPPA = replace(_TEMPLATE, source=_ER_100_K1)
-_SCALE_FREE = replace(_TEMPLATE, source=_BA_160, architecture=Architecture(160, 64), schedule=Schedule(950, batch=19))
+_KAPPA = replace(TWIN_RUN, source=_ER_100_K1)
+_SCALE_FREE = replace(TWIN_RUN, source=_BA_160, architecture=Architecture(160, 64), schedule=Schedule(950, batch=19))
 # With a readout of its own, so that the embedding's rate is that of the embedding alone.
 _ARMS = replace(
-    _TEMPLATE,
+    TWIN_RUN,
     source=_ER_200,
     architecture=Architecture(200, 64, tied=False),
     schedule=Schedule(1000, batch=20),
@@ -139,7 +135,7 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
     {
         "twins-visits-pilot": (
             "Pilot, never judged: which learning rates bracket the best one at sixteen times the visits a step?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": {
                     "seed": (900,),
@@ -179,43 +175,43 @@ CONTROLS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-visits": (
             "Sixteen times the data in a step, a sixteenth of the steps: is it observations or steps that set F?",
-            _batch(_TEMPLATE, 160),
+            _batch(TWIN_RUN, 160),
             _study(((100, _FIXED),)),
             _FOLLOWS,
         ),
         "twins-visits-rates": (
             "The other learning rates of twins-visits: is it observations or steps, at the best rate?",
-            _batch(_TEMPLATE, 160),
+            _batch(TWIN_RUN, 160),
             _study(_OTHER_RATES),
             _FOLLOWS,
         ),
         "twins-visits-steps": (
             "Sixteen times the data in a step, as many steps: what do more data alone change?",
-            _batch(_TEMPLATE, 160),
+            _batch(TWIN_RUN, 160),
             _study(((400, _FIXED),)),
             _FOLLOWS,
         ),
         "twins-visits-200": (
             "The same on twice the nodes: is it observations or steps that set F?",
-            _TEMPLATE,
+            TWIN_RUN,
             _study(((100, _FIXED),), graphs={_GRAPH: _VISITS_200}),
             _FOLLOWS,
         ),
         "twins-visits-200-rates": (
             "The other learning rates of twins-visits-200: is it observations or steps, at the best rate?",
-            _TEMPLATE,
+            TWIN_RUN,
             _study(_OTHER_RATES, graphs={_GRAPH: _VISITS_200}),
             _FOLLOWS,
         ),
         "twins-decay": (
             "Without weight decay, which takes the embedding away as the steps grow: the same exponent in D?",
-            replace(_TEMPLATE, optimizer=replace(_TEMPLATE.optimizer, weight_decay=0.0)),
+            replace(TWIN_RUN, optimizer=replace(TWIN_RUN.optimizer, weight_decay=0.0)),
             _study(_WINDOW),
             _FOLLOWS,
         ),
         "twins-context": (
             "Twice as many walks, half as long: the same excess loss and exponent in D?",
-            _batch(replace(_TEMPLATE, architecture=replace(_TEMPLATE.architecture, context=25)), 20),
+            _batch(replace(TWIN_RUN, architecture=replace(TWIN_RUN.architecture, context=25)), 20),
             _study(_WINDOW),
             _FOLLOWS,
         ),

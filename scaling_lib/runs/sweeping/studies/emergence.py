@@ -13,25 +13,16 @@ Costs at 45,000 tokens a second of a core:
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule
+from scaling_lib.runs.records import Evaluation
 from scaling_lib.runs.sweeping.catalogue import Entry, doubled
-from scaling_lib.runs.sweeping.studies.twins import TWIN
+from scaling_lib.runs.sweeping.studies.twins import TWIN_RUN
 
 __all__ = ["EMERGENCE", "STEPS", "WIDTHS"]
 
-_TEMPLATE = RunConfiguration(
-    TWIN,
-    Architecture(100, 64),
-    Parametrization(),
-    Optimizer(0.5),
-    Schedule(500, batch=10),
-    Evaluation(curve_points=1),
-    seed=400,
-)
+_TEMPLATE = replace(TWIN_RUN, evaluation=Evaluation(curve_points=1), seed=400)
 _FOLLOWS = {"source.seed": "seed"}
 WIDTHS = (8, 16, 24, 32, 48, 64)
 STEPS = doubled(100, 4)

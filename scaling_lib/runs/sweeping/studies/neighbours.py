@@ -23,11 +23,9 @@ from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 
-from scaling_lib.models.accounting import Architecture
-from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.runs.records import Evaluation, Optimizer, RunConfiguration, Schedule, Source
+from scaling_lib.runs.records import Evaluation, Optimizer, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Entry, doubled
-from scaling_lib.runs.sweeping.studies.twins import TWIN
+from scaling_lib.runs.sweeping.studies.twins import TWIN, TWIN_RUN
 
 __all__ = ["GAMMA", "LOST", "NEIGHBOURS"]
 
@@ -38,14 +36,10 @@ _DEGREE_2 = Source(
     seed=100,
     fingerprint="f89fe0b6b28d41eb4af89d141c8999e5da9b6d627dabad837bf6ff2eb773a29f",
 )
-_COLLAPSE = RunConfiguration(
-    TWIN,
-    Architecture(100, 64),
-    Parametrization(),
-    Optimizer(0.5, weight_decay=0.0),
-    Schedule(500, batch=10),
-    Evaluation(walks=100, curve_points=50, spacing="linear"),
-    seed=100,
+_COLLAPSE = replace(
+    TWIN_RUN,
+    optimizer=Optimizer(0.5, weight_decay=0.0),
+    evaluation=Evaluation(walks=100, curve_points=50, spacing="linear"),
 )
 # The studies are scored on fewer walks, which cost less: a curve is divided by its own end on the same walks.
 _CURVES = replace(_COLLAPSE, evaluation=Evaluation(walks=50, curve_points=50, spacing="linear"))

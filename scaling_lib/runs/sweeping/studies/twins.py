@@ -17,7 +17,7 @@ from scaling_lib.models.parametrization import Parametrization
 from scaling_lib.runs.records import Optimizer, RunConfiguration, Schedule, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry, doubled
 
-__all__ = ["TWIN", "TWINS"]
+__all__ = ["TWIN", "TWINS", "TWIN_RUN"]
 
 # The twin of the paper's smallest graph: the template of this study, and of those that compare with it.
 TWIN = Source(
@@ -26,11 +26,11 @@ TWIN = Source(
     seed=100,
     fingerprint="4b0e1aefa6f429c1b119e8d2f19365266a97d783b78ae6d4cb27e3df9cf44fdf",
 )
-_TEMPLATE = RunConfiguration(
+TWIN_RUN = RunConfiguration(
     TWIN, Architecture(100, 64), Parametrization(), Optimizer(0.5), Schedule(500, batch=10), seed=100
 )
 _CORNER = replace(
-    _TEMPLATE,
+    TWIN_RUN,
     source=Source(
         "erdos_renyi",
         (("nodes", 1000), ("edges", 5000)),
@@ -83,7 +83,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
     {
         "twins-pilot": (
             "Pilot, never judged: which learning rates bracket the best one as the steps grow?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": {"seed": (900,), "schedule.steps": (400,), "optimizer.learning_rate": (0.5,)},
                 "full": {
@@ -96,7 +96,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-size": (
             "At equal degree, visits and steps, does the excess loss depend on the number of nodes?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_SIZES[:3], _fixed((200, 400)), seeds=1),
                 "colab": _axes(_SIZES, _fixed(doubled(400, 2)), seeds=2),
@@ -106,7 +106,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-size-rates": (
             "The other learning rates of twins-size: at the best rate, does the excess loss depend on the nodes?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_SIZES[:2], _others((400,)), seeds=1),
                 "colab": _axes(_SIZES, _others(doubled(400, 2)), seeds=2),
@@ -116,7 +116,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-beta": (
             "On the twin of the paper's smallest graph, over the steps of Figure 5, what is the exponent in D?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_SIZES[1:2], _fixed((200, 400)), seeds=1),
                 "colab": _axes(_SIZES[1:2], _fixed(doubled(400, 4)), seeds=2),
@@ -126,7 +126,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-beta-rates": (
             "The other learning rates of twins-beta: at the best rate, what is the exponent in D?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_SIZES[1:2], _others((400,)), seeds=1),
                 "colab": _axes(_SIZES[1:2], _others(doubled(400, 3)), seeds=2),
@@ -136,7 +136,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-beta-short": (
             "More seeds of the short runs of twins-beta, where seeds scatter most.",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_SIZES[1:2], _fixed((400,)), seeds=1, first=112),
                 "full": _axes(_SIZES[1:2], _fixed(doubled(400, 2)) + _others(doubled(400, 2)), seeds=24, first=112),
@@ -145,7 +145,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-labels": (
             "With the exact law as the target of every token, what is left of the exponent in D?",
-            replace(_TEMPLATE, labels="exact"),
+            replace(TWIN_RUN, labels="exact"),
             {
                 "smoke": _axes(_SIZES[1:2], _fixed((200, 400)), seeds=1),
                 "colab": _axes(_SIZES[1:2], _fixed(doubled(400, 2)), seeds=2),
@@ -155,7 +155,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
         ),
         "twins-degree": (
             "At equal visits and steps, does the excess loss over that of counting depend on the degree?",
-            _TEMPLATE,
+            TWIN_RUN,
             {
                 "smoke": _axes(_DEGREES[:1], _fixed((400,)), seeds=1),
                 "colab": _axes(_DEGREES, _fixed(doubled(400, 2)), seeds=2),
