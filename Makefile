@@ -21,7 +21,7 @@ export OMP_NUM_THREADS := 1
 unexport MPLBACKEND
 
 .PHONY: help book test test-all gpu retrain notebooks student ledger practice assignment capstone grade otter \
-  address environment clean pdf colab first-cell links release
+  address environment clean pdf colab newest first-cell links release
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -42,6 +42,7 @@ help:
 	@echo "make grade ASSIGNMENT=... SUBMISSIONS=folder   marks of a class, its mistakes, a page for each student"
 	@echo "make otter ASSIGNMENT=...  an archive for Otter, which then carries the marks of make grade"
 	@echo "make colab COLAB_PYTHON=python3.13 [SMOKE=1]   execute every chapter with the packages that Colab publishes"
+	@echo "make newest               execute and test with the newest version of every package (not those of constraints.txt)"
 	@echo "make links                follow every link that leads out of the book (needs the network)"
 	@echo "make first-cell           write the first code cell into every chapter and notebook"
 	@echo "make release VERSION=1.2.0   tag a version, whose notebooks install and open that version"
@@ -98,6 +99,9 @@ otter: $(INSTALLED)book
 
 colab: $(INSTALLED)book,train,test
 	@$(RUN) -m tools.colab --python "$(COLAB_PYTHON)" $(if $(SMOKE),--smoke)
+
+newest: $(INSTALLED)$(EVERYTHING)
+	@$(RUN) -m tools.newest --python "$(COLAB_PYTHON)"
 
 links: $(INSTALLED)book book
 	@$(RUN) -m tools.links

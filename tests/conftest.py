@@ -24,6 +24,61 @@ def pytest_addoption(parser):
         action="store_true",
         help="check every annotation of scaling_lib at run time (a pass of its own: its errors come before ours)",
     )
+    parser.addoption(
+        "--may-lack",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="skip, with that reason, what needs this package where it is not installed (may be given again)",
+    )
+
+
+def lacked(error, config):
+    """The package of --may-lack for want of which this error, or one that it follows from, was raised; or none."""
+    while error is not None:
+        if isinstance(error, ImportError):
+            for package in config.getoption("--may-lack"):
+                # Python's own error has the module's name; ours says "needs the package NAME: run ...".
+                if package == (error.name or "").partition(".")[0] or f" {package}:" in str(error):
+                    return package
+        error = error.__cause__ or error.__context__
+    return None
+
+
+class Module(pytest.Module):
+    """A file of tests that is skipped where it cannot be imported for want of a package that may be lacking."""
+
+    def collect(self):
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            if package := lacked(error, self.config):
+                pytest.skip(f"{package} is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return Module.from_parent(parent, path=module_path) if parent.config.getoption("--may-lack") else None
+
+
+def skipping(config):
+    """A wrapper of a hook that ends as skipped what was not possible for want of such a package."""
+    try:
+        return (yield)
+    except Exception as error:
+        if package := lacked(error, config):
+            pytest.skip(f"{package} is not installed")
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    return (yield from skipping(pyfuncitem.config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(request):
+    return (yield from skipping(request.config))
 
 
 def pytest_configure(config):

@@ -67,6 +67,12 @@ def pins(version: str) -> list[str]:
     return [f"{name}=={release}" for name, release in SETS[version].items()]
 
 
+def pinned_torch() -> str:
+    """The torch of `constraints.txt`: Colab brings its own, which changes too often to be listed."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    return next(line for line in lines if line.startswith("torch=="))
+
+
 def write_stub(folder: Path) -> Path:
     """Write the stub of `google.colab` below `folder`, for PYTHONPATH."""
     for name, text in STUB.items():
@@ -131,7 +137,8 @@ def main() -> None:
         executed = execute(Path(away) / "recorded", "recorded", inject=False, python=python, variables=variables)
         if arguments.smoke:
             print("Installing torch, then training two chapters: minutes.", flush=True)
-            run([str(python), "-m", "pip", "install", "-qq", "-c", str(folder / "pins.txt"), "torch", "safetensors"])
+            pip = [str(python), "-m", "pip", "install", "-qq", "-c", str(folder / "pins.txt")]
+            run([*pip, pinned_torch(), "safetensors"])
             where = Path(away) / "smoke"
             executed += execute(where, "smoke", inject=True, python=python, variables=variables, only=TRAIN)
         if unaware := not_on_colab(executed):
