@@ -157,6 +157,7 @@ def begin(name: str = "") -> Session:
     warns where the profile is made for a GPU and there is none."""
     session = Session(profile(name), device(), home(), mirror())
     single_thread()
+    pd.set_option("display.max_colwidth", None)  # reasons of verdicts are read to their end
     where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
     print(
         f"Running on {where}, {device_words(session.device)}, profile {session.profile!r}: {_TAKES[session.profile]}."

@@ -90,6 +90,9 @@
       choose(new URLSearchParams({ show: EVERYTHING }));
       changed();
     }
+    // Inside the row are its rule and its runs, which is what the reader of a verdict came for.
+    const inside = target.matches("tr[data-verdict]") && target.querySelector("details");
+    if (inside) inside.open = true;
     let opened = false;
     for (let fold = target.closest("details:not([open])"); fold; fold = fold.parentElement.closest("details:not([open])")) {
       fold.open = true;

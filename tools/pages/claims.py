@@ -26,7 +26,7 @@ MEANINGS = {
     "not run": "we have no value of our own",
 }
 KIND_MEANINGS = {
-    "trained here": "transformers of ours, at the sizes of the claim",
+    "trained here": "transformers of ours, at the sizes that the claim names",
     "by twin": "transformers of ours on a small graph that stands for a larger one",
     "refitted": "somebody else's points, fitted again",
     "exact": "graphs, chains and counting, computed",
@@ -46,10 +46,11 @@ def totals_table(book: Book) -> str:
     body = "".join(_totals_row(kind, counted.loc[kind].astype(int).to_dict()) for kind in counted.index)
     older = sum(row.exploratory for row in rows)
     said = (
-        f"Of the verdicts {number(older)} are exploratory: their rule is younger than their runs. Rows without runs of "
-        "ours are neither that nor its opposite. The lines are not added up: what follows by construction could not "
-        "fail, and a verdict by twin speaks of a graph that stands for another, so it is never counted with those on "
-        "the paper's own sizes."
+        f"Of the verdicts {number(older)} are exploratory: their rule is younger than their runs. The lines are not "
+        "added up: what follows by construction could not fail, and a verdict by twin speaks of a graph that stands "
+        "for another, so it is never counted with those on the paper's own sizes. *By twin* are only rows that carry "
+        "a sentence about a larger graph over to a small one; what is asked of the small graphs themselves is *trained "
+        "here*."
     )
     head = f'<thead><tr><th scope="col">kind</th>{heads}</tr></thead>'
     table = f'<table class="dataframe">{head}<tbody>{body}</tbody></table>'
@@ -82,10 +83,10 @@ def two_chances(book: Book) -> str:
 
     (least, then), (more, better) = at(1.399), at(1.2)
     return (
-        f"**Two numbers stand beside a verdict**: its *power* is the chance that the rule says *differs* of a claim "
-        f"that is wrong by two margins, and the other is the chance that it says *reproduced* of a claim that is "
-        f"exactly true. An interval of just under 1.4 margins, the longest that decides anything, has {least} and "
-        f"{then}; one of 1.2 margins has {more} and {better}, and that is what a new row should aim at."
+        f"**Two numbers stand beside a verdict.** The first is its *power*. If a claim is wrong by two margins, this "
+        f"is the chance that the rule says *differs*. The second is the chance that the rule says *reproduced* if the "
+        f"claim is exactly true. An interval of just under 1.4 margins, the longest that decides anything, has {least} "
+        f"and {then}; one of 1.2 margins has {more} and {better}, and that is what a new row should aim at."
     )
 
 

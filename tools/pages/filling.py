@@ -195,6 +195,7 @@ def _setting(identifier: str) -> SimpleNamespace:
     tokens, rates = grid("schedule.tokens"), grid("optimizer.learning_rate")
     values: dict[str, str] = {
         "widths": listed([number(width) for width in grid("architecture.width")]),
+        "largest_width": number(max(grid("architecture.width"))),
         "tokens": " to ".join(number(D) for D in sorted({min(tokens), max(tokens)})),
         "rates": listed([plain(rate) for rate in rates]),
         "largest_rate": plain(max(rates)),

@@ -67,14 +67,14 @@ def hero(book: Book) -> str:
         return "*The runs of the figure are not recorded in this build.*"
     table = excesses(runs)
     tokens, floors = table.columns.to_numpy(float), [assumed(table, SHIFT * shift) for shift in SHIFTS]
-    free = _free_floor(table)
+    free, _ = free_floor(table)
     usual = min(range(len(floors)), key=lambda at: abs(floors[at].shift - free))
     straightest = min(range(len(floors)), key=lambda at: floors[at].spread)
     # The verdict that the points bend is the ledger's, not the figure's.
     bends = book.rows["twins.straight"].verdict == "differs"
     what = (
         "Move the slider: over the true floor, which is known exactly, the line bends. Over a floor that is slightly "
-        "too high it looks straight."
+        "too high it looks straighter."
         if bends
         else "Move the slider to see what becomes of both when the floor is assumed too low or too high."
     )
@@ -85,9 +85,10 @@ def hero(book: Book) -> str:
     }
     caption = (
         "Small transformers on walks over random graphs of 100 nodes, means over "
-        f"{number(len(table))} seeds with 95 % intervals. Left: the loss over the floor that you assume, on "
-        "logarithmic axes, where a power law is a straight line. Right: the exponent between each run and one twice as "
-        f"long; a power law has the same everywhere. Dashed: the exponent 1 of a learner that counts. {what}"
+        f"{number(len(table))} seeds with 95 % intervals. Blue: the loss over the floor that you assume, on "
+        "logarithmic axes, where a power law is a straight line; the grey line joins the first point with the last. "
+        "Red: the exponent between each run and one twice as long; a power law has the same everywhere. Dashed: the "
+        f"exponent 1 of a learner that counts. {what}"
     )
     alt = (
         "Two panels. Left: five points of loss against training tokens on logarithmic axes, which flatten above a "
@@ -109,11 +110,12 @@ def hero(book: Book) -> str:
     return raw(html)
 
 
-def _free_floor(table: pd.DataFrame) -> float:
-    """Where a fit with all three parameters free puts the floor, in nats above the true one. It is fitted over the true
-    floor plus one nat, because the law has a positive floor."""
+def free_floor(table: pd.DataFrame) -> tuple[float, float]:
+    """Where a fit with all three parameters free puts the floor, in nats above the true one, and its exponent in D. It
+    is fitted over the true floor plus one nat, because the law has a positive floor."""
     means = pd.DataFrame({"D": table.columns, "loss": 1 + np.exp(np.log(table).mean()).to_numpy()})
-    return float(fit(PowerLaw(variable="D"), means, objective="huber").params["E"]) - 1
+    params = fit(PowerLaw(variable="D"), means, objective="huber").params
+    return float(params["E"]) - 1, float(params["beta"])
 
 
 def _losses(tokens: np.ndarray, floors: list[Assumed]) -> Panel:

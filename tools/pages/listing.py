@@ -159,7 +159,7 @@ def claims_table(book: Book) -> str:
     script = '<script src="../_static/claims.js" defer></script>'
     parts = [_table("Claims of others that were decided here", bodies)]
     if own := own_by_experiment(rows):
-        heading = f"<p>Questions of our own that were decided ({sum(map(len, own.values()))}), by study</p>"
+        heading = f"<p>Questions of our own that were judged ({sum(map(len, own.values()))}), by study</p>"
         parts.append(f'<div class="claims-block claims-own">{heading}{"".join(_own_folds(own, recorded))}</div>')
     if undetermined := by_experiment(rows, "undetermined"):
         count = sum(map(len, undetermined.values()))
@@ -232,7 +232,7 @@ def _folded(title: str, inside: str, name: str) -> str:
 
 
 def _table(label: str, bodies: str) -> str:
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("Claim", "Published", "Ours", "Verdict"))
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("Claim", "Claimed", "Ours", "Verdict"))
     table = f'<table class="claims"><thead><tr>{head}</tr></thead>{bodies}</table>'
     return f'<div class="table-scroll" role="region" tabindex="0" aria-label="{escape(label)}">{table}</div>'
 
@@ -251,7 +251,7 @@ def _claim_row(row: Row, recorded: Mapping[str, str]) -> str:
         "chapter": row.claim.chapter[:2],
     }
     data = " ".join(f'data-{name}="{escape(value)}"' for name, value in facets.items())
-    cells = (_claim_cell(row), _published_cell(row), ours_cell(row, recorded), _verdict_cell(row))
+    cells = (_claim_cell(row), _claimed_cell(row), ours_cell(row, recorded), _verdict_cell(row))
     return f'<tr id="{anchor(row.claim.id)}" {data}>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
@@ -289,9 +289,9 @@ def _claim_cell(row: Row) -> str:
     return f"<details><summary>{typeset(claim.claim)}</summary>{inside}</details>"
 
 
-def _published_cell(row: Row) -> str:
+def _claimed_cell(row: Row) -> str:
     """Value and unit."""
-    cell = escape(texts(row)["published"])
+    cell = escape(texts(row)["claimed"])
     return cell if row.claim.unit in ("1", "words") else f"{cell} {escape(row.claim.unit)}"
 
 

@@ -12,6 +12,7 @@ from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.quantities import LEAST_WIDTH, PAPER_RATE
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.records import Evaluation, Optimizer
+from tools.pages import front
 from tools.pages.book import ABSENT, Block, Book
 
 OPTIMIZER = Optimizer(1.0)
@@ -51,10 +52,45 @@ def _epoch_gap(book: Book) -> str:
     return number(apart / float(book.rows["epoch.huber.alpha"].claim.spread or 1), 1)
 
 
+def _ruler(which: str) -> Block:
+    """Of a fit with a free floor to the runs of the front page's figure: "above", how far its floor lies above the true
+    one, in nats, or "exponent"."""
+
+    def of_runs(book: Book) -> str:
+        runs = book.tables(front.STUDY)
+        if runs is None:
+            return ABSENT
+        above, exponent = front.free_floor(front.excesses(runs))
+        return number(above, 2) if which == "above" else number(exponent, decimals=2)
+
+    return of_runs
+
+
+def _barest(book: Book) -> str:
+    """How many of the barest graphs show a power law in D, and how many do not. Where a second round of more seeds has
+    run, it answers in place of the first."""
+    verdicts = {}
+    for prefix in ("barest.D_", "barest.more_"):
+        for name, row in book.rows.items():
+            if name.startswith(prefix) and row.verdict != "not run":
+                verdicts[name.removeprefix(prefix)] = row.verdict
+    yes, no = ([*verdicts.values()].count(verdict) for verdict in ("reproduced", "differs"))
+    shows, does = ("shows" if yes == 1 else "show"), ("does" if no == 1 else "do")
+    undecided = len(verdicts) - yes - no
+    kinds = f"Of {len(verdicts)} other kinds of graph"
+    return f"{kinds} {yes} {shows} a power law, {no} {does} not, and {undecided} are undecided"
+
+
 NUMBERS: Mapping[str, Block] = {
+    "barest.answers": _barest,
+    "ruler.above": _ruler("above"),
+    "ruler.exponent": _ruler("exponent"),
     "claims": lambda book: number(len(book.rows)),
     "judged": lambda book: number(sum(row.claim.judged for row in book.rows.values())),
     "measured": lambda book: number(sum(row.measured is not None for row in book.rows.values())),
+    "decided.trained": lambda book: number(
+        sum(row.shown is not None and row.claim.kind in ("trained here", "by twin") for row in book.rows.values())
+    ),
     "decided": lambda book: number(sum(row.shown is not None for row in book.rows.values())),
     "paper.largest_rate": lambda book: plain(PAPER_RATE),
     "paper.least_width": lambda book: plain(LEAST_WIDTH),

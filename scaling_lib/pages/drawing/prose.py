@@ -5,6 +5,7 @@ only ledger rows and run tables can be (`glue`). `texts` writes the numbers of e
 `plain` writes a number that somebody chose or printed, with the digits that it was given.
 """
 
+import inspect
 import math
 from typing import Annotated, Any
 
@@ -24,10 +25,11 @@ __all__ = ["glue", "plain", "say", "texts"]
 def say(sentence: str) -> None:
     """Display `sentence`, which is Markdown: `say(rf"The floor is $H =$ {number(floor, 5)} nats.")`.
 
-    Numbers in it are written by `numbers.number` and `numbers.percent`. Needs IPython. Raises InvalidArgument for what
-    is no text.
+    The indentation that it has as a text of several lines inside a block of code is taken away, as of a docstring:
+    Markdown would show indented lines as code. Numbers in it are written by `numbers.number` and `numbers.percent`.
+    Needs IPython. Raises InvalidArgument for what is no text.
     """
-    _ipython().display(_ipython().Markdown(sentence))
+    _ipython().display(_ipython().Markdown(inspect.cleandoc(sentence)))
 
 
 @checked
@@ -35,8 +37,9 @@ def glue(key: str, source: Annotated[Row | Measured | pd.DataFrame, BY_HAND]) ->
     """Make numbers of a ledger row, a measured value or a run table available to the book's pages.
 
     Pages write {glue:text}`../notebooks/NN-name.ipynb::key.ours` and so on. Keys: of a Row or Measured: ours, interval,
-    and for a Row also published, margin, kind, verdict, reason, power, chance, place; of a run table: runs, tokens_low,
-    tokens_high. Outside the book's build (Colab), where myst-nb is absent, it does nothing.
+    and for a Row also published, claimed (the same; of a claim with one side "at least 2"), margin, kind, verdict,
+    reason, power, chance, place; of a run table: runs, tokens_low, tokens_high. Outside the book's build (Colab), where
+    myst-nb is absent, it does nothing.
     """
     check_instance("source", source, (Row, Measured, pd.DataFrame), remedy="pass a ledger row or a table of runs")
     try:
@@ -71,9 +74,11 @@ def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
         words = {"ours": value, "interval": value if low == high else f"{low} to {high}"}
     if isinstance(source, Row):
         claim = source.claim
+        published = claim.published if isinstance(claim.published, str) else plain(claim.published)
         chances = {"power": source.power, "chance": source.chance}
         words |= {
-            "published": claim.published if isinstance(claim.published, str) else plain(claim.published),
+            "published": published,
+            "claimed": published if claim.sense == "equal" else f"{claim.sense} {published}",
             "margin": "none" if margin is None else plain(margin),
             "kind": claim.kind,
             "verdict": source.verdict + (" (exploratory)" if source.exploratory else ""),

@@ -241,7 +241,11 @@ def evaluate(
 
 
 def ledger_frame(rows: list[Row]) -> pd.DataFrame:
-    """The rows as a table to print: id, kind, published, ours, interval, margin, power, verdict and why."""
+    """The rows as a table to print: id, kind, claimed, ours, interval, margin, power, verdict and why.
+
+    What is claimed is what others published or, for a question of this book's own, what it registered before the runs;
+    of a claim with one side it is a bound.
+    """
     lines: list[dict[str, object]] = []
     for row in _checked_rows(rows):
         ours = row.shown
@@ -251,7 +255,7 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
             {
                 "id": row.claim.id,
                 "kind": row.claim.kind,
-                "published": row.claim.published,
+                "claimed": _claimed(row.claim),
                 "ours": "" if ours is None else ours.value,
                 "95 % interval": "" if ours is None else f"{ours.low:.3g} to {ours.high:.3g}",
                 "margin": "" if row.claim.margin is None else row.claim.margin,
@@ -260,6 +264,11 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
+
+
+def _claimed(claim: Claim) -> float | str:
+    """The published value; of a claim with one side, as a bound."""
+    return claim.published if claim.sense == "equal" else f"{claim.sense} {claim.published:.7g}"
 
 
 def totals(rows: list[Row]) -> pd.DataFrame:

@@ -27,6 +27,7 @@ def test_a_row_is_glued_with_its_verdict(glued):
         "beta.ours": "0.750",
         "beta.interval": "0.700 to 0.800",
         "beta.published": "1",
+        "beta.claimed": "1",
         "beta.margin": "0.1",
         "beta.verdict": "differs (exploratory)",
         "beta.power": "0.98",
@@ -74,6 +75,14 @@ def test_words_are_published_as_they_stand():
     assert (words["published"], words["margin"], words["power"]) == ("almost 2", "none", "not run")
 
 
+@pytest.mark.parametrize(("sense", "said"), [("equal", "1"), ("at least", "at least 1"), ("at most", "at most 1")])
+def test_a_claim_with_one_side_is_printed_as_a_bound(sense, said):
+    row = Row(replace(CLAIM, sense=sense), None, "not run", exploratory=False)
+    assert prose.texts(row)["claimed"] == said
+    (claimed,) = claims.ledger_frame([row])["claimed"]
+    assert claimed == (1 if sense == "equal" else said)
+
+
 @pytest.mark.parametrize("literal", [0.75, "0.75", None, [0.75]])
 def test_literals_are_refused(literal):
     with pytest.raises(InvalidArgument, match="source"):
@@ -86,5 +95,9 @@ def test_a_sentence_is_shown_as_it_stands(monkeypatch):
     monkeypatch.setattr(display, "display", shown.append)
     prose.say(r"$\frac{H}{2}$ is 1.17 {nats}.")
     assert shown[0].data == r"$\frac{H}{2}$ is 1.17 {nats}."
+    prose.say("""
+        Markdown would show an indented line as code.
+        So a text of several lines loses its indentation.""")
+    assert [line[:2] for line in shown[1].data.splitlines()] == ["Ma", "So"]
     with pytest.raises(InvalidArgument, match="sentence"):
         prose.say(None)
