@@ -63,6 +63,8 @@ RULERS = MappingProxyType(
     }
 )
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 470, 45, 300
+# Of the groups: the house's colours, and then that of the page's letters.
+_INKS = (*COLOURS.values(), "currentColor")
 _TICKS = 5  # ticks that an axis has room for
 
 
@@ -151,7 +153,7 @@ def _ticks(axes: list[tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]], *,
 def _round_numbers(logs: np.ndarray) -> list[float]:
     low, high = logs.min(), logs.max()
     powers = range(int(np.floor(low / np.log(10))), int(np.ceil(high / np.log(10))) + 1)
-    for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
+    for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)):
         inside = [step * 10.0**power for power in powers for step in steps if low <= np.log(step * 10.0**power) <= high]
         if len(inside) >= 3:
             return inside[:_TICKS]
@@ -167,8 +169,8 @@ def _written(value: float) -> str:
 
 def _symbol(group: int, where: list[tuple[float, float]]) -> Mark:
     """A circle, square, diamond or triangle in the group's colour, at each position of the slider."""
-    colour = list(COLOURS.values())[group % len(COLOURS)]
-    shape = (group + group // len(COLOURS)) % 4
+    colour = _INKS[group % len(_INKS)]
+    shape = (group + group // len(_INKS)) % 4
     ink: dict[str, str | float] = {"fill": colour, "stroke": "none"}
     if shape == 0:
         return Mark("circle", {"cx": _still([x for x, _ in where]), "cy": _still([y for _, y in where]), "r": 5, **ink})
