@@ -45,6 +45,7 @@ from scaling_lib.errors import check_instance, invalid
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS, AnyClaim, Claim, ledger, rules_history
 from scaling_lib.pages.judging.measured import AnyMeasured, Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
+from scaling_lib.runs.keeping.tables import manifest, recorded_folder, recorded_or_none
 
 __all__ = [
     "Row",
@@ -230,14 +231,25 @@ def evaluate(
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
     if unknown := sorted(set(only) - {claim.id for claim in ledger()}):
         raise invalid("only", "ids of the ledger", unknown, "see `scaling-lab claims`")
+    shipped = frozenset((name, entry["sha256"]) for name, entry in manifest(recorded_folder()).items())
     judged = []
     for claim in ledger():
         if only and claim.id not in only:
             continue
-        measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
-        exploratory = measured is not None and not _confirmatory(claim, measured)
-        judged.append(Row(claim, measured, judge(claim, measured), exploratory))
+        judged.append(_judged_on_recorded(claim, shipped) if tables is recorded_or_none else _judged(claim, tables))
     return judged
+
+
+def _judged(claim: Claim, tables: Tables) -> Row:
+    measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
+    exploratory = measured is not None and not _confirmatory(claim, measured)
+    return Row(claim, measured, judge(claim, measured), exploratory)
+
+
+@cache
+def _judged_on_recorded(claim: Claim, shipped: frozenset[tuple[str, str]]) -> Row:
+    """The row on the tables that ship, which are known by their hashes: a program that asks for it again has it."""
+    return _judged(claim, recorded_or_none)
 
 
 def ledger_frame(rows: list[Row]) -> pd.DataFrame:
