@@ -27,8 +27,8 @@ from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
 from tools.installed import install
 from tools.pages.filling import fill_pages
 
-SECONDS = {"recorded": 15, "smoke": 90}  # expected for a chapter, on one core
-RENDERING = 20
+SECONDS = {"recorded": 20, "smoke": 45}  # expected for a chapter, on one core
+RENDERING = 60
 
 
 def staged(executed: NotebookNode) -> NotebookNode:

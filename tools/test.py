@@ -1,7 +1,7 @@
 """`make test` and `make test-all`: every check, stage by stage, each with its time.
 
-The chapters are executed under the profile smoke, from an empty store, by papermill. Some of those that train
-(`make test-all`: all) are executed once more, from another empty store, by nbval, whose outputs must agree with
+The chapters are executed under the profile smoke, from an empty store, by papermill. One of those that train
+(`make test-all`: all) is executed once more, from another empty store, by nbval, whose outputs must agree with
 papermill's. A failed stage stops only the stages that look at what it makes.
 
 Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
@@ -26,9 +26,10 @@ BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
 # Of the chapters that train: the others of them take minutes, and make test-all executes all twice. Of what a chapter
 # computes without training, `recorded` is the second execution: each of its outputs is compared with the committed one.
-EXECUTED_TWICE = ("00-the-thread", "03-power-laws-bias")
-# Tests that stand beside one floor of the library.
-MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "pages", "runs"))
+EXECUTED_TWICE = ("00-the-thread",)
+# Tests that stand beside one floor of the library. Those of the pages go with the rest: all that judges the recorded
+# ledger is in one process then, which judges it once.
+MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "runs"))
 PYTEST = ["pytest", "--durations=5", "--durations-min=1", "-p", "no:cacheprovider"]
 
 
@@ -63,38 +64,40 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 200)
+    yield book("smoke", "smoke", 440)
+    yield book("recorded", "recorded", 240, installed=True)
     yield Stage("types", "mypy", 15, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
     fast = ["-m", "not book and not slow"]
     unit = [*PYTEST, "--doctest-modules", "scaling_lib", *MIRRORS, *fast]
-    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 450, unit)
+    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 460, unit)
     # The examples of calls are left to `shapes`, where each of them works under more checks.
     left = ["--deselect", "tests/test_bad_input.py::test_the_example_works"]
     whole = [*PYTEST, "tests", *(f"--ignore={folder}" for folder in MIRRORS), *fast, *left]
-    yield Stage("whole", "the command line, bad input, coursework, notebooks, tools", 400, whole)
+    yield Stage("whole", "the command line, bad input, coursework, notebooks, pages, tools", 320, whole)
+
+    # In this order: a page of a later book is looked at where it differs from that of the books before it.
+    built = ["recorded", "smoke"]
+    if everything:
+        library = BUILD / "alone" / "library"
+        yield book("alone", "smoke", 440, os.environ | {"PYTHONPATH": str(library)})
+        built.append("alone")
+    slow = "" if everything else " and not slow"
+    look = [*PYTEST, "tests/book", "-m"]
+    # Before what is short, so that both cores have something to do to the end.
+    yield Stage("browser", "the pages in Chromium", 200, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
 
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
     again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
     says, kernels = "a second execution, from another empty store", environment("smoke", SECOND_HOME)
     names = ("*",) if everything else EXECUTED_TWICE
     executed = tuple(f"smoke/_build/run-*/{name}.ipynb" for name in names)
-    yield Stage("nbval", says, 60, again, ("smoke",), executed, variables=kernels)
-    yield book("recorded", "recorded", 100, installed=True)
+    yield Stage("nbval", says, 35, again, ("smoke",), executed, variables=kernels)
     shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
-    yield Stage("shapes", "every example, its annotations checked at run time", 15, [*PYTEST, *shapes])
+    yield Stage("shapes", "every example, its annotations checked at run time", 45, [*PYTEST, *shapes])
 
-    # In this order: a page of a later book is looked at where it differs from that of the books before it.
-    built = ["recorded", "smoke"]
-    if everything:
-        library = BUILD / "alone" / "library"
-        yield book("alone", "smoke", 200, os.environ | {"PYTHONPATH": str(library)})
-        built.append("alone")
-    slow = "" if everything else " and not slow"
-    look = [*PYTEST, "tests/book", "-m"]
-    yield Stage("browser", "the pages in Chromium", 100, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
     pages = [*look, f"book and not browser{slow}"]
-    yield Stage("pages", "the pages as HTML", 30, pages, (*built, "nbval"), variables=sites(*built))
+    yield Stage("pages", "the pages as HTML", 50, pages, (*built, "nbval"), variables=sites(*built))
     if everything:
         parallel = ["-n", str(AT_ONCE), "--dist", "loadfile"]
         slowly = [*PYTEST, "tests", "-m", "not book and slow", *parallel]

@@ -32,7 +32,13 @@ CHAPTERS = [f"notebooks/{source.stem}" for source in sources()]
 
 @cache
 def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    return parsed_text(path.read_text(encoding="utf-8"))
+
+
+# By its text, so that a page that is the same in several books is parsed once.
+@cache
+def parsed_text(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
 
 
 @cache
