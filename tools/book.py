@@ -1,6 +1,6 @@
 """`make book`: execute every chapter afresh, stage a copy of the book's sources, render it with warnings fatal.
 
-    python -m tools.book [--profile recorded] [--into FOLDER] [--installed] [--at-once 2]
+    python -m tools.book [--profile recorded] [--into FOLDER] [--installed] [--at-once 2] [--no-pages]
 
 Everything is written below FOLDER/_build (default: the repository's): run-*/ holds the executed notebooks and the
 stores this invocation filled, installed/ (with --installed) the environment that executed them, stage/ what Jupyter
@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument(
         "--installed", action="store_true", help="execute the chapters on the wheel, in an environment of its own"
     )
+    parser.add_argument("--no-pages", action="store_true", help="execute the chapters, and render nothing")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="how many chapters are executed at a time")
     arguments = parser.parse_args()
     build = arguments.into.resolve() / "_build"
@@ -153,6 +154,9 @@ def main() -> None:
     run = build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     executed = execute(run, profile, inject=True, python=python, at_once=at_once)
 
+    if arguments.no_pages:
+        print(f"Done in {time.monotonic() - begun:.0f} s. The notebooks are in {run}")
+        return
     print(f"Rendering the pages, warnings fatal: about {RENDERING} s.", flush=True)
     stage(executed, build / "stage")
     render(build / "stage", executed, build)

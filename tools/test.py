@@ -1,8 +1,9 @@
 """`make test` and `make test-all`: every check, stage by stage, each with its time.
 
-The chapters are executed under the profile smoke, from an empty store, by papermill. One of those that train
-(`make test-all`: all) is executed once more, from another empty store, by nbval, whose outputs must agree with
-papermill's. A failed stage stops only the stages that look at what it makes.
+The chapters are executed under the profile smoke, from an empty store, by papermill. A book is rendered from the
+recorded runs (`make test-all`: from those of smoke as well), with warnings fatal, and looked at. One of the chapters
+that train (`make test-all`: all) is executed once more, from another empty store, by nbval, whose outputs must agree
+with papermill's. A failed stage stops only the stages that look at what it makes.
 
 Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
 longest chapter, for the rendering of a book or for the type checker, which cannot use two.
@@ -64,7 +65,7 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 440)
+    yield book("smoke", "smoke", 440 if everything else 375, pages=everything)
     yield book("recorded", "recorded", 240, installed=True)
     yield Stage("types", "mypy", 15, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
@@ -77,8 +78,9 @@ def stages(everything: bool) -> Iterator[Stage]:
     yield Stage("whole", "the command line, bad input, coursework, notebooks, pages, tools", 320, whole)
 
     # In this order: a page of a later book is looked at where it differs from that of the books before it.
-    built = ["recorded", "smoke"]
+    built = ["recorded"]
     if everything:
+        built.append("smoke")
         library = BUILD / "alone" / "library"
         yield book("alone", "smoke", 440, os.environ | {"PYTHONPATH": str(library)})
         built.append("alone")
@@ -97,7 +99,7 @@ def stages(everything: bool) -> Iterator[Stage]:
     yield Stage("shapes", "every example, its annotations checked at run time", 45, [*PYTEST, *shapes])
 
     pages = [*look, f"book and not browser{slow}"]
-    yield Stage("pages", "the pages as HTML", 50, pages, (*built, "nbval"), variables=sites(*built))
+    yield Stage("pages", "the pages as HTML", 50, pages, (*built, "smoke", "nbval"), variables=sites(*built))
     if everything:
         parallel = ["-n", str(AT_ONCE), "--dist", "loadfile"]
         slowly = [*PYTEST, "tests", "-m", "not book and slow", *parallel]
@@ -107,21 +109,29 @@ def stages(everything: bool) -> Iterator[Stage]:
 
 
 def book(
-    name: str, profile: str, seconds: int, variables: dict[str, str] | None = None, *, installed: bool = False
+    name: str,
+    profile: str,
+    seconds: int,
+    variables: dict[str, str] | None = None,
+    *,
+    installed: bool = False,
+    pages: bool = True,
 ) -> Stage:
-    """Execute and render under a profile; with variables, from a library that ships no recorded runs; installed: from
-    the wheel, in an environment of its own."""
+    """Execute and (pages) render under a profile; with variables, from a library that ships no recorded runs;
+    installed: from the wheel, in an environment of its own."""
     how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
-    says = f"chapters under the profile {profile}{how}, strict book"
+    says = f"chapters under the profile {profile}{how}{', strict book' if pages else ''}"
     command = ["python", "-m", "tools.book", "--profile", profile, "--at-once", "1", "--into", str(BUILD / name)]
     command += ["--installed"] if installed else []
+    command += [] if pages else ["--no-pages"]
     return Stage(name, says, seconds, command, variables=variables)
 
 
 def sites(*names: str) -> dict[str, str]:
     """The environment of tests that look at these books."""
     folders = os.pathsep.join(str(BUILD / name / "_build" / "html") for name in names)
-    return os.environ | {"SCALING_SITES": folders, "SCALING_SECOND_HOME": str(SECOND_HOME)}
+    executed = {"SCALING_SMOKE": str(BUILD / "smoke" / "_build"), "SCALING_SECOND_HOME": str(SECOND_HOME)}
+    return os.environ | {"SCALING_SITES": folders} | executed
 
 
 def run(stage: Stage) -> Result:
