@@ -1,9 +1,9 @@
 """`make test` and `make test-all`: every check, stage by stage, each with its time.
 
-The chapters are executed under the profile smoke, from an empty store, by papermill. A book is rendered from the
-recorded runs (`make test-all`: from those of smoke as well), with warnings fatal, and looked at. One of the chapters
-that train (`make test-all`: all) is executed once more, from another empty store, by nbval, whose outputs must agree
-with papermill's. A failed stage stops only the stages that look at what it makes.
+The chapters that train are executed under the profile smoke, from an empty store, by papermill. A book of all chapters
+is rendered from the recorded runs, with warnings fatal, and looked at; `make test-all` does so under smoke as well. One
+of the chapters that train (`make test-all`: all) is executed once more, from another empty store, by nbval, whose
+outputs must agree with papermill's. A failed stage stops only the stages that look at what it makes.
 
 Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
 longest chapter, for the rendering of a book or for the type checker, which cannot use two.
@@ -65,7 +65,7 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 440 if everything else 375, pages=everything)
+    yield book("smoke", "smoke", 440 if everything else 340, pages=everything)
     yield book("recorded", "recorded", 240, installed=True)
     yield Stage("types", "mypy", 15, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
@@ -117,13 +117,13 @@ def book(
     installed: bool = False,
     pages: bool = True,
 ) -> Stage:
-    """Execute and (pages) render under a profile; with variables, from a library that ships no recorded runs;
-    installed: from the wheel, in an environment of its own."""
+    """Execute and render under a profile, or (not pages) execute what trains and render nothing; with variables, from a
+    library that ships no recorded runs; installed: from the wheel, in an environment of its own."""
     how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
-    says = f"chapters under the profile {profile}{how}{', strict book' if pages else ''}"
+    says = f"{'' if pages else 'training '}chapters under the profile {profile}{how}{', strict book' if pages else ''}"
     command = ["python", "-m", "tools.book", "--profile", profile, "--at-once", "1", "--into", str(BUILD / name)]
     command += ["--installed"] if installed else []
-    command += [] if pages else ["--no-pages"]
+    command += [] if pages else ["--only-training"]
     return Stage(name, says, seconds, command, variables=variables)
 
 

@@ -170,11 +170,12 @@ def _chance(claim: Claim, length: float, freedom: float | None) -> float:
     scales = np.ones(1)
     if freedom is not None and length:
         scales = np.sqrt(stats.chi2.ppf((np.arange(_ERRORS) + 0.5) / _ERRORS, freedom) / freedom)
+    least, most = claim.band
     said = []
     for half in length / 2 * scales:
         # The power depends on the length alone, so it is asked once and not for every estimate.
         decidable = power(claim, Measured(0.0, -half, half, freedom=freedom)) >= POWER
-        said += [decidable and _placed(claim, middle - half, middle + half) == "reproduced" for middle in middles]
+        said.append(decidable & (least <= middles - half) & (middles + half <= most))
     return float(np.mean(said))
 
 
