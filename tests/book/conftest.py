@@ -4,14 +4,11 @@ SCALING_SITES names the folders `html`, separated like PATH; `make test` sets it
 Without it the book of the last `make book` is taken, and the tests are skipped where there is none.
 
 Most pages are the same in every book, byte for byte, and name their style sheets by content. What a test `of_one_page`
-says of such a page in the first book holds in the others, where it is not asked again. What a test `of_its_elements`
-says of pages of the first book it says of every page that has no element of another kind: in `make test` it is not
-asked of such a page of another book, in `make test-all` it is.
+says of such a page in the first book holds in the others, where it is not asked again.
 """
 
 import filecmp
 import os
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,31 +72,6 @@ class Site:
         return injected.source.partition('profile = "')[2].partition('"')[0]
 
 
-def of_its_elements(*sizes):
-    """Marks a test `of_one_page` whose answer, on screens of these sizes, follows from the kinds of elements on the
-    page."""
-
-    def marked(test):
-        test.of_its_elements = sizes
-        return test
-
-    return marked
-
-
-@cache
-def kinds_of_elements(file: Path) -> frozenset:
-    """Name, class, role, style and type of every element of a page, and which other attributes it has."""
-    text = re.sub(r"<(script|style)\b.*?</\1>", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
-    kinds = set()
-    for element in re.finditer(r"<([a-zA-Z][\w-]*)((?:\s[^<>]*)?)>", text):
-        values = dict(re.findall(r'([\w:-]+)\s*=\s*"([^"]*)"', element[2]))
-        told = frozenset(
-            (name, value if name in ("class", "role", "style", "type") else "") for name, value in values.items()
-        )
-        kinds.add((element[1], told))
-    return frozenset(kinds)
-
-
 def of_one_page(test):
     """Marks a test that looks at the page it is given, and at nothing else of its book."""
     test.of_one_page = None
@@ -126,25 +98,6 @@ def seen_before(item) -> bool:
     return file.exists() and any(other.exists() and filecmp.cmp(file, other, shallow=False) for other in earlier)
 
 
-def page_of(item) -> Path:
-    return item.callspec.params["site"] / f"{item.callspec.params['page']}.html"
-
-
-def is_slow(item) -> bool:
-    return item.get_closest_marker("slow") is not None
-
-
-def made_of_seen_elements(items) -> list:
-    """Of tests `of_its_elements`, those of pages of later books whose every element is of a kind that is there on the
-    pages of the first book which each pass asks."""
-    asked = [item for item in items if hasattr(getattr(item, "function", None), "of_its_elements")]
-    asked = [item for item in asked if item.callspec.params["size"] in item.function.of_its_elements]
-    first = [item for item in asked if item.callspec.params["site"] == FOLDERS[0] and not is_slow(item)]
-    seen = frozenset().union(*(kinds_of_elements(page_of(item)) for item in first if page_of(item).exists()))
-    later = [item for item in asked if item.callspec.params["site"] != FOLDERS[0] and page_of(item).exists()]
-    return [item for item in later if kinds_of_elements(page_of(item)) <= seen]
-
-
 VIEW = ("site", "page", "size", "scheme")
 
 
@@ -160,8 +113,6 @@ def pytest_collection_modifyitems(config, items):
     if again:
         config.hook.pytest_deselected(items=again)
         items[:] = [item for item in items if item not in set(again)]
-    for item in made_of_seen_elements(items):
-        item.add_marker(pytest.mark.slow)
     # What is loaded for one test of a view serves the next.
     first: dict[object, int] = {}
     places = {item: first.setdefault(view_of(item) or item, place) for place, item in enumerate(items)}

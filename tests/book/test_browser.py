@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.book.conftest import CHAPTERS, PAGES, of_its_elements, of_one_page, of_the_page
+from tests.book.conftest import CHAPTERS, PAGES, of_one_page, of_the_page
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
 
@@ -127,7 +127,6 @@ def quick(page, size, scheme):
     return (size, scheme) in QUICK and (page not in REFERENCE or size == PHONE)
 
 
-@of_its_elements(DESKTOP)
 @of_one_page
 @pytest.mark.parametrize(
     ("page", "size", "scheme"),
@@ -176,7 +175,6 @@ def accessibility(shown):
 AXE_PAGES = [pytest.param(page, marks=pytest.mark.slow) if page in REFERENCE else page for page in PAGES]
 
 
-@of_its_elements(DESKTOP, PHONE)
 @of_one_page
 @pytest.mark.parametrize("page", AXE_PAGES)
 @pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)

@@ -17,16 +17,7 @@ import pytest
 from bs4 import BeautifulSoup, NavigableString, Tag
 from docutils import nodes
 
-from tests.book.conftest import (
-    CHAPTERS,
-    PAGES,
-    anchors,
-    made_of_seen_elements,
-    of_its_elements,
-    of_one_page,
-    of_the_page,
-    seen_before,
-)
+from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, of_the_page, seen_before
 from tests.comparing import notebook_differences
 from tests.public_names import public_methods, public_modules
 from tools import address
@@ -66,38 +57,6 @@ def test_only_a_page_that_differs_is_looked_at_again(tmp_path, monkeypatch):
     of_one = of_the_page("same")(lambda site: None)
     assert seen_before(SimpleNamespace(callspec=SimpleNamespace(params={"site": second}), function=of_one))
     assert not seen_before(SimpleNamespace(callspec=SimpleNamespace(params={"site": first}), function=of_one))
-
-
-ELEMENTS = '<main class="a"><p>one</p><img alt="x" src="y.png"></main><script>"<b>"</script>'
-OTHERS = {
-    "another text": ELEMENTS.replace("one", "two <p>"),
-    "another picture": ELEMENTS.replace("y.png", "z.png"),
-    "another class": ELEMENTS.replace('"a"', '"a b"'),
-    "another style": ELEMENTS.replace("<p>", '<p style="color: #999">'),
-    "no alternative text": ELEMENTS.replace('alt="x" ', ""),
-    "another element": ELEMENTS.replace("p>", "b>"),
-}
-
-
-def test_an_element_of_another_kind_has_a_page_looked_at(tmp_path, monkeypatch):
-    folders = [tmp_path / name for name in ("first", "second")]
-    monkeypatch.setattr("tests.book.conftest.FOLDERS", folders)
-    pages = {folders[0]: {"page": ELEMENTS}, folders[1]: OTHERS}
-
-    def item(folder, page, size):
-        params = {"site": folder, "page": page, "size": size, "scheme": "light"}
-        function = of_its_elements("wide")(lambda: None)
-        given = SimpleNamespace(params=params)
-        return SimpleNamespace(callspec=given, function=function, get_closest_marker=lambda name: None)
-
-    items = []
-    for folder, texts in pages.items():
-        folder.mkdir()
-        for page, text in texts.items():
-            (folder / f"{page}.html").write_text(text)
-            items += [item(folder, page, size) for size in ("wide", "narrow")]
-    seen = [(one.callspec.params["page"], one.callspec.params["size"]) for one in made_of_seen_elements(items)]
-    assert seen == [("another text", "wide"), ("another picture", "wide")]
 
 
 def prose(tag):
