@@ -38,7 +38,7 @@ GRID = Experiment(
 ).configurations("smoke")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_source_a_block_and_a_metric_from_outside(tmp_path, workers):
     kept = KeptModels(tmp_path / "kept")
     with Store(tmp_path / "runs.db") as store:

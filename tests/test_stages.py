@@ -1,9 +1,7 @@
 """`make test` runs its stages two at a time, in order, and a failure stops only what depends on it."""
 
-import re
-
 from tools import test
-from tools.chapters import AT_ONCE, SOURCES
+from tools.chapters import AT_ONCE, SOURCES, sources, trains
 from tools.test import EXECUTED_TWICE, Stage, run_all, stages
 
 # Writes when it begins and ends: what ran beside what is read from these lines.
@@ -85,7 +83,8 @@ def test_the_tests_that_failed_are_named_again_at_the_end(tmp_path):
 
 def test_what_is_executed_twice_trains():
     for name in EXECUTED_TWICE:
-        assert re.search(r"\blab\.(own|train)\(", (SOURCES / f"{name}.py").read_text(encoding="utf-8")), name
+        assert trains(SOURCES / f"{name}.py"), name
+    assert 0 < sum(map(trains, sources())) < len(sources())
     (longer,) = [stage for stage in stages(True) if stage.name == "nbval"]
     assert longer.files == ("smoke/_build/run-*/*.ipynb",)
 

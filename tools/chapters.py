@@ -32,6 +32,11 @@ def sources() -> list[Path]:
     return sorted(SOURCES.glob("[0-9][0-9]-*.py"))
 
 
+def trains(source: Path) -> bool:
+    """Whether a chapter trains models under the profiles that do."""
+    return re.search(r"\blab\.(own|train)\(", source.read_text(encoding="utf-8")) is not None
+
+
 def contents(root: Path = ROOT) -> list[str]:
     """Every page of the book, as _toc.yml names it, in the order of the book; a page before those below it."""
 

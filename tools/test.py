@@ -1,8 +1,9 @@
 """`make test` and `make test-all`: every check, stage by stage, each with its time.
 
-The chapters are executed under the profile smoke, from an empty store, by papermill. Some of those that train
-(`make test-all`: all) are executed once more, from another empty store, by nbval, whose outputs must agree with
-papermill's. A failed stage stops only the stages that look at what it makes.
+The chapters that train are executed under the profile smoke, from an empty store, by papermill. A book of all chapters
+is rendered from the recorded runs, with warnings fatal, and looked at; `make test-all` does so under smoke as well. One
+of the chapters that train (`make test-all`: all) is executed once more, from another empty store, by nbval, whose
+outputs must agree with papermill's. A failed stage stops only the stages that look at what it makes.
 
 Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
 longest chapter, for the rendering of a book or for the type checker, which cannot use two.
@@ -26,9 +27,10 @@ BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
 # Of the chapters that train: the others of them take minutes, and make test-all executes all twice. Of what a chapter
 # computes without training, `recorded` is the second execution: each of its outputs is compared with the committed one.
-EXECUTED_TWICE = ("00-the-thread", "03-power-laws-bias")
-# Tests that stand beside one floor of the library.
-MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "pages", "runs"))
+EXECUTED_TWICE = ("00-the-thread",)
+# Tests that stand beside one floor of the library. Those of the pages go with the rest: all that judges the recorded
+# ledger is in one process then, which judges it once.
+MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "runs"))
 PYTEST = ["pytest", "--durations=5", "--durations-min=1", "-p", "no:cacheprovider"]
 
 
@@ -63,38 +65,41 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 200)
-    yield Stage("types", "mypy", 15, ["mypy"])
+    yield book("smoke", "smoke", 400 if everything else 330, pages=everything)
+    yield book("recorded", "recorded", 235, installed=True)
+    yield Stage("types", "mypy", 5, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
     fast = ["-m", "not book and not slow"]
     unit = [*PYTEST, "--doctest-modules", "scaling_lib", *MIRRORS, *fast]
-    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 450, unit)
+    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 440, unit)
     # The examples of calls are left to `shapes`, where each of them works under more checks.
     left = ["--deselect", "tests/test_bad_input.py::test_the_example_works"]
     whole = [*PYTEST, "tests", *(f"--ignore={folder}" for folder in MIRRORS), *fast, *left]
-    yield Stage("whole", "the command line, bad input, coursework, notebooks, tools", 400, whole)
+    yield Stage("whole", "the command line, bad input, coursework, notebooks, pages, tools", 300, whole)
+
+    # In this order: a page of a later book is looked at where it differs from that of the books before it.
+    built = ["recorded"]
+    if everything:
+        built.append("smoke")
+        library = BUILD / "alone" / "library"
+        yield book("alone", "smoke", 450, os.environ | {"PYTHONPATH": str(library)})
+        built.append("alone")
+    slow = "" if everything else " and not slow"
+    look = [*PYTEST, "tests/book", "-m"]
+    # Before what is short, so that both cores have something to do to the end.
+    yield Stage("browser", "the pages in Chromium", 190, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
 
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
     again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
     says, kernels = "a second execution, from another empty store", environment("smoke", SECOND_HOME)
     names = ("*",) if everything else EXECUTED_TWICE
     executed = tuple(f"smoke/_build/run-*/{name}.ipynb" for name in names)
-    yield Stage("nbval", says, 60, again, ("smoke",), executed, variables=kernels)
-    yield book("recorded", "recorded", 100, installed=True)
+    yield Stage("nbval", says, 30, again, ("smoke",), executed, variables=kernels)
     shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
-    yield Stage("shapes", "every example, its annotations checked at run time", 15, [*PYTEST, *shapes])
+    yield Stage("shapes", "every example, its annotations checked at run time", 45, [*PYTEST, *shapes])
 
-    # In this order: a page of a later book is looked at where it differs from that of the books before it.
-    built = ["recorded", "smoke"]
-    if everything:
-        library = BUILD / "alone" / "library"
-        yield book("alone", "smoke", 200, os.environ | {"PYTHONPATH": str(library)})
-        built.append("alone")
-    slow = "" if everything else " and not slow"
-    look = [*PYTEST, "tests/book", "-m"]
-    yield Stage("browser", "the pages in Chromium", 100, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
     pages = [*look, f"book and not browser{slow}"]
-    yield Stage("pages", "the pages as HTML", 30, pages, (*built, "nbval"), variables=sites(*built))
+    yield Stage("pages", "the pages as HTML", 35, pages, (*built, "smoke", "nbval"), variables=sites(*built))
     if everything:
         parallel = ["-n", str(AT_ONCE), "--dist", "loadfile"]
         slowly = [*PYTEST, "tests", "-m", "not book and slow", *parallel]
@@ -104,21 +109,29 @@ def stages(everything: bool) -> Iterator[Stage]:
 
 
 def book(
-    name: str, profile: str, seconds: int, variables: dict[str, str] | None = None, *, installed: bool = False
+    name: str,
+    profile: str,
+    seconds: int,
+    variables: dict[str, str] | None = None,
+    *,
+    installed: bool = False,
+    pages: bool = True,
 ) -> Stage:
-    """Execute and render under a profile; with variables, from a library that ships no recorded runs; installed: from
-    the wheel, in an environment of its own."""
+    """Execute and render under a profile, or (not pages) execute what trains and render nothing; with variables, from a
+    library that ships no recorded runs; installed: from the wheel, in an environment of its own."""
     how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
-    says = f"chapters under the profile {profile}{how}, strict book"
+    says = f"{'' if pages else 'training '}chapters under the profile {profile}{how}{', strict book' if pages else ''}"
     command = ["python", "-m", "tools.book", "--profile", profile, "--at-once", "1", "--into", str(BUILD / name)]
     command += ["--installed"] if installed else []
+    command += [] if pages else ["--only-training"]
     return Stage(name, says, seconds, command, variables=variables)
 
 
 def sites(*names: str) -> dict[str, str]:
     """The environment of tests that look at these books."""
     folders = os.pathsep.join(str(BUILD / name / "_build" / "html") for name in names)
-    return os.environ | {"SCALING_SITES": folders, "SCALING_SECOND_HOME": str(SECOND_HOME)}
+    executed = {"SCALING_SMOKE": str(BUILD / "smoke" / "_build"), "SCALING_SECOND_HOME": str(SECOND_HOME)}
+    return os.environ | {"SCALING_SITES": folders} | executed
 
 
 def run(stage: Stage) -> Result:

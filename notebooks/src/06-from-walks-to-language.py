@@ -344,8 +344,8 @@ wanted = {
         if run.schedule.tokens <= short
     ]
     for rung, name in RUNGS.items()
-    # A teacher of four layers writes too slowly for a short climb.
-    if not (rung == "T4L" and lab.profile == "smoke")
+    # Teachers of more layers than one write too slowly for a short climb.
+    if not (rung in ("T2L", "T4L") and lab.profile == "smoke")
 }
 if lab.trains:
     lab.require_torch()
@@ -370,7 +370,7 @@ if lab.trains:
     display(own[columns].round(4))
 else:
     say("""Under `smoke` or `colab` your own climb stands here: a few runs of
-    each rung (under `smoke` without T4L).""")
+    each rung (under `smoke` without T2L and T4L).""")
 
 # %% tags=["hide-input"]
 across = {rung: ladder_points(runs) for rung, runs in tables.items()}

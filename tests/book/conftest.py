@@ -29,7 +29,13 @@ CHAPTERS = [f"notebooks/{source.stem}" for source in sources()]
 
 @cache
 def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    return parsed_text(path.read_text(encoding="utf-8"))
+
+
+# By its text, so that a page that is the same in several books is parsed once.
+@cache
+def parsed_text(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
 
 
 @cache
@@ -68,26 +74,49 @@ class Site:
 
 def of_one_page(test):
     """Marks a test that looks at the page it is given, and at nothing else of its book."""
-    test.of_one_page = True
+    test.of_one_page = None
     return test
+
+
+def of_the_page(page: str):
+    """Marks a test that looks at this page, and at nothing else of its book."""
+
+    def marked(test):
+        test.of_one_page = page
+        return test
+
+    return marked
 
 
 def seen_before(item) -> bool:
     """Whether a test would look at a page that is the same in an earlier book."""
     given = item.callspec.params if hasattr(item, "callspec") else {}
-    if not {"site", "page"} <= given.keys() or not hasattr(item.function, "of_one_page"):
+    if "site" not in given or not hasattr(item.function, "of_one_page"):
         return False
-    file, *earlier = (
-        folder / f"{given['page']}.html" for folder in [given["site"], *FOLDERS[: FOLDERS.index(given["site"])]]
-    )
+    page = item.function.of_one_page or given["page"]
+    file, *earlier = (folder / f"{page}.html" for folder in [given["site"], *FOLDERS[: FOLDERS.index(given["site"])]])
     return file.exists() and any(other.exists() and filecmp.cmp(file, other, shallow=False) for other in earlier)
 
 
+VIEW = ("site", "page", "size", "scheme")
+
+
+def view_of(item) -> tuple | None:
+    """The page that a test looks at, and from where; None where it says neither."""
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    return tuple(map(str, map(given.get, VIEW))) if given.keys() >= set(VIEW) else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     again = [item for item in items if seen_before(item)]
     if again:
         config.hook.pytest_deselected(items=again)
         items[:] = [item for item in items if item not in set(again)]
+    # What is loaded for one test of a view serves the next.
+    first: dict[object, int] = {}
+    places = {item: first.setdefault(view_of(item) or item, place) for place, item in enumerate(items)}
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session", params=FOLDERS, ids=lambda folder: folder.parent.parent.name)

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.book.conftest import CHAPTERS, PAGES, of_one_page
+from tests.book.conftest import CHAPTERS, PAGES, of_one_page, of_the_page
 
 pytestmark = [pytest.mark.book, pytest.mark.browser]
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
-# Everything else about a page is in both tables; the quick pass looks at each page from two opposite corners.
+# The pages of the library's reference are of one make, from docstrings, and large: the shortest stands for them.
+REFERENCE = [page for page in PAGES if page.startswith("book/api-") and page != "book/api-beside"]
+# Everything else about a page is in both tables; the quick pass looks at each page from two opposite corners, and at a
+# page of the reference on a phone, where it is least likely to fit.
 QUICK = {(DESKTOP, "light"), (PHONE, "dark")}
-VIEWS = [
-    pytest.param(size, scheme, marks=() if (size, scheme) in QUICK else pytest.mark.slow, id=f"{size[0]}-{scheme}")
-    for size in (DESKTOP, PHONE)
-    for scheme in ("light", "dark")
-]
+VIEWS = [(size, scheme) for size in (DESKTOP, PHONE) for scheme in ("light", "dark")]
 
 
 # Vendored: npm axe-core 4.14.1 (MPL-2.0), the rules of accessibility that a program can check.
@@ -68,10 +67,36 @@ class Visit:
 
     def open(self, page):
         self.page.goto(f"{self.url}/{page}.html")
-        self.page.wait_for_load_state("networkidle")
         if self.page.locator(".math").count():
             self.page.evaluate("MathJax.startup.promise")
         return self.page
+
+    def complained(self):
+        """What went wrong, up to the time when nothing more is asked for."""
+        self.page.wait_for_load_state("networkidle")
+        return self.complaints
+
+
+@pytest.fixture(scope="module")
+def opened(browser, url):
+    """A page in one view, for the tests that only look. conftest puts those of a view one behind the other, and they
+    share what was loaded."""
+    last = {}
+
+    def opened(page, size, scheme):
+        wanted = (url, page, size, scheme)
+        if wanted not in last:
+            close()
+            last[wanted] = Visit(browser, url, size, scheme)
+            last[wanted].open(page)
+        return last[wanted]
+
+    def close():
+        while last:
+            last.popitem()[1].context.close()
+
+    yield opened
+    close()
 
 
 @pytest.fixture
@@ -98,20 +123,37 @@ STICKING_OUT = """
 """
 
 
+def quick(page, size, scheme):
+    return (size, scheme) in QUICK and (page not in REFERENCE or size == PHONE)
+
+
 @of_one_page
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize(("size", "scheme"), VIEWS)
-def test_page_is_whole(visit, page, size, scheme):
+@pytest.mark.parametrize(
+    ("page", "size", "scheme"),
+    [
+        pytest.param(
+            page,
+            size,
+            scheme,
+            marks=() if quick(page, size, scheme) else pytest.mark.slow,
+            id=f"{size[0]}-{scheme}-{page}",
+        )
+        for size, scheme in VIEWS
+        for page in PAGES
+    ],
+)
+def test_page_is_whole(opened, page, size, scheme):
     """No error, nothing asked of others, math and images there, nothing wider than the screen, the right colours."""
-    visited = visit(size, scheme)
-    shown = visited.open(page)
-    assert visited.complaints == []
+    visited = opened(page, size, scheme)
+    shown = visited.page
     assert shown.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert shown.evaluate(STICKING_OUT) == []
     assert shown.locator("mjx-merror").count() == 0
     assert shown.locator(".math").count() <= shown.locator("mjx-container").count()
     broken = "[...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src)"
     shown.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    # Waits for what is asked for late, the images among it.
+    assert visited.complained() == []
     assert shown.evaluate(broken) == []
     assert shown.evaluate("document.documentElement.dataset.theme") == scheme
     ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -130,16 +172,14 @@ def accessibility(shown):
     ]
 
 
-# The pages of the library's reference are of one make, from docstrings, and large: the shortest stands for them.
-REFERENCE = [page for page in PAGES if page.startswith("book/api-") and page != "book/api-beside"]
 AXE_PAGES = [pytest.param(page, marks=pytest.mark.slow) if page in REFERENCE else page for page in PAGES]
 
 
 @of_one_page
 @pytest.mark.parametrize("page", AXE_PAGES)
 @pytest.mark.parametrize(("size", "scheme"), AXE_VIEWS)
-def test_page_is_accessible(visit, page, size, scheme):
-    assert accessibility(visit(size, scheme).open(page)) == []
+def test_page_is_accessible(opened, page, size, scheme):
+    assert accessibility(opened(page, size, scheme).page) == []
 
 
 def test_what_axe_finds_is_told(visit):
@@ -175,10 +215,12 @@ def check_what_a_phone_shows(page):
     page.wait_for_function("(figure) => !figure.classList.contains('goes-on')", arg=figure)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_figures_fit_a_phone_and_their_data_opens_by_keyboard(visit, chapter):
-    visited = visit(PHONE)
-    page = visited.open(chapter)
+@pytest.mark.parametrize(
+    ("page", "size", "scheme"), [pytest.param(chapter, PHONE, "dark", id=chapter) for chapter in CHAPTERS]
+)
+def test_figures_fit_a_phone_and_their_data_opens_by_keyboard(opened, page, size, scheme):
+    visited = opened(page, size, scheme)
+    page = visited.page
     check_what_a_phone_shows(page)
     # The first that is not folded away: some figures give an answer away.
     details = page.locator("details.figure-data:visible").first
@@ -195,6 +237,7 @@ ROWS = "table.claims tr[data-verdict]"
 HEIGHT = "document.documentElement.scrollHeight"
 
 
+@of_the_page("book/claims")
 def test_claims_are_complete_without_scripts_and_short(browser, url):
     context = browser.new_context(java_script_enabled=False, viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
     bare = context.new_page()
@@ -213,6 +256,7 @@ def verdicts(shown):
     return {row.get_attribute("data-verdict") for row in shown.all()}
 
 
+@of_the_page("book/claims")
 def test_the_filter_of_claims_begins_with_what_was_measured_and_its_address_can_be_shared(visit):
     visited = visit(DESKTOP)
     page = visited.open("book/claims")
@@ -249,6 +293,7 @@ def test_the_filter_of_claims_begins_with_what_was_measured_and_its_address_can_
     assert visited.complaints == []
 
 
+@of_the_page("book/claims")
 def test_the_totals_of_claims_lead_to_their_rows(visit):
     page = visit(DESKTOP).open("book/claims")
     link = page.locator('.totals a[href*="show=differs"]').first
@@ -260,6 +305,7 @@ def test_the_totals_of_claims_lead_to_their_rows(visit):
     assert verdicts(shown) == {"differs"}
 
 
+@of_the_page("book/claims")
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_link_to_a_claim_shows_it_where_the_filter_hides_it(visit, size):
     visited = visit(size)
@@ -292,6 +338,7 @@ def test_search_shows_the_reference_of_the_library_last(visit, word):
     assert of_the_library == sorted(of_the_library)
 
 
+@of_the_page("book/intro")
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_figure_of_the_front_page_answers_to_its_slider(visit, size):
     visited = visit(size)
@@ -312,6 +359,7 @@ def test_the_figure_of_the_front_page_answers_to_its_slider(visit, size):
     assert visited.complaints == []
 
 
+@of_the_page("book/intro")
 def test_the_figure_of_the_front_page_stands_without_scripts(browser, url):
     context = browser.new_context(java_script_enabled=False)
     bare = context.new_page()
@@ -330,6 +378,7 @@ def test_next_of_the_front_page_is_the_thread(visit):
     assert visited.complaints == []
 
 
+@of_the_page("book/claims")
 def test_a_filter_opens_what_is_undetermined(visit):
     visited = visit(DESKTOP)
     page = visited.open("book/claims")

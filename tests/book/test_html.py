@@ -17,12 +17,12 @@ import pytest
 from bs4 import BeautifulSoup, NavigableString, Tag
 from docutils import nodes
 
-from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, seen_before
+from tests.book.conftest import CHAPTERS, PAGES, anchors, of_one_page, of_the_page, seen_before
 from tests.comparing import notebook_differences
 from tests.public_names import public_methods, public_modules
 from tools import address
 from tools.book import staged
-from tools.chapters import NOTEBOOKS, ROOT
+from tools.chapters import NOTEBOOKS, ROOT, sources, trains
 
 pytestmark = pytest.mark.book
 
@@ -54,6 +54,9 @@ def test_only_a_page_that_differs_is_looked_at_again(tmp_path, monkeypatch):
     assert not any(seen(site, page) for site, page in ((first, "same"), (second, "other"), (second, "missing")))
     assert not seen(second, "same", test_every_link_inside_the_book_arrives)
     assert not seen_before(SimpleNamespace(function=test_every_figure_has_a_caption))
+    of_one = of_the_page("same")(lambda site: None)
+    assert seen_before(SimpleNamespace(callspec=SimpleNamespace(params={"site": second}), function=of_one))
+    assert not seen_before(SimpleNamespace(callspec=SimpleNamespace(params={"site": first}), function=of_one))
 
 
 def prose(tag):
@@ -359,6 +362,47 @@ def test_the_recorded_chapters_ran_on_the_installed_wheel(site):
     if not environment.exists():
         pytest.skip("this book was made without --installed")
     assert library.is_relative_to(environment)
+
+
+@pytest.fixture(scope="module")
+def smoke():
+    """The folder of the chapters that `make test` executed under the profile smoke."""
+    if "SCALING_SMOKE" not in os.environ:
+        pytest.skip("only make test executes the chapters under smoke as well")
+    (folder,) = Path(os.environ["SCALING_SMOKE"]).glob("run-*")
+    return folder
+
+
+TRAINING = [f"notebooks/{source.stem}" for source in sources() if trains(source)]
+
+
+@pytest.mark.parametrize("chapter", TRAINING)
+def test_a_chapter_under_smoke_could_be_a_page(smoke, chapter):
+    """What a strict book would refuse: an error or a warning among the outputs, a figure without a caption or words
+    for it; and the figures are those of the committed notebook."""
+    name = f"{Path(chapter).name}.ipynb"
+    executed, committed = (nbformat.read(folder / name, as_version=4) for folder in (smoke, NOTEBOOKS))
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    assert [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"] == []
+    drawn, wanted = ([figure["name"] for figure in figures_of(notebook)] for notebook in (executed, committed))
+    assert drawn == wanted
+    assert all(figure["caption"] and figure["alt"] for figure in figures_of(executed))
+    assert len(staged(executed).cells) >= len(executed.cells)
+
+
+def figures_of(notebook):
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [figure for output in outputs if (figure := output.get("metadata", {}).get("scaling_lib"))]
+
+
+def test_figures_under_smoke_list_runs_that_were_trained_now(smoke):
+    trained = stored_runs(smoke / "home")
+    assert len(trained) > 0
+    assert (trained["optimizer_steps"] > 0).all()
+    chapters = "".join((smoke / f"{Path(chapter).name}.ipynb").read_text(encoding="utf-8") for chapter in TRAINING)
+    lists = re.findall(r"Made from \d+ runs: <code>([0-9a-f ]*)</code>", chapters)
+    shown = {identity for text in lists for identity in text.split()}
+    assert {identity[:12] for identity in trained["identity"]} & shown, "no figure lists a run that was trained now"
 
 
 def test_the_second_execution_trained_too():

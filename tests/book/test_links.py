@@ -71,16 +71,19 @@ def test_the_launch_button_arrives_at_the_notebook_of_its_page(site, local, chap
     assert ["".join(cell["source"]) for cell in cells] == wanted
 
 
+outside = functools.cache(links.outside)
+
+
 @pytest.mark.book
 def test_every_link_out_of_the_book_is_well_formed(site):
-    pages = links.outside(site.html)
+    pages = outside(site.html)
     assert len(pages) > 20
     assert [each for each in pages if not re.match(r"https://[\w.-]+\.[a-z]+(/|$)", each) or " " in each] == []
 
 
 @pytest.mark.book
 def test_the_repository_is_linked_by_its_one_address(site):
-    named = {each for each in links.outside(site.html) if each.startswith("https://github.com/")}
+    named = {each for each in outside(site.html) if each.startswith("https://github.com/")}
     own = {each for each in named if each.startswith(f"https://github.com/{address.wanted()}")}
     assert own
     if address.wanted() != address.PLACEHOLDER:

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from functools import cache
 from html import escape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -31,9 +32,16 @@ PLANTED = {name: surface_runs(name) for name in ("er-1k-small", "er-1k-wide", "e
 PLANTED["er-100"] = power_law_runs(1.0)
 
 
+judged = cache(evaluate)
+
+
+def no_tables(name):
+    return None
+
+
 def book(tmp_path, tables, verdict=None):
     """With verdict: every row of a rule is given it, whatever was measured."""
-    rows = evaluate(tables)
+    rows = judged(tables)
     if verdict is not None:
         shown = {"differs": Measured(9.0, 8.0, 10.0), "undetermined": Undecided("the seeds disagree")}
         shown = shown.get(verdict, Measured(1.0, 0.9, 1.1))
@@ -67,7 +75,7 @@ def test_every_page_fills(shipped, template):
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_page_fills_whatever_the_verdicts(tmp_path, verdict):
     """Nothing depends on today's outcomes, nor on any table being there."""
-    none = book(tmp_path, lambda name: None, verdict)
+    none = book(tmp_path, no_tables, verdict)
     for template in TEMPLATES:
         filling.fill(template.read_text(), none, template.name)
 
@@ -78,7 +86,7 @@ def test_words_follow_the_verdict(tmp_path):
     for verdict in VERDICTS:
         folder = tmp_path / verdict.replace(" ", "-")
         folder.mkdir()
-        filled = filling.fill(choice, book(folder, lambda name: None, verdict), "page.md")
+        filled = filling.fill(choice, book(folder, no_tables, verdict), "page.md")
         assert filled == f"It is {verdict}\nindeed.\n"
 
 
@@ -212,7 +220,7 @@ def test_words_may_stand_for_all_other_verdicts(tmp_path):
     for verdict in VERDICTS:
         folder = tmp_path / verdict.replace(" ", "-")
         folder.mkdir()
-        filled = filling.fill(choice, book(folder, lambda name: None, verdict), "page.md")
+        filled = filling.fill(choice, book(folder, no_tables, verdict), "page.md")
         assert filled == ("No.\n" if verdict == "differs" else "Perhaps\nso.\n")
 
 

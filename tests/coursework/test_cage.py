@@ -222,7 +222,12 @@ def test_replies_that_were_not_asked_for(graded):
 
 @pytest.mark.parametrize(
     "line",
-    ["not json", "[" * 100_000, "9" * 10_000, "{}", "[1]", '"x"', "null"],
+    [
+        "not json",
+        "[" * 100_000,
+        "{}",
+        *(pytest.param(line, marks=pytest.mark.slow) for line in ("9" * 10_000, "[1]", '"x"', "null")),
+    ],
 )
 def test_replies_that_are_no_data(graded, line):
     attack = f"import os\nline = {line!r} + chr(10)\ndef counting_excess(**inputs):\n"

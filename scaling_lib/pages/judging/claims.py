@@ -45,6 +45,7 @@ from scaling_lib.errors import check_instance, invalid
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS, AnyClaim, Claim, ledger, rules_history
 from scaling_lib.pages.judging.measured import AnyMeasured, Measured, Outcome, Tables, Undecided
 from scaling_lib.pages.judging.quantities import QUANTITIES
+from scaling_lib.runs.keeping.tables import manifest, recorded_folder, recorded_or_none
 
 __all__ = [
     "Row",
@@ -169,11 +170,12 @@ def _chance(claim: Claim, length: float, freedom: float | None) -> float:
     scales = np.ones(1)
     if freedom is not None and length:
         scales = np.sqrt(stats.chi2.ppf((np.arange(_ERRORS) + 0.5) / _ERRORS, freedom) / freedom)
+    least, most = claim.band
     said = []
     for half in length / 2 * scales:
         # The power depends on the length alone, so it is asked once and not for every estimate.
         decidable = power(claim, Measured(0.0, -half, half, freedom=freedom)) >= POWER
-        said += [decidable and _placed(claim, middle - half, middle + half) == "reproduced" for middle in middles]
+        said.append(decidable & (least <= middles - half) & (middles + half <= most))
     return float(np.mean(said))
 
 
@@ -230,14 +232,25 @@ def evaluate(
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
     if unknown := sorted(set(only) - {claim.id for claim in ledger()}):
         raise invalid("only", "ids of the ledger", unknown, "see `scaling-lab claims`")
+    shipped = frozenset((name, entry["sha256"]) for name, entry in manifest(recorded_folder()).items())
     judged = []
     for claim in ledger():
         if only and claim.id not in only:
             continue
-        measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
-        exploratory = measured is not None and not _confirmatory(claim, measured)
-        judged.append(Row(claim, measured, judge(claim, measured), exploratory))
+        judged.append(_judged_on_recorded(claim, shipped) if tables is recorded_or_none else _judged(claim, tables))
     return judged
+
+
+def _judged(claim: Claim, tables: Tables) -> Row:
+    measured = QUANTITIES[claim.quantity](tables) if claim.judged else None
+    exploratory = measured is not None and not _confirmatory(claim, measured)
+    return Row(claim, measured, judge(claim, measured), exploratory)
+
+
+@cache
+def _judged_on_recorded(claim: Claim, shipped: frozenset[tuple[str, str]]) -> Row:
+    """The row on the tables that ship, which are known by their hashes: a program that asks for it again has it."""
+    return _judged(claim, recorded_or_none)
 
 
 def ledger_frame(rows: list[Row]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -256,8 +257,15 @@ def load_recorded(name: str, folder: str | Path | None = None) -> pd.DataFrame:
             f"recorded table {name!r} hashes to {checksum[:12]}, its manifest says {entry['sha256'][:12]}: "
             f"take the file from the repository again."
         )
+    return _read(path, checksum, "runs" in entry).copy()
+
+
+# A chapter and the ledger ask for the same table again and again; whoever gets it may change their copy.
+@cache
+def _read(path: Path, checksum: str, of_runs: bool) -> pd.DataFrame:
+    """The table of a file whose bytes have this checksum."""
     frame = pd.read_parquet(path)
-    return _complete(frame) if "runs" in entry else frame
+    return _complete(frame) if of_runs else frame
 
 
 @checked

@@ -188,7 +188,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             _run(_ER_100),
             {
                 # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
-                "smoke": _axes((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
+                "smoke": _axes((64,), _spaced(100_000, 1.4, 5), (1.0,), seeds=1),
                 "colab": _axes((64,), _spaced(100_000, 1.6, 9), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 "full": _axes((64,), _spaced(100_000, 1.4, 8), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
             },
@@ -216,7 +216,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "Is it tokens or optimiser steps that limit the loss? Batches at equal D.",
             _run(_ER_200),
             {
-                "smoke": _axes((64,), (100_000,), (1.0,), seeds=1, batch=(10, 20, 50, 100)),
+                "smoke": _axes((64,), (100_000,), (1.0,), seeds=1, batch=(20, 50, 100)),
                 "colab": _axes((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, batch=(10, 20, 50, 100)),
                 "full": _axes((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, batch=(10, 20, 50, 100)),
             },
@@ -225,7 +225,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             "Is it tokens or optimiser steps that limit the loss? Passes over the same D tokens.",
             _run(_ER_200),
             {
-                "smoke": _axes((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2, 4)),
+                "smoke": _axes((64,), (100_000,), (1.0,), seeds=1, epochs=(1, 2)),
                 "colab": _axes((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=2, epochs=(1, 2, 4, 8)),
                 "full": _axes((64,), _LIMITS, (0.5, 1.0, 2.0), seeds=1, epochs=(1, 2, 4, 8)),
             },

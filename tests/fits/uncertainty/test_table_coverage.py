@@ -11,7 +11,7 @@ from tests.fits.uncertainty.table_designs import DESIGNS, LAW, TRUTH, covered
 LOW, HIGH = 0.93, 0.97
 
 
-@pytest.mark.parametrize("objective", ["log-huber", "log-ols"])
+@pytest.mark.parametrize("objective", [pytest.param("log-huber", marks=pytest.mark.slow), "log-ols"])
 def test_coverage_in_small(objective):
     design = DESIGNS["15 rows"]
     _, hits = covered(design, design.draw(np.random.default_rng(1), 150), objective)

@@ -178,7 +178,8 @@ def test_the_order_of_results_does_not_matter(records, random):
 # ---------------------------------------------------------------------- the store
 
 
-@settings(max_examples=15, deadline=None)
+# Each example writes a dozen databases; the order of results itself is tried on a hundred lists above.
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.lists(RECORDS, min_size=1, max_size=3), min_size=2, max_size=3))
 @pytest.mark.filterwarnings("ignore::scaling_lib.errors.ScalingLabWarning")
 def test_stores_merged_in_any_order_hold_the_same_rows(shares):

@@ -32,7 +32,8 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("workers", "kept"), [(1, True), (1, False), (2, True), pytest.param(2, False, marks=pytest.mark.slow)]
+    ("workers", "kept"),
+    [(1, True), (1, False), *(pytest.param(2, kept, marks=pytest.mark.slow) for kept in (True, False))],
 )
 def test_an_interrupted_sweep_goes_on_with_the_same_bits(tmp_path, whole, monkeypatch, workers, kept):
     calls = []

@@ -84,6 +84,7 @@ def test_a_run_alone_is_the_run_in_a_stack():
         er_100.template,
         architecture=Architecture(100, 16),
         schedule=replace(er_100.template.schedule, tokens=100 * 5 * 50, batch=5),
+        evaluation=replace(er_100.template.evaluation, curve_points=1),
     )
     stack = [
         replace(one, seed=seed, optimizer=replace(one.optimizer, learning_rate=rate))

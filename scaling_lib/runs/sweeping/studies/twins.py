@@ -98,7 +98,7 @@ TWINS: Mapping[str, Entry] = MappingProxyType(
             "At equal degree, visits and steps, does the excess loss depend on the number of nodes?",
             TWIN_RUN,
             {
-                "smoke": _axes(_SIZES[:3], _fixed((200, 400)), seeds=1),
+                "smoke": _axes(_SIZES[:3], _fixed((400,)), seeds=1),
                 "colab": _axes(_SIZES, _fixed(doubled(400, 2)), seeds=2),
                 "full": _axes(_SIZES, _fixed(doubled(400, 3)), seeds=6),
             },
