@@ -112,7 +112,7 @@ if live:
 #
 # - `history`: of each run so far `[N, D, rate, seed, loss]`, where the loss is `None` if it diverged,
 # - `floor`, in nats; `left`, FLOPs that may still be screened; `largest` and `hero`, FLOPs of one screening run and of the
-#   large one at most; `rounds_left`.
+#   large one at most (it uses half of them at least); `rounds_left`.
 #
 # A request that the ledger refuses costs the round. Each call has ten seconds. Write whatever helpers you like;
 # numpy and scipy are there.
