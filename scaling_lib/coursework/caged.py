@@ -41,6 +41,9 @@ ACCESSES_TO_A_FILE = 1 | WRITE_FILE | READ_FILE | 1 << 14 | 1 << 15
 NO_TCP, NO_SIGNALS_OR_ABSTRACT_SOCKETS = 0b11, 0b11
 
 SET_PDEATHSIG, SET_NO_NEW_PRIVS = 1, 38
+OF_ITS_OWN_USERS = 0x10000000  # CLONE_NEWUSER
+# The kernel's keys: of a user and of a session. The number of the call differs from architecture to architecture.
+KEYCTL, JOIN_SESSION = {"x86_64": 250, "aarch64": 219}, 1
 BIND, RECURSIVE, NO_SUID, NO_DEVICES = 4096, 16384, 2, 4
 
 
@@ -124,6 +127,16 @@ def become_nobody() -> None:
     os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
+def leave_keys(libc: ctypes.CDLL, users: bool) -> None:
+    """Keys that the kernel keeps outlive a process: the next student's could read what this one left, and this one
+    those of our session. A session of its own has none, and neither has a user in a namespace of its own (which also
+    has no power over the namespaces before it)."""
+    if users:
+        libc.unshare(OF_ITS_OWN_USERS)
+    if number := KEYCTL.get(os.uname().machine):
+        libc.syscall(number, JOIN_SESSION, None)
+
+
 def set_limits(settings: dict[str, Any]) -> None:
     """Memory, time, size of a file, and no process or thread beside this one."""
     limits = {
@@ -144,11 +157,13 @@ def protect(settings: dict[str, Any]) -> list[str]:
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     folder, readable, active = os.getcwd(), list(settings["readable"]), []
     nobody = settings["root"]
-    if libc and nobody and settings["namespaces"]:
+    if libc and settings["namespaces"]:
         try:
-            open_the_way(libc, [*readable, folder])
+            if nobody:
+                open_the_way(libc, [*readable, folder])
             # The folder is a small disk of its own, which goes with the process.
-            words = f"size=64m,nr_inodes=1000,mode=700,uid={NOBODY},gid={NOBODY}"
+            owner = NOBODY if nobody else os.getuid()
+            words = f"size=64m,nr_inodes=1000,mode=700,uid={owner},gid={owner}"
             _mount(libc, "tmpfs", folder, "tmpfs", NO_SUID | NO_DEVICES, words)
             os.chdir(folder)
         except OSError:
@@ -161,6 +176,8 @@ def protect(settings: dict[str, Any]) -> list[str]:
     if nobody and not any(map(closed_to_nobody, (sys.prefix, sys.base_prefix, os.path.dirname(folder)))):
         become_nobody()
         active.append("nobody")
+    if libc:
+        leave_keys(libc, "nobody" in active or settings["namespaces"])
     if libc and not settings["namespaces"]:
         libc.prctl(SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     set_limits(settings)
@@ -180,6 +197,14 @@ def too_long(signum: int, frame: Any) -> None:
     raise TimeoutError("it took too long")
 
 
+def words_of(error: BaseException) -> str:
+    """What an error says, "" where saying it fails."""
+    try:
+        return str(error)[:LONGEST_ERROR]
+    except BaseException:
+        return ""
+
+
 def run_cells(cells: Sequence[dict[str, Any]], space: dict[str, Any], seconds: float) -> list[str]:
     """Execute the student's cells in turn; what went wrong in each that failed. Later cells still run."""
     errors = []
@@ -190,7 +215,7 @@ def run_cells(cells: Sequence[dict[str, Any]], space: dict[str, Any], seconds: f
             signal.setitimer(signal.ITIMER_REAL, seconds)
             exec(compiled(cell["source"], f"cell {number}"), space)
         except BaseException as error:
-            errors.append(f"cell {number}: {type(error).__name__}: {str(error)[:LONGEST_ERROR]}")
+            errors.append(f"cell {number}: {type(error).__name__}: {words_of(error)}")
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     return errors[:MOST_ERRORS]

@@ -124,8 +124,11 @@ def still_to_do(function: str) -> Diagnosis:
     return Diagnosis("not attempted", "", f"Not attempted yet: write `{function}`, then run this cell again.")
 
 
-def unusable(answer: Any, shape: tuple[int, ...]) -> str:
-    """Why an answer is no finite number, or list of numbers of this shape; "" where it is."""
+def unusable(answer: Any, shape: tuple[int, ...], *, shown: bool = True) -> str:
+    """Why an answer is no finite number, or list of numbers of this shape; "" where it is.
+
+    shown: say which shape it has. A shape can be chosen so that it repeats the inputs.
+    """
     try:
         array = np.asarray(answer)
     except ValueError:  # rows of different length
@@ -134,7 +137,7 @@ def unusable(answer: Any, shape: tuple[int, ...]) -> str:
         return f"A number is expected here; yours is of type {type(answer).__name__}."
     if array.shape != shape:
         wanted = f"{shape[0]} numbers are" if shape else "one number is"
-        return f"Here {wanted} expected; yours has the shape {array.shape}."
+        return f"Here {wanted} expected; yours has {f'the shape {array.shape}' if shown else 'another shape'}."
     if not np.isfinite(array).all():
         return "Your answer is not finite: is there a division by zero, or a logarithm of zero or less?"
     return ""
@@ -169,7 +172,7 @@ def diagnose(
     if all(hits):
         return all_right(len(cases))
     for answer, truth in zip(answers, right, strict=True):
-        if reason := unusable(answer, np.shape(truth)):
+        if reason := unusable(answer, np.shape(truth), shown=False):
             return Diagnosis("wrong", "unusable", reason)
     for mistake in exercise.mistakes:
         if _are(answers, [mistake.answer(**case) for case in cases], exercise.tolerance):

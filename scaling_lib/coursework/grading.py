@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from scaling_lib.arguments import BY_HAND, Remedy, checked
-from scaling_lib.coursework.cage import PROTECTIONS, Broken, Cage, Limits, Reply
+from scaling_lib.coursework.cage import CLEARED, PROTECTIONS, Broken, Cage, Limits, Reply
 from scaling_lib.coursework.exercises import AnyExercise, Diagnosis, Exercise, diagnose, draw_cases
 from scaling_lib.errors import InvalidData, invalid
 
@@ -257,6 +257,8 @@ def cells_of(submission: Path, label: str) -> list[dict[str, Any]]:
         status = submission.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end
             raise no_notebook
+        if submission.is_symlink():  # it could be somebody else's
+            raise InvalidData(f"{name} is a link to another file: hand in the notebook itself.")
         if status.st_size > LARGEST_SUBMISSION:
             megabytes = LARGEST_SUBMISSION // 1_000_000
             raise InvalidData(f"{name} has more than {megabytes} MB: hand it in without its outputs.")
@@ -281,8 +283,9 @@ def cells_of(submission: Path, label: str) -> list[dict[str, Any]]:
 
 
 def printable(name: str) -> str:
-    """The name of a file on one line and in Unicode, whatever bytes it is made of."""
-    return " ".join(name.encode(errors="replace").decode().split())
+    """The name of a file on one line and in Unicode, whatever bytes it is made of, without what would command a
+    terminal."""
+    return " ".join(name.encode(errors="replace").decode().translate(CLEARED).split())
 
 
 def _joined(source: Any) -> str:
@@ -294,6 +297,6 @@ def _named(held: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> tuple
     try:
         carried = held["metadata"]["scaling_lab"]
         return str(carried["assignment"])[:100], int(carried["format"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         matches = [match for cell in cells if (match := NAMED.search(cell["source"]))]
         return (matches[0][1][:100], int(matches[0][2][:9])) if matches else ("", 0)

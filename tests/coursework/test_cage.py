@@ -111,7 +111,14 @@ def test_ending_the_process_ends_only_that(graded, attack):
 
 @pytest.mark.parametrize(
     "attack",
-    ["import sys\nsys.exit(0)", "raise KeyboardInterrupt", "while True:\n    pass", "x = (", "x = [0] * 10**10"],
+    [
+        "import sys\nsys.exit(0)",
+        "raise KeyboardInterrupt",
+        "while True:\n    pass",
+        "x = (",
+        "x = [0] * 10**10",
+        "class Mute(Exception):\n    def __str__(self): raise SystemExit\nraise Mute",
+    ],
 )
 def test_later_cells_still_count(graded, attack):
     marks = graded(attack, RIGHT, UNITS)
@@ -191,6 +198,44 @@ def test_a_file_that_is_too_large(graded):
     assert marks.failed_cells[0].startswith("cell 1: OSError")
 
 
+DEEP = """
+import os
+for _ in range(1100):
+    os.mkdir("inside")
+    os.chdir("inside")
+"""
+
+
+@pytest.mark.parametrize("without", [(), ("nobody",), PROTECTIONS])
+def test_folders_inside_each_other_do_not_stop_the_grader(graded, without):
+    """Python's own way to remove them ends with a RecursionError."""
+    assert states(graded(DEEP, RIGHT, UNITS, without=without)) == [FULL, FULL]
+
+
+@pytest.mark.parametrize("without", [("nobody",), PROTECTIONS])
+def test_a_folder_that_nobody_may_enter_is_removed(graded, without):
+    attack = "import os\nos.makedirs('outer/inner')\nos.chmod('outer', 0)\nos.chmod('.', 0)"
+    before = set(FOLDER.glob("cage-*"))
+    assert states(graded(attack, RIGHT, UNITS, without=without)) == [FULL, FULL]
+    assert set(FOLDER.glob("cage-*")) == before
+
+
+@pytest.mark.parametrize("without", [(), ("nobody",)])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "for place in range(1500): open(str(place), 'wb').close()",
+        "for place in range(9): open(str(place), 'wb').write(bytes(9 << 20))",
+    ],
+)
+def test_our_disk_is_not_filled(graded, held, attack, without):
+    if "namespaces" not in held:
+        pytest.skip("nothing limits what is written here, but the time")
+    marks = graded(attack, RIGHT, UNITS, without=without)
+    assert states(marks) == [FULL, FULL]
+    assert "No space left on device" in marks.failed_cells[0]
+
+
 @pytest.mark.parametrize(
     "flood",
     [
@@ -218,6 +263,38 @@ def test_replies_that_were_not_asked_for(graded):
     assert states(marks) == [NONE, NONE]
     assert "it answered what was not asked" in marks.marks[0].says
     assert "all" not in marks.protections
+
+
+FORGED_CELLS = """
+import json, sys, time
+frame = sys._getframe()
+while "settings" not in frame.f_locals:
+    frame = frame.f_back
+replies, nonce = frame.f_locals["replies"], frame.f_locals["settings"]["nonce"]
+said = {"nonce": nonce, "errors": ["x"] * 30_000, "names": ["counting_" + "excess"[::-1]] * 30_000}
+replies.write(json.dumps(said) + chr(10))
+replies.flush()
+for line in frame.f_locals["requests"]:
+    replies.write(json.dumps({"nonce": json.loads(line)["nonce"], "missing": True}) + chr(10))
+    replies.flush()
+"""
+
+
+def test_what_a_forged_reply_says_of_the_cells_is_kept_short(graded):
+    """Thousands of names would be compared with that of each function, and thousands of failed cells be printed."""
+    with Cage([{"source": FORGED_CELLS, "tags": []}], QUICK, deadline=time.monotonic() + 20) as running:
+        assert len(running.errors) == 20
+        assert len(running.names) == 200
+    begun = time.process_time()
+    marks = graded(FORGED_CELLS)
+    assert time.process_time() - begun < 2
+    assert [mark.state for mark in marks.marks] == ["not attempted", "not attempted"]
+
+
+def test_words_of_a_cell_command_no_terminal(graded):
+    marks = graded("raise ValueError('a' + chr(27) + '[2J' + chr(0x202e) + 'b' + chr(0x2066) + chr(0x9b))")
+    (line,) = marks.failed_cells
+    assert line == "cell 1: ValueError: a [2J b  "
 
 
 @pytest.mark.parametrize(
@@ -299,6 +376,44 @@ def test_hidden_inputs_are_not_repeated(graded):
     assert not any(repr(case["E"]) in told for case in cases if "E" in case)
     assert SECRET not in told
     assert SECRET not in repr(ASSIGNMENT)
+
+
+def test_hidden_inputs_are_not_repeated_by_the_shape_of_an_answer(graded):
+    marks = graded("def in_nats_and_tokens(E, B, beta): return [[0] * int(1000 * E)] * 2")
+    assert marks.marks[1].says == "Here 3 numbers are expected; yours has another shape."
+
+
+# The kernel's keys: add_key and keyctl, and of keyctl the commands 8, 10 and 11: link (the user's keys to the session,
+# which may be read), search and read.
+KEYS_OF_THE_KERNEL = {"x86_64": (248, 250), "aarch64": (217, 219)}
+LEAVING = """
+import ctypes, os
+ADD, CONTROL = {numbers}
+libc = ctypes.CDLL(None)
+def leave(text):
+    libc.syscall(CONTROL, 8, -4, -3)
+    return libc.syscall(ADD, b"user", b"left", text.encode(), len(text), -4) > 0
+def read():
+    libc.syscall(CONTROL, 8, -4, -3)
+    held = ctypes.create_string_buffer(100)
+    libc.syscall(CONTROL, 11, libc.syscall(CONTROL, 10, -4, b"user", b"left", 0), held, 100)
+    return held.value.decode()
+"""
+
+
+@pytest.mark.parametrize("without", [(), ("nobody",)])
+def test_no_key_of_the_kernel_is_passed_on(held, without):
+    """Keys stay when a process ends, and in a report a next one could repeat the inputs that this one was asked."""
+    numbers = KEYS_OF_THE_KERNEL.get(os.uname().machine)
+    if numbers is None or "namespaces" not in held:
+        pytest.skip("on this machine keys have other numbers, or nothing that hides them")
+    cells = [{"source": LEAVING.format(numbers=numbers), "tags": []}]
+    with Cage(cells, QUICK, deadline=time.monotonic() + 20, without=without) as first:
+        if not first.ask("leave", {"text": "inputs"}).answer:
+            pytest.skip("this kernel keeps no keys")
+        assert first.ask("read", {}).answer == "inputs"
+        with Cage(cells, QUICK, deadline=time.monotonic() + 20, without=without) as second:
+            assert second.ask("read", {}).answer == ""
 
 
 def test_hidden_inputs_are_not_repeated_by_a_cage_that_comes_after(graded, tmp_path):

@@ -64,6 +64,10 @@ REFUSED = {
     "another assignment": (notebook("second", RIGHT), "belongs to the assignment 'second', not to 'first'"),
     "newer": (notebook("first", RIGHT, form=FORMAT + 1), "was made by a newer version of this book"),
     "huge": (b" " * (LARGEST_SUBMISSION + 1), "has more than 20 MB"),
+    "a version without end": (
+        b'{"cells": [], "metadata": {"scaling_lab": {"assignment": "first", "format": 1e999}}}',
+        "is no assignment of this book",
+    ),
 }
 
 
@@ -86,6 +90,58 @@ def test_a_file_that_might_never_end_is_not_read(kind, tmp_path):
     make = {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir}
     make[kind](place)
     assert grade(place, ASSIGNMENT).note.startswith("ada.ipynb is no notebook")
+
+
+def test_what_belongs_to_somebody_else_is_not_handed_in_by_a_link(tmp_path):
+    """An archive that is unpacked can hold links: to another student's notebook, to a folder, to what is ours."""
+    place = tmp_path / "handed in"
+    (place / "bob").mkdir(parents=True)
+    written(place, notebook("first", RIGHT))
+    (place / "eve.ipynb").symlink_to("ada.ipynb")
+    (place / "bob/bob.ipynb").symlink_to("../ada.ipynb")
+    (place / "carl").symlink_to(tmp_path)
+    listed = grading.submissions(place)
+    marks = {one.student: grade(one.path, ASSIGNMENT, student=one.student) for one in listed}
+    assert {name: one.points for name, one in marks.items()} == {"ada": 4, "bob": 0, "carl": 0, "eve": 0}
+    assert marks["eve"].note == "eve.ipynb is a link to another file: hand in the notebook itself."
+    assert marks["bob"].note == "bob.ipynb is a link to another file: hand in the notebook itself."
+    assert marks["carl"].note.startswith("carl is no notebook")
+
+
+def test_nobody_takes_the_page_of_another_student(tmp_path):
+    """Who knows how names of files are made could hand in under the name of another's; and the longest of names."""
+    taken = grading.Submission("ada b", tmp_path)
+    assert taken.file != grading.Submission(taken.file, tmp_path).file
+    assert len(taken.file.rpartition("-")[2]) == 16
+    longest = grading.Submission("\U00020bb7" * 62, tmp_path).file + ".partial"
+    assert len(longest.encode()) <= 255
+
+
+def test_a_name_commands_no_terminal(tmp_path):
+    written(tmp_path, b"", "a\x1b[2J\u202ed\x9ba.ipynb")
+    (one,) = grading.submissions(tmp_path)
+    assert one.student == "a [2J d a"
+    assert grade(one.path, ASSIGNMENT).note.startswith("a [2J d a.ipynb is no notebook")
+
+
+def test_a_student_of_a_thousand_files_has_one_sentence(tmp_path):
+    (tmp_path / "ada").mkdir()
+    for place in range(1000):
+        written(tmp_path / "ada", b"", f"{place:03d}.ipynb")
+    (one,) = grading.submissions(tmp_path)
+    assert one.note.startswith("ada handed in 1000 files (ada/000.ipynb, ")
+    assert one.note.endswith(", ...): leave one of them.")
+    assert len(one.note) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("=1+1", "\"'="), (" =1+1", "\"' ="), ("x;=1+1", '"x;='), ("\uff1d1+1", "\"'\uff1d")]
+)
+def test_no_name_begins_a_formula(name, begins):
+    """Nor where a spreadsheet takes a semicolon for the end of an entry: it is in quotes."""
+    marks = grading.ungraded(grading.Submission(name, Path("x")), ASSIGNMENT)
+    (line,) = reports.marks_table(ASSIGNMENT, [marks]).splitlines()[1:]
+    assert line.startswith(f'{begins}1+1",')
 
 
 def test_names_that_are_no_text_are_graded_too(tmp_path):
@@ -368,8 +424,9 @@ def test_the_archive_grades_by_itself(tmp_path):
         packed.extractall(tmp_path / "source")
         modes = {entry.filename: entry.external_attr >> 16 for entry in packed.infolist()}
     assert modes["run_autograder"] == modes["setup.sh"] == 0o755
-    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission/.ipynb_checkpoints").mkdir(parents=True)
     written(tmp_path / "submission", notebook("chapter-3", RIGHT))
+    shutil.copy(tmp_path / "submission/ada.ipynb", tmp_path / "submission/.ipynb_checkpoints/ada-checkpoint.ipynb")
     command = [sys.executable, "-m", "grade_one", str(tmp_path / "submission"), str(tmp_path / "results.json")]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "source")}
     subprocess.run(command, cwd=tmp_path / "source", env=environment, check=True)

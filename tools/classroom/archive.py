@@ -40,7 +40,12 @@ from scaling_lib.coursework.gradescope import result, without_notebook
 
 folder, written = Path(sys.argv[1]), Path(sys.argv[2])
 assignment = assignment_of(json.loads(Path("assignment.json").read_text(encoding="utf-8")))
-notebooks = sorted(folder.rglob("*.ipynb"))
+# Jupyter keeps copies in folders that begin with a dot, and archives of a Mac hold some that begin with __.
+notebooks = [
+    path
+    for path in sorted(folder.rglob("*.ipynb"))
+    if not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+]
 if len(notebooks) == 1:
     made = result(grade(notebooks[0], assignment))
 else:

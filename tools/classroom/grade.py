@@ -39,6 +39,7 @@ WHAT_IS_LACKING = {
     "nobody": "a submission runs as this user, and as root with any number of processes (call make as root where "
     "`unshare` works, or with a Python that everybody can read)",
 }
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,11 @@ class Submission:
     @property
     def file(self) -> str:
         """A name of a file for this student, whatever characters the student's name holds."""
-        plain = re.sub(r"[^\w-]+", "_", self.student)[:60]
-        short = hashlib.blake2b(self.student.encode(errors="replace"), digest_size=3).hexdigest()
-        return plain if plain == self.student else f"{plain}-{short}"
+        plain = re.sub(r"[^\w-]+", "_", self.student)[:50]
+        # Long enough that nobody finds a name with another student's, and a name that ends as one gets one too.
+        short = hashlib.blake2b(self.student.encode(errors="replace"), digest_size=8).hexdigest()
+        itself = plain == self.student and not re.search("-[0-9a-f]{16}$", plain)
+        return plain if itself else f"{plain}-{short}"
 
 
 def submissions(folder: Path) -> list[Submission]:
@@ -70,7 +73,8 @@ def submissions(folder: Path) -> list[Submission]:
         )
     listed = []
     for student, paths in sorted(by_student.items()):
-        names = ", ".join(printable(path.relative_to(folder).as_posix()) for path in paths)
+        names = ", ".join(printable(path.relative_to(folder).as_posix()) for path in paths[:MOST_NAMED])
+        names += ", ..." if len(paths) > MOST_NAMED else ""
         note = f"{student} handed in {len(paths)} files ({names}): leave one of them." if len(paths) > 1 else ""
         listed.append(Submission(student, paths[0], note))
     return listed
@@ -81,7 +85,7 @@ def _handed_in(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "__")):
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             inside = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file, path)]
             notebooks = [file for file in inside if file.suffix == ".ipynb"]
             yield from ((printable(path.name), file) for file in notebooks or inside[:1])

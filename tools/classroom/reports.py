@@ -103,12 +103,14 @@ def histogram(assignment: AnyAssignment, marks: Sequence[Marks]) -> list[Bar]:
 
 def cell(text: str) -> str:
     """A text for a spreadsheet: not the beginning of a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    # As wide as a Chinese character, these signs begin a formula too.
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
 
 
 def _table(lines: Sequence[Sequence[object]]) -> str:
     held = io.StringIO()
-    csv.writer(held, lineterminator="\n").writerows(
+    # In quotes, since a spreadsheet may take a semicolon for the end of an entry, and what follows for another.
+    csv.writer(held, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows(
         [[cell(entry) if isinstance(entry, str) else entry for entry in line] for line in lines]
     )
     return held.getvalue()

@@ -94,7 +94,7 @@ if ... not in said.values():
 # %% tags=["check"]
 live = False
 if live:
-    lab = begin("colab")
+    lab = begin("smoke")
     trained = TrainedWorld(
         experiment("er-200").template, lambda runs: lab.train("one-shot", runs)
     )
@@ -102,6 +102,7 @@ if live:
     spent = Ledger(trained)
     spent.screen([[18_744, 50_000, rate, 0] for rate in (0.5, 1.0, 2.0)])
     print(spent.table)
+    # Two rounds are left; then spent.register(...) and spent.hero(), as above.
 
 # %% [markdown]
 # ## What is marked: two functions
@@ -112,7 +113,7 @@ if live:
 #
 # - `history`: of each run so far `[N, D, rate, seed, loss]`, where the loss is `None` if it diverged,
 # - `floor`, in nats; `left`, FLOPs that may still be screened; `largest` and `hero`, FLOPs of one screening run and of the
-#   large one at most; `rounds_left`.
+#   large one at most (it uses half of them at least); `rounds_left`.
 #
 # A request that the ledger refuses costs the round. Each call has ten seconds. Write whatever helpers you like;
 # numpy and scipy are there.

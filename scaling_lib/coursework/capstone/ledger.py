@@ -27,6 +27,8 @@ from scaling_lib.errors import InvalidArgument, invalid
 __all__ = ["ROUNDS", "Ledger", "Registered", "play"]
 
 ROUNDS = 3
+# The share of its FLOPs that the large run uses at the least: a small one, screened before, would be foreseen.
+LEAST_OF_HERO = 0.5
 HERO_SEED = 0
 _SHORT = "pass Trial(N, D, rate, seed) or [N, D, rate, seed] for each"
 _MOST_TRIALS = 40
@@ -153,14 +155,17 @@ class Ledger:
     def register(self, *, N: Count, D: Count, rate: Positive, low: Positive, forecast: Positive, high: Positive) -> str:
         """Commit to the large run and to an 80 % interval of its loss; the hash of the commitment. Once.
 
-        Raises InvalidArgument where there is one already, where the run is too large or unknown to the world, or where
-        the interval does not hold the forecast or reaches the floor.
+        Raises InvalidArgument where there is one already, where the run is too large, uses less than half of the FLOPs
+        it may or is unknown to the world, or where the interval does not hold the forecast or reaches the floor.
         """
         trial = Trial(N, D, rate, HERO_SEED)
         if self._registered:
             raise invalid("forecast", "registered once", forecast, f"yours is {self._registered.hash[:12]}")
         if trial.flops > self._hero * (1 + 1e-9):
             raise invalid("D", f"such that 6ND is at most {self._hero:.3g}", f"{trial.flops:.3g}", "pass a smaller one")
+        if trial.flops < LEAST_OF_HERO * self._hero:
+            limit = f"such that 6ND is at least {LEAST_OF_HERO * self._hero:.3g}"
+            raise invalid("D", limit, f"{trial.flops:.3g}", "the large run is to be large")
         if reason := self._world.refusal(trial):
             raise InvalidArgument(f"N, D and rate must be of a run of this world, got {trial}: {reason}.")
         if low <= self.floor:

@@ -7,7 +7,8 @@ one of the same FLOPs, the first is 40 (1 - 2 r), 0 at the least. With S the int
     S = (high - low) + 10 (distance by which the outcome lies outside),
 
 the second is 40 (1 - S), 0 at the least. S is proper: its mean is lowest for those who state their own 10 % and 90 %
-quantiles. Points that are linear in it keep that, as long as none are lost below 0.
+quantiles. Points that are linear in it keep that, as long as none are lost below 0. A run that earns nothing for its
+loss earns nothing for its forecast either: how a model of 10,000 parameters ends is easily foreseen, and of no use.
 """
 
 import math
@@ -81,7 +82,8 @@ def score(
     regret = math.log(world.expected_excess(registered.trial) / world.lowest_excess(hero))
     width = interval_score(registered.forecast, loss, world.floor)
     inside = registered.forecast.low <= loss <= registered.forecast.high
-    return Score(regret, width, inside, _points(_LOST_BY_REGRET * regret), _points(_LOST_BY_INTERVAL * width))
+    earned = _points(_LOST_BY_REGRET * regret)
+    return Score(regret, width, inside, earned, _points(_LOST_BY_INTERVAL * width) if earned > 0 else 0.0)
 
 
 def _points(lost: float) -> float:

@@ -141,6 +141,27 @@ def test_scatter_cannot_be_averaged_away_by_a_thousand_seeds():
         Ledger(WORLD).screen([[10_000, 10_000, 1.0, seed] for seed in range(41)])
 
 
+def test_the_large_run_is_none_that_was_screened():
+    """Whoever registers a run that he has seen knows its loss: all points for the forecast, for nothing."""
+    ledger = Ledger(WORLD)
+    (loss,) = ledger.screen([[150_000, 150_000, 1.0, 0]])["loss"]
+    said = {"low": loss - 1e-9, "forecast": loss, "high": loss + 1e-9}
+    for D in (150_000, int(0.49 * HERO / 6 / 150_000)):
+        with pytest.raises(InvalidArgument, match=r"D must be such that 6ND is at least 2\.1e\+12"):
+            ledger.register(N=150_000, D=D, rate=1.0, **said)
+
+
+def test_a_run_chosen_because_it_can_be_foreseen_has_no_points_for_the_forecast():
+    """A model of 10,000 parameters ends where a thirtieth of the tokens leave it, which can be screened."""
+    trial = Trial(10_000, int(HERO / 6 / 10_000), WORLD.law["best_rate"])
+    (loss,) = WORLD.train([trial])
+    ledger = Ledger(WORLD)
+    ledger.register(N=trial.N, D=trial.D, rate=trial.rate, low=loss - 1e-9, forecast=loss, high=loss + 1e-9)
+    scored = score(ledger.registered, WORLD)
+    assert scored.inside
+    assert (scored.loss_points, scored.interval_points) == (0, 0)
+
+
 def test_a_guess_at_the_secret_costs_time():
     """The floor follows from the secret, and a player could try words on it."""
     begun = time.process_time()
