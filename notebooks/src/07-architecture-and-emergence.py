@@ -7,7 +7,8 @@
 # floor is the entropy rate. A long answer is a walk, and a walk is right if every step of it uses an edge that exists.
 #
 # **What we find.** In short runs no block of the transformer matters much. In long ones a gated MLP and more layers do, at
-# one learning rate for all. An exact match that comes late as the data grow is explained by the slow and smooth fall of the
+# one learning rate for all. A router deals the nodes of a graph out among its experts evenly, even where nothing makes it do
+# so, and hardly by the communities that they form. An exact match that comes late as the data grow is explained by the slow and smooth fall of the
 # probability of a single wrong step. The cliff that appears as the width grows is not: there the smooth metrics fall steeply
 # too. The verdicts behind these sentences, by rules that were written before the runs, stand below the first cells.
 #
@@ -26,7 +27,7 @@
 # *After it you can* compare two blocks of a transformer fairly, and say what equal means; compute how likely a long
 # answer of a model is right, and undo a metric that jumps; tell a jump of a metric from a jump of the model behind
 # it. *You need* chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for
-# leak and within. *Time:* 45 minutes to read, 1¾ hours for the exercises; to run, half a minute under the profile
+# leak and within. *Time:* 45 minutes to read, 2 hours for the exercises; to run, half a minute under the profile
 # `recorded`, under a minute under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in
 # $D$.
 
@@ -394,8 +395,14 @@ with style():
 show(
     figure,
     name="fig-router",
-    caption="ROUTERCAPTION",
-    alt="ROUTERALT",
+    caption="What the first choice of the router says, in shares of ln 4: about "
+    "the node (blue) and, less what chance gives, about its community (red); "
+    "and the entropy of the usage (grey). Dots: the seeds. In the control the "
+    "communities are labels that mean nothing.",
+    alt="A panel for each of two layers, with four arms each. In all of them "
+    "the dots of the usage and of the node lie close to one. Those of the "
+    "community lie near zero: a little above it where there are communities, "
+    "with load balancing and without, and around it in the control.",
     table=known.groupby(["arm", "layer"])[["excess_loss", *marks]]
     .mean()
     .reset_index(),
@@ -419,7 +426,25 @@ say(
 )
 
 # %% [markdown]
-# ROUTERMEANING
+# **What we see.** In every arm the choice depends on the node almost entirely, and the experts are almost equally busy, also
+# without the loss that is to make them so. Of the community the choice says more than chance does, and still only a small
+# part of what it could say. Nothing of this changes with the balance, and neither does the excess loss by much.
+#
+# **What it means.** The router has dealt the nodes out. Each expert is a table of about a quarter of them, and which nodes
+# stand in one table has little to do with who is whose neighbour. Somebody who saw only that every node has its own expert,
+# and that all experts are busy, would have called them specialists. That is a statement about *which* nodes go together,
+# and it could be refuted here only because the communities were planted. A likely reason is that there is little to gain. An
+# expert of this width holds a table of 25 nodes of four communities as easily as one of 25 nodes of one. The little
+# information that there is fits nodes with similar successors having similar embeddings, which a router then finds on
+# the same side of its boundary. Neither reason was tested.
+#
+# That nothing collapses is the greater surprise, if one comes from the literature. A router begins with small random scores,
+# which cut a hundred random embeddings into parts of nearly equal size. In these short runs on few tokens the advantage of
+# the busy had no time, or no cause, to grow.
+#
+# **What it does not show.** There is one width, one learning rate, one strength of the communities, one number of experts, and
+# one length of the runs. On a text there are far more kinds of context than experts, and then similar ones may have to share. And
+# a router that ignores communities may still follow something else that was not looked at.
 #
 # ### Depth, at one learning rate
 #
