@@ -371,6 +371,8 @@ marks = {
     "nodes": ("blue", "node"),
     "information": ("vermillion", "community"),
 }
+
+# %% tags=["hide-input"]
 with style():
     figure, panels = plt.subplots(1, 2, figsize=(7.0, 3.2), sharey=True)
     for layer, axes in enumerate(panels):
