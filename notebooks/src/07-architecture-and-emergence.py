@@ -102,7 +102,7 @@ from scaling_lib.pages.judging.words.findings import (
     verdicts_in_words,
 )
 from scaling_lib.runs.keeping.tables import recorded_or_none
-from scaling_lib.runs.sweeping.studies.blocks import STEP_TIMES
+from scaling_lib.runs.sweeping.studies.blocks import ROUTER_ARMS, STEP_TIMES
 from scaling_lib.session import begin
 
 lab = begin(profile)
@@ -364,7 +364,7 @@ reveal("experts-at-equal-flops", factor)
 # %% tags=["hide-input"]
 routers = lab.recorded("blocks-router")
 known = router_points(routers)
-arms_of_routers = [*dict.fromkeys(known["arm"])]
+arms_of_routers = [*ROUTER_ARMS]
 known["place"] = known["arm"].map(arms_of_routers.index)
 marks = {
     "usage": ("grey", "usage"),
@@ -397,8 +397,8 @@ with style():
 show(
     figure,
     name="fig-router",
-    caption="What the first choice of the router says, in shares of ln 4: about "
-    "the node (blue) and, less what chance gives, about its community (red); "
+    caption="What the first choice of the router says, in shares of ln 4: of "
+    "the node (blue) and, less what chance gives, of its community (red); "
     "and the entropy of the usage (grey). Dots: the seeds. In the control the "
     "communities are labels that mean nothing.",
     alt="A panel for each of two layers, with four arms each. In all of them "
@@ -430,7 +430,7 @@ say(
 # %% [markdown]
 # **What we see.** In every arm the choice depends on the node almost entirely, and the experts are almost equally busy, also
 # without the loss that is to make them so. Of the community the choice says more than chance does, and still only a small
-# part of what it could say. Nothing of this changes with the balance, and neither does the excess loss by much.
+# part of what it could say. The balance changes little of this, and little of the excess loss.
 #
 # **What it means.** The router has dealt the nodes out. Each expert is a table of about a quarter of them, and which nodes
 # stand in one table has little to do with who is whose neighbour. Somebody who saw only that every node has its own expert,
