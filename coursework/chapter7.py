@@ -73,6 +73,65 @@ MIXTURE = Exercise(
 )
 
 
+# What a router says by chance
+
+
+def _draw_labels(generator: np.random.Generator) -> dict[str, int]:
+    communities = int(generator.integers(3, 9))
+    return {
+        "nodes": communities * int(generator.integers(10, 60)),
+        "tokens": int(generator.integers(50, 400)) * 1000,
+        "communities": communities,
+        "experts": int(generator.integers(3, 9)),
+    }
+
+
+BY_CHANCE = Exercise(
+    key="information-by-chance",
+    function="information_by_chance",
+    title="What a router says by chance",
+    objective="foretell how much a router seems to know about labels that mean nothing",
+    kind="prediction",
+    draw=_draw_labels,
+    answer=lambda nodes, tokens, communities, experts: (communities - 1) * (experts - 1) / (2 * nodes),
+    stars=2,
+    minutes=10,
+    mistakes=(
+        Mistake(
+            "tokens",
+            "How often does a router choose anew: for every token, or for every node?",
+            "You counted tokens; all visits of a node choose the same expert, so that there are as many independent "
+            "choices as nodes.",
+            lambda nodes, tokens, communities, experts: (communities - 1) * (experts - 1) / (2 * tokens),
+        ),
+        Mistake(
+            "cells",
+            "How many numbers of the table are free, once its rows and its columns are known?",
+            "You counted all cells of the table; with known sums of rows and columns fewer of them are free.",
+            lambda nodes, tokens, communities, experts: communities * experts / (2 * nodes),
+        ),
+        Mistake(
+            "no-half",
+            "Which multiple of the information is it that follows a law of chi squared?",
+            "A half is missing: 2 n times the information is about chi squared, whose mean is the degrees of freedom.",
+            lambda nodes, tokens, communities, experts: (communities - 1) * (experts - 1) / nodes,
+        ),
+        Mistake(
+            "bits",
+            "Which logarithm gives nats?",
+            "That is in bits; chi squared goes with the natural logarithm.",
+            lambda nodes, tokens, communities, experts: (communities - 1) * (experts - 1) / (2 * nodes * LN2),
+        ),
+        Mistake(
+            "zero",
+            "Can an information that is computed from counts be below zero, so that its mean is zero?",
+            "You gave the truth, zero; what is computed from a finite table is never negative, and so above it.",
+            lambda nodes, tokens, communities, experts: 0.0,
+        ),
+    ),
+)
+
+
 # The probability of a walk on real edges
 
 
@@ -302,4 +361,4 @@ RISE = Exercise(
     ),
 )
 
-EXERCISES = (MIXTURE, WALK, UNDO, HALF, RISE)
+EXERCISES = (MIXTURE, BY_CHANCE, WALK, UNDO, HALF, RISE)

@@ -42,6 +42,7 @@ NEEDS_TORCH = {
     "runs/training/branches.py",
     "runs/training/generation.py",
     "runs/training/metrics.py",
+    "runs/training/routing.py",
 }
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 

@@ -7,7 +7,8 @@
 # floor is the entropy rate. A long answer is a walk, and a walk is right if every step of it uses an edge that exists.
 #
 # **What we find.** In short runs no block of the transformer matters much. In long ones a gated MLP and more layers do, at
-# one learning rate for all. An exact match that comes late as the data grow is explained by the slow and smooth fall of the
+# one learning rate for all. A router deals the nodes of a graph out among its experts evenly, even where nothing makes it do
+# so, and hardly by the communities that they form. An exact match that comes late as the data grow is explained by the slow and smooth fall of the
 # probability of a single wrong step. The cliff that appears as the width grows is not: there the smooth metrics fall steeply
 # too. The verdicts behind these sentences, by rules that were written before the runs, stand below the first cells.
 #
@@ -18,6 +19,7 @@
 #
 # - the excess loss of eight architectures on the same graphs and the same walks,
 # - a mixture of experts compared in two ways that are both called fair, and that disagree,
+# - what the router of such a mixture knows of a graph with communities, which nobody told it about,
 # - the probability that a model's walk of $L$ steps is right, and how far $e^{-L \cdot \text{leak}}$ goes to explain it,
 # - a slider for $L$ that makes an ability come early, come late or not come at all, with the same models,
 # - where the model itself jumps, and not only the metric: a diagram over width and tokens, with the seeds in each branch.
@@ -25,7 +27,7 @@
 # *After it you can* compare two blocks of a transformer fairly, and say what equal means; compute how likely a long
 # answer of a model is right, and undo a metric that jumps; tell a jump of a metric from a jump of the model behind
 # it. *You need* chapters [0](00-the-thread) and [2](02-transformers-sp-mup); chapter [5](05-twins-and-collapse) for
-# leak and within. *Time:* 45 minutes to read, 1¾ hours for the exercises; to run, half a minute under the profile
+# leak and within. *Time:* 45 minutes to read, 2 hours for the exercises; to run, half a minute under the profile
 # `recorded`, under a minute under `smoke`. Throughout, $\alpha$ is the exponent in $N$ and $\beta$ the exponent in
 # $D$.
 
@@ -86,6 +88,7 @@ from scaling_lib.pages.drawing.moving import level_mark, moving_curve
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
 from scaling_lib.pages.judging import claims
+from scaling_lib.pages.judging.twins.blocks import router_points
 from scaling_lib.pages.judging.twins.emergence import written
 from scaling_lib.pages.judging.words.architecture import (
     ARCHITECTURE,
@@ -99,7 +102,7 @@ from scaling_lib.pages.judging.words.findings import (
     verdicts_in_words,
 )
 from scaling_lib.runs.keeping.tables import recorded_or_none
-from scaling_lib.runs.sweeping.studies.blocks import STEP_TIMES
+from scaling_lib.runs.sweeping.studies.blocks import ROUTER_ARMS, STEP_TIMES
 from scaling_lib.session import begin
 
 lab = begin(profile)
@@ -119,6 +122,7 @@ at_flops = {
     if "flops" in name
 }
 arms_said.append(finding("Dense or experts?", at_flops, rows))
+arms_said.append(finding(*ARCHITECTURE["router"], rows))
 emergent = [finding(*question, rows) for question in EMERGENT.values()]
 found = [
     "\n".join(f"- {part}" for part in half) for half in (arms_said, emergent)
@@ -334,6 +338,116 @@ reveal("experts-at-equal-flops", factor)
 # **What it means.** "At equal active parameters" and "at equal FLOPs" are both fair, and they answer two questions. The first
 # asks whether a token is better served by a choice of experts. The second asks what to do with a budget. A claim that experts
 # are better, or worse, means nothing until it says which.
+#
+# ### What does the router learn?
+#
+# **The question.** The router decides which expert sees a token, and nobody tells it how. It is often imagined that the
+# experts become specialists, each for a field of its own. On a text nobody can check that, because nobody knows the true
+# fields. On a graph they can be planted. A **planted partition** has four communities of 25 nodes, and nine of ten edges
+# stay inside a community. Nodes, edges and mean degree are those of the graphs above. Four communities and four experts:
+# does each community get its expert? And what becomes of the router without the loss that keeps the experts busy?
+#
+# **How it is measured.** For every token of the test walks one notes the expert of the first choice. The **mutual
+# information** between that expert and the community of the token's node is zero if the choice says nothing about the
+# community, and $\ln 4$ if it says everything. A table of a hundred nodes shows a little information by chance alone. So
+# the labels are dealt out anew among the nodes, two hundred times, and the mean of what these labels give is taken off. Two
+# more numbers stand beside it: the mutual information between the expert and the *node*, which says how much of the choice
+# depends on the node at all, and the entropy of the **usage**, which is $\ln 4$ if all experts are equally busy and zero
+# if one does everything. As a control the same is done on the random graphs from above, whose 25-node "communities" mean
+# nothing.
+#
+# **What one expects.** Nodes of a community have the same successors, so the model has a reason to treat them alike, and an
+# expert that serves one community has less to learn. Without the loss, the literature on mixtures reports that a few experts
+# get everything (Shazeer and others, arXiv 1701.06538): who is chosen more is trained more, and is then chosen more still.
+# A pilot of two seeds, which is judged by nothing, was known when the rules were written.
+
+# %% tags=["hide-input"]
+routers = lab.recorded("blocks-router")
+known = router_points(routers)
+arms_of_routers = [*ROUTER_ARMS]
+known["place"] = known["arm"].map(arms_of_routers.index)
+marks = {
+    "usage": ("grey", "usage"),
+    "nodes": ("blue", "node"),
+    "information": ("vermillion", "community"),
+}
+
+# %% tags=["hide-input"]
+with style():
+    figure, panels = plt.subplots(1, 2, figsize=(7.6, 3.2), sharey=True)
+    for layer, axes in enumerate(panels):
+        part = known[known["layer"] == layer]
+        for shift, (column, (colour, label)) in enumerate(marks.items()):
+            axes.plot(
+                part["place"] + 0.22 * (shift - 1),
+                part[column],
+                ".",
+                color=COLOURS[colour],
+                label=label,
+            )
+        axes.axhline(0, color=COLOURS["grey"], linewidth=0.8)
+        axes.set(
+            title=f"layer {layer + 1}",
+            xticks=range(len(arms_of_routers)),
+            xticklabels=[arm.replace("-", "\n") for arm in arms_of_routers],
+        )
+        axes.tick_params(axis="x", labelsize="x-small")
+    panels[0].set(ylabel="share of ln 4")
+    panels[1].legend(loc="center right")
+show(
+    figure,
+    name="fig-router",
+    caption="What the first choice of the router says, in shares of ln 4: of "
+    "the node (blue) and, less what chance gives, of its community (red); "
+    "and the entropy of the usage (grey). Dots: the seeds. In the control the "
+    "communities are labels that mean nothing.",
+    alt="A panel for each of two layers, with four arms each. In all of them "
+    "the dots of the usage and of the node lie close to one. Those of the "
+    "community lie near zero: a little above it where there are communities, "
+    "with load balancing and without, and around it in the control.",
+    table=known.groupby(["arm", "layer"])[["excess_loss", *marks]]
+    .mean()
+    .reset_index(),
+    runs=[*routers["identity"]],
+)
+
+# %%
+judged(ARCHITECTURE, "router")
+
+# %% tags=["hide-input"]
+at_arm = np.exp(
+    np.log(known["excess_loss"].astype(float)).groupby(known["arm"]).mean()
+)
+say(
+    "The excess loss, a mean over the seeds, is "
+    + ", ".join(
+        f"{number(at_arm[arm], 2)} nats in the arm *{arm}*"
+        for arm in arms_of_routers
+    )
+    + "."
+)
+
+# %% [markdown]
+# **What we see.** In every arm the choice depends on the node almost entirely, and the experts are almost equally busy, also
+# without the loss that is to make them so. Of the community the choice says more than chance does, and still only a small
+# part of what it could say. The balance changes little of this, and little of the excess loss.
+# Graphs with communities are learned somewhat better than the others, with the balance and without; why, was not asked.
+#
+# **What it means.** The router has dealt the nodes out. Each expert is a table of about a quarter of them, and which nodes
+# stand in one table has little to do with who is whose neighbour. Somebody who saw only that every node has its own expert,
+# and that all experts are busy, would have called them specialists. That is a statement about *which* nodes go together,
+# and it could be refuted here only because the communities were planted. A likely reason is that there is little to gain. An
+# expert of this width holds a table of 25 nodes of four communities as easily as one of 25 nodes of one. The little
+# information that there is fits nodes with similar successors having similar embeddings, which a router then finds on
+# the same side of its boundary. Neither reason was tested.
+#
+# That nothing collapses is the greater surprise, if one comes from the literature. A router begins with small random scores,
+# which cut a hundred random embeddings into parts of nearly equal size. In these short runs on few tokens the advantage of
+# the busy had no time, or no cause, to grow.
+#
+# **What it does not show.** There is one width, one learning rate, one strength of the communities, one number of experts, and
+# one length of the runs. On a text there are far more kinds of context than experts, and then similar ones may have to share. And
+# a router that ignores communities may still follow something else that was not looked at.
 #
 # ### Depth, at one learning rate
 #
@@ -928,8 +1042,53 @@ Two layers of width 64, four experts in place of one MLP: the library counts
 $2\,(3 \cdot 8 \cdot 64^2 + 4 \cdot 64) =$
 {number(2 * (3 * 8 * 64**2 + 4 * 64))}.""")
 
+# %% [markdown] tags=["exercise", "key:information-by-chance"]
+# ### Exercise 3: what a router says by chance
+#
+# *★★ · 10 minutes.* A router sends every node to one expert, always the same, and knows nothing about communities. From a test
+# text of `tokens` tokens somebody computes the mutual information between community and expert. It is not zero. Foretell
+# its mean: write `information_by_chance(nodes, tokens, communities, experts)`, in nats. A table of $m$ independent
+# observations, whose rows and columns have nothing to do with each other, has an information $I$ for which $2 m I$ is
+# about chi squared, and the mean of chi squared is its number of degrees of freedom.
+
+
+# %% tags=["stub", "key:information-by-chance"]
+def information_by_chance(nodes, tokens, communities, experts):
+    """Mean information about labels that mean nothing, in nats."""
+    ...
+
+
+# %% tags=["check", "key:information-by-chance"]
+check("information-by-chance", information_by_chance)
+
+# %% [markdown] tags=["solution", "key:information-by-chance"]
+# <details><summary><b>Solution</b></summary>
+#
+# The table has $(C - 1)(E - 1)$ degrees of freedom, $C$ communities and $E$ experts, and the independent observations are the
+# nodes and not the tokens: a node that comes a thousand times goes to the same expert a thousand times. So the mean is
+# $(C - 1)(E - 1) / 2n$, and a longer test text does not make it smaller. That is why the labels are dealt out among nodes
+# in this chapter, and not among tokens.
+#
+# </details>
+
+# %% tags=["solution", "key:information-by-chance", "hide-cell"] mystnb={"code_prompt_show": "Solution, in code", "code_prompt_hide": "Solution, in code"} cellView="form"
+# @title Solution, in code
+dealt = np.random.default_rng(0)
+chances = []
+for _ in range(500):
+    joint = np.zeros((4, 4))
+    np.add.at(joint, (np.repeat(range(4), 25), dealt.integers(4, size=100)), 1)
+    joint /= joint.sum()
+    even = joint.sum(1, keepdims=True) * joint.sum(0)
+    cells = joint > 0
+    chances.append((joint[cells] * np.log(joint[cells] / even[cells])).sum())
+say(rf"""
+100 nodes, four communities, four experts: the rule says
+{number(3 * 3 / (2 * 100), 3)} nats, and 500 routers that choose at random have
+{number(np.mean(chances), 3)} on average.""")
+
 # %% [markdown] tags=["exercise", "key:probability-of-a-walk"]
-# ### Exercise 3: the probability of a walk on real edges
+# ### Exercise 4: the probability of a walk on real edges
 #
 # *★★ · 15 minutes.* A model looks at its last node alone; `rows[u][v]` is the probability that it writes `v` after `u`, and
 # `edges[u][v]` is 1 where the graph has that edge, else 0. Its walks start at any node with equal probability. Write
@@ -961,7 +1120,7 @@ Two nodes, the edge from the first to itself missing: after three steps
 {number(np.linalg.matrix_power(tiny, 3).sum() / 2, 4)}.""")
 
 # %% [markdown] tags=["exercise", "key:leak-behind-a-match"]
-# ### Exercise 4: the leak behind an exact match
+# ### Exercise 5: the leak behind an exact match
 #
 # *★ · 5 minutes.* Somebody reports that a share `probability` of a model's answers of `steps` tokens is right in every token.
 # Write `leak_a_step(probability, steps)`: the leak in nats a step, if all steps leak alike. This is how a metric that jumps
@@ -995,7 +1154,7 @@ right: {number(-np.log(match_16) / 16, 3)} nats a step. The leak is
 {number(leak_64, 3)}.""")
 
 # %% [markdown] tags=["exercise", "key:where-it-emerges"]
-# ### Exercise 5: where an ability emerges
+# ### Exercise 6: where an ability emerges
 #
 # *★★ · 15 minutes.* After `tokens` tokens a model leaks `leak` nats a step, and the leak falls as $D^{-\beta}$, `beta` being
 # $\beta$. Write `tokens_for_half(leak, tokens, beta, steps)`: after how many tokens are half of its walks of so many steps
@@ -1032,7 +1191,7 @@ From the two shortest lengths alone, at width 64: half of the walks of 16 steps
 are right after {number(round(foretold, -3))} tokens. Seen {told}.""")
 
 # %% [markdown] tags=["exercise", "key:how-sudden-it-looks"]
-# ### Exercise 6: how sudden it looks
+# ### Exercise 7: how sudden it looks
 #
 # *★★ · 15 minutes.* The leak falls as $D^{-\beta}$. Write `rise(beta)`: the factor by which $D$ grows while the probability that
 # a walk of $L$ steps is right, by $e^{-L \cdot \text{leak}}$, rises from $0.1$ to $0.9$. Why does it need no `steps`?
@@ -1064,7 +1223,7 @@ $\beta = 1$: a factor of {number(ratio, 3)} in $D$. $\beta = 3$, as steep as a
 cliff: a factor of {number(ratio ** (1 / 3), 3)}.""")
 
 # %% [markdown] tags=["exercise", "key:a-cliff-of-your-own"]
-# ### Exercise 7: a cliff of your own
+# ### Exercise 8: a cliff of your own
 #
 # *★★★ · 45 minutes, of which your machine trains ten.* Does the cliff move with the degree of the graph? Write the rule first:
 # what is the place of a cliff, which shift would you call one, and how many seeds do you need to see it? Then train three

@@ -5,6 +5,8 @@
     Barabasi-Albert     nodes arrive one by one and join m present ones with probability proportional to their degree,
                         from a complete graph on m nodes: m (m - 1) / 2 + m (n - m) edges, 49,131 for the paper's
                         n = 8192 with m = 6. Tail of the degrees: exponent 3.
+    Planted partition   q communities of n / q nodes; of M edges so many within communities, the others between them,
+                        each kind uniform over its pairs (Condon and Karp 2001, with fixed numbers of edges).
     Biased weights      Pr(W = k) proportional to k^-kappa on [kmin, kmax] (paper, appendix A). Sorted, the weights of a
                         row fall as r^(-1 / (kappa - 1)) for kappa > 1 and exponentially in the rank r for kappa = 1.
 
@@ -12,11 +14,13 @@ A random graph that is not connected is an error, unless giant_component=True as
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sparse
+from jaxtyping import Int
 from scipy.sparse.csgraph import connected_components
 
 from scaling_lib.arguments import BY_HAND, Integer, Real, Remedy, checked
@@ -29,6 +33,7 @@ __all__ = [
     "barabasi_albert",
     "biased",
     "coin",
+    "community_of",
     "complete",
     "cycle",
     "die",
@@ -37,6 +42,7 @@ __all__ = [
     "from_edges",
     "from_networkx",
     "path",
+    "planted_partition",
     "regular",
     "ring",
     "star",
@@ -49,6 +55,8 @@ _BYTES_OF_AN_EDGE, _BYTES_OF_A_PAIR = 120, 40
 _TwoNodes = Annotated[int, Integer(minimum=2, maximum=_NODES_LIMIT)]
 _ThreeNodes = Annotated[int, Integer(minimum=3, maximum=_NODES_LIMIT)]
 _Generator = Annotated[np.random.Generator, Remedy("pass np.random.default_rng(seed)")]
+_Communities = Annotated[int, Integer(minimum=2)]
+_Ends = Int[np.ndarray, "two pair"]
 _Levels = Annotated[int, Integer(minimum=1, maximum=10_000)]
 
 
@@ -115,11 +123,17 @@ def _available_memory() -> float:
     return room
 
 
-def _distinct_pairs(nodes: int, count: int, generator: np.random.Generator) -> np.ndarray:
-    """`count` distinct unordered pairs u < v as keys u * nodes + v: the first distinct ones of an endless draw."""
+def _distinct_pairs(
+    nodes: int, count: int, generator: np.random.Generator, among: Callable[[_Ends], _Ends] | None = None
+) -> np.ndarray:
+    """`count` distinct unordered pairs u < v as keys u * nodes + v: the first distinct ones of an endless draw.
+
+    among: from pairs of independent nodes to those that may be drawn, each equally often; None for all.
+    """
     keys = np.empty(0, np.int64)
     while len(keys) < count:
         ends = generator.integers(0, nodes, size=(2, count + count // 8 + 64))
+        ends = ends if among is None else among(ends)
         ends = ends[:, ends[0] != ends[1]]
         drawn = np.concatenate([keys, ends.min(axis=0) * nodes + ends.max(axis=0)])
         _, first = np.unique(drawn, return_index=True)
@@ -155,6 +169,67 @@ def barabasi_albert(nodes: _TwoNodes, *, attachments: Annotated[int, BY_HAND], g
         ends[filled + 1 : filled + 2 * m : 2] = node
         filled += 2 * m
     return _undirected(nodes, ends[0::2], ends[1::2])
+
+
+@checked
+def planted_partition(
+    nodes: _TwoNodes,
+    *,
+    communities: _Communities,
+    edges: Annotated[int, BY_HAND],
+    inside: Annotated[float, Real(minimum=0, maximum=1)],
+    generator: _Generator,
+    giant_component: bool = False,
+) -> Chain:
+    """The unbiased walk on a graph of equally large communities (`community_of`), with `edges` edges in all.
+
+    inside: the share of the edges whose two ends are of one community, rounded to whole edges. The mean degree is
+    2 `edges` / `nodes`, the same in expectation for every node. giant_component: as for `erdos_renyi`; the names in
+    `Chain.labels` are then the numbers that `community_of` takes. Raises InvalidArgument where the communities are not
+    equally large, where there are fewer pairs of nodes than edges, and where the graph drawn is not connected and
+    giant_component is False.
+
+    >>> generator = np.random.default_rng(0)
+    >>> chain = planted_partition(100, communities=4, edges=500, inside=0.9, generator=generator)
+    >>> community = community_of(100, 4)
+    >>> chain.edges, (community[chain.sources] == community[chain.indices]).mean()
+    (500, 0.9)
+    """
+    size = len(community_of(nodes, communities)) // communities  # refused unless all are equally large
+    pairs, pairs_within = nodes * (nodes - 1) // 2, nodes * (size - 1) // 2
+    edges = check_integer("edges", edges, minimum=0, maximum=pairs)
+    within = round(inside * edges)
+    if within > pairs_within or edges - within > pairs - pairs_within:
+        raise InvalidArgument(
+            f"inside must leave at most {pairs_within} of {edges} edges within communities and {pairs - pairs_within} "
+            f"between them, got {inside}, which makes {within} and {edges - within}: change it, or take fewer edges."
+        )
+    _refuse_beyond_memory("edges", edges)
+
+    def of_one(ends: _Ends) -> _Ends:  # the second node takes its own place in the community of the first
+        return np.stack([ends[0], ends[0] - ends[0] % size + ends[1] % size])
+
+    def of_two(ends: _Ends) -> _Ends:
+        return ends[:, ends[0] // size != ends[1] // size]
+
+    parts = [_distinct_pairs(nodes, within, generator, of_one)]
+    parts.append(_distinct_pairs(nodes, edges - within, generator, of_two))
+    keys = np.concatenate(parts)
+    return _undirected(nodes, keys // nodes, keys % nodes, giant_component)
+
+
+@checked
+def community_of(nodes: _TwoNodes, communities: _Communities) -> Int[np.ndarray, "node"]:
+    """The number of each node's community in `planted_partition`: equally many consecutive nodes have the same.
+
+    Raises InvalidArgument where the number of nodes is no multiple of that of communities.
+
+    >>> community_of(6, 3).tolist()
+    [0, 0, 1, 1, 2, 2]
+    """
+    if nodes % communities:
+        raise InvalidArgument(f"communities must divide the {nodes} nodes, got {communities}: change one of the two.")
+    return np.arange(nodes) // (nodes // communities)
 
 
 @checked

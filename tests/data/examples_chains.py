@@ -14,6 +14,18 @@ EXAMPLES = [
     (chains.erdos_renyi, {"nodes": 30, "probability": 0.5, "generator": generator(), "giant_component": True}),
     (chains.barabasi_albert, {"nodes": 30, "attachments": 3, "generator": generator()}),
     (
+        chains.planted_partition,
+        {
+            "nodes": 30,
+            "communities": 3,
+            "edges": 120,
+            "inside": 0.75,
+            "generator": generator(),
+            "giant_component": True,
+        },
+    ),
+    (chains.community_of, {"nodes": 30, "communities": 3}),
+    (
         chains.biased,
         {
             "chain": chains.complete(5),

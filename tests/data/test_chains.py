@@ -2,6 +2,7 @@
 
 import math
 
+import networkx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,83 @@ def test_barabasi_albert_degrees_follow_their_known_law():
     for k in (5, 8, 12, 20, 40):
         expected = m * (m + 1) / (k * (k + 1))
         assert (degrees >= k).mean() == pytest.approx(expected, rel=5 / math.sqrt(expected * 3 * nodes))
+
+
+# ---------------------------------------------------------------------- planted partition
+
+
+@given(st.integers(1, 12), st.integers(2, 6), st.floats(0, 1), st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_planted_partition_has_its_edges_within_communities(size, communities, inside, data):
+    nodes = size * communities
+    within, between = nodes * (size - 1) // 2, nodes * (nodes - size) // 2
+    edges = data.draw(st.integers(1, within + between))
+    make = {"communities": communities, "edges": edges, "inside": inside, "generator": rng(size)}
+    make["giant_component"] = True
+    wanted = round(inside * edges)
+    if wanted > within or edges - wanted > between:
+        with pytest.raises(InvalidArgument, match=r"^inside must leave at most"):
+            chains.planted_partition(nodes, **make)
+        return
+    chain = chains.planted_partition(nodes, **make)
+    community = chains.community_of(nodes, communities)[np.array(chain.labels or range(nodes))]
+    own = community[chain.sources] == community[chain.indices]
+    assert chain.uniform
+    assert (chain.sources != chain.indices).all()
+    if chain.nodes == nodes:
+        assert (chain.edges, own.sum()) == (edges, 2 * wanted)
+
+
+def test_every_planted_partition_is_equally_likely():
+    """Three edges on two communities of two nodes, two of them within: both pairs within, one of four between."""
+    seen: dict[str, int] = {}
+    generator = rng(3)
+    for _ in range(400):
+        chain = chains.planted_partition(4, communities=2, edges=3, inside=2 / 3, generator=generator)
+        seen[chain.fingerprint] = seen.get(chain.fingerprint, 0) + 1
+    assert len(seen) == 4
+    assert chisquare(list(seen.values())).pvalue > 1e-3
+
+
+def test_a_planted_partition_has_the_degrees_of_networkx():
+    """The same laws as networkx's, which draws each edge by itself: degrees, and edges within, over 60 graphs."""
+    size, communities, edges, inside = 25, 4, 500, 0.9
+    nodes = size * communities
+    within, between = nodes * (size - 1) / 2, nodes * (nodes - size) / 2
+    probabilities = inside * edges / within, (1 - inside) * edges / between
+    reference = [networkx.planted_partition_graph(communities, size, *probabilities, seed=s) for s in range(60)]
+    own = [
+        chains.planted_partition(
+            nodes, communities=communities, edges=edges, inside=inside, generator=rng(s), giant_component=True
+        )
+        for s in range(60)
+    ]
+    degrees = [np.array([degree for _, degree in graph.degree()]) for graph in reference]
+    assert np.mean([chain.degrees.mean() for chain in own]) == pytest.approx(10.0, abs=0.02)
+    assert np.mean([d.mean() for d in degrees]) == pytest.approx(10.0, abs=0.2)
+    counts = [np.bincount(np.concatenate(of), minlength=30)[:30] for of in ([c.degrees for c in own], degrees)]
+    shares = [count.cumsum() / count.sum() for count in counts]
+    assert np.abs(shares[0] - shares[1]).max() < 0.05
+    blocks = networkx.quotient_graph(reference[0], [set(range(c * size, (c + 1) * size)) for c in range(communities)])
+    assert len(blocks) == communities  # consecutive nodes are a community there too
+
+
+def test_a_planted_partition_is_that_of_its_seed_and_knows_its_entropy():
+    def drawn(seed):
+        return chains.planted_partition(100, communities=4, edges=500, inside=0.9, generator=rng(seed))
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    chain = drawn(1)
+    assert chain.entropy_rate == pytest.approx(chain.degrees @ np.log(chain.degrees) / 1000, rel=1e-12)
+
+
+def test_communities_that_do_not_meet_are_refused():
+    with pytest.raises(InvalidArgument, match=r"^edges must make one connected graph"):
+        chains.planted_partition(40, communities=2, edges=200, inside=1.0, generator=rng())
+    one = chains.planted_partition(40, communities=2, edges=200, inside=1.0, generator=rng(), giant_component=True)
+    assert set(chains.community_of(40, 2)[list(one.labels)].tolist()) in ({0}, {1})
+    with pytest.raises(InvalidArgument, match=r"^communities must divide the 40 nodes"):
+        chains.community_of(40, 3)
 
 
 # ---------------------------------------------------------------------- weights

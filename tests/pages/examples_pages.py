@@ -19,7 +19,7 @@ from scaling_lib.pages.judging import (
 )
 from scaling_lib.pages.judging.language import findings as ladder_findings
 from scaling_lib.pages.judging.language import points as ladder
-from scaling_lib.pages.judging.twins import emergence, least, neighbours, points, registered
+from scaling_lib.pages.judging.twins import blocks, emergence, least, neighbours, points, registered
 from scaling_lib.pages.judging.words import architecture, findings
 from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
@@ -66,6 +66,7 @@ EXAMPLES = [
     (findings.verdicts_in_words, {"rows": ROWS}),
     (architecture.blocks_finding, {"compared": "level", "rows": ROWS}),
     (architecture.block_points, {"runs": load_recorded("blocks-flops")}),
+    (blocks.router_points, {"runs": load_recorded("blocks-router")}),
     (architecture.phase_points, {"runs": phase_runs(), "column": "walk_16"}),
     (emergence.written, {"runs": phase_runs(), "name": "walk_16"}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),

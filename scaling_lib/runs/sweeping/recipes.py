@@ -54,6 +54,11 @@ def _barabasi_albert(seed: int, nodes: int, attachments: int) -> Chain:
     return chains.barabasi_albert(nodes, attachments=attachments, generator=np.random.default_rng(seed))
 
 
+def _planted_partition(seed: int, nodes: int, communities: int, edges: int, inside: float) -> Chain:
+    generator = np.random.default_rng(seed)
+    return chains.planted_partition(nodes, communities=communities, edges=edges, inside=inside, generator=generator)
+
+
 def _biased_erdos_renyi(seed: int, nodes: int, edges: int, kappa: float, kmax: float) -> Chain:
     """The graph of the same seed without bias, its weights from a generator of their own."""
     weights = np.random.default_rng([seed, 1])
@@ -86,6 +91,7 @@ RECIPES: Mapping[str, Callable[..., Chain]] = MappingProxyType(
     {
         "erdos_renyi": _erdos_renyi,
         "barabasi_albert": _barabasi_albert,
+        "planted_partition": _planted_partition,
         "biased_erdos_renyi": _biased_erdos_renyi,
         "regular": _regular,
         "die": _die,
@@ -147,10 +153,11 @@ _SOURCES: Mapping[str, Callable[..., Tokens]] = MappingProxyType({"teacher": _te
 def source_of(ensemble: str, parameters: _Parameters, seed: _Seed = 0) -> tuple[Source, Chain]:
     """The source and the chain that a recipe makes.
 
-    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "biased_erdos_renyi" (nodes, edges,
-    kappa, kmax: directed continuous weights on [1, kmax]), "regular" (nodes, degree; connected), "die" (faces,
-    kmax) or "bigram" (vocabulary, corpus, threshold); or one of which nothing is drawn: "coin" (heads), "cycle",
-    "path", "ring", "star" or "complete" (nodes), "tree" (branching, depth). seed: of the graph.
+    ensemble: "erdos_renyi" (nodes, edges), "barabasi_albert" (nodes, attachments), "planted_partition" (nodes,
+    communities, edges, inside), "biased_erdos_renyi" (nodes, edges, kappa, kmax: directed continuous weights on
+    [1, kmax]), "regular" (nodes, degree; connected), "die" (faces, kmax) or "bigram" (vocabulary, corpus, threshold);
+    or one of which nothing is drawn: "coin" (heads), "cycle", "path", "ring", "star" or "complete" (nodes), "tree"
+    (branching, depth). seed: of the graph.
 
     >>> source, chain = source_of("erdos_renyi", {"nodes": 100, "edges": 500})
     >>> chain.nodes, chain.edges, source.fingerprint == chain.fingerprint

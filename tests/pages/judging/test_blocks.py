@@ -10,12 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import training_flops
 from scaling_lib.pages.judging import claims, ledger
 from scaling_lib.pages.judging.quantities import QUANTITIES
-from scaling_lib.pages.judging.twins.blocks import BLOCK_QUANTITIES, BLOCK_SEEDS, DEPTH_QUANTITIES, depth_logs
+from scaling_lib.pages.judging.twins.blocks import (
+    BLOCK_QUANTITIES,
+    BLOCK_SEEDS,
+    DEPTH_QUANTITIES,
+    ROUTER_QUANTITIES,
+    ROUTING,
+    depth_logs,
+    router_points,
+)
 from scaling_lib.pages.judging.twins.studies import PILOT, RATE, Forbids
+from scaling_lib.runs.keeping.measurements import measurements_to_json
 from scaling_lib.runs.keeping.tables import load_recorded
+from scaling_lib.runs.records import Measurement
 from scaling_lib.runs.sweeping.axes import value_of
 from scaling_lib.runs.sweeping.experiments import experiment
 from scaling_lib.runs.sweeping.studies import blocks
@@ -27,6 +38,8 @@ from scaling_lib.runs.sweeping.studies.blocks import (
     DEPTH_STEP_TIMES,
     FLOPS_STEPS,
     LONG,
+    ROUTER_ARMS,
+    ROUTER_SEEDS,
     SHORT,
     STEP_TIMES,
 )
@@ -35,9 +48,12 @@ from tests.pages.planted import assert_found, assert_power
 FEW, MANY = 2, 25
 ALL = {claim.id: claim for claim in ledger.ledger() if claim.quantity in BLOCK_QUANTITIES}
 DEPTHS = {name: claim for name, claim in ALL.items() if claim.quantity in DEPTH_QUANTITIES}
-CLAIMS = {name: claim for name, claim in ALL.items() if name not in DEPTHS}
+ROUTERS = {name: claim for name, claim in ALL.items() if claim.quantity in ROUTER_QUANTITIES}
+CLAIMS = {name: claim for name, claim in ALL.items() if name not in {*DEPTHS, *ROUTERS}}
 NAMES = {values: name for name, values in ARMS.items()}
 BETA = 0.684
+# Over seeds, of the mean over the layers of what a router knows, in shares of ln 4: the pilot's four had .04 and .07.
+ROUTER_SCATTER = 0.06
 
 
 @lru_cache
@@ -154,8 +170,8 @@ def test_an_arm_that_is_missing_is_undetermined():
 
 
 def test_the_pilot_is_never_judged():
-    seeds = experiment("blocks-pilot").values("full", "seed")
-    assert min(seeds) >= PILOT
+    for study in ("blocks-pilot", "blocks-router-pilot"):
+        assert min(experiment(study).values("full", "seed")) >= PILOT
     pilot = load_recorded("blocks-pilot")
     assert (pilot["seed"] >= PILOT).all()
     for identifier in ALL:
@@ -258,11 +274,104 @@ def test_depths_have_their_rates_and_two_layers_are_the_default():
         depth_logs(depth_runs().query("depth == 1"), 2)
 
 
+# ---------------------------------------------------------------------- what a router has learned
+
+
+def routed_runs(*, information=0.0, kept=1.0, scatter=ROUTER_SCATTER, good=1.0, seed=0):
+    """In shares of ln 4: on graphs with communities `information` in both layers, with the balance and without, none
+    on the control; usage .95 with the balance and `kept` of that without. scatter: the deviation over seeds, on the
+    control a tenth of it. good: the share of seeds in which there is any information."""
+    grid = experiment("blocks-router").configurations("full")
+    generator = np.random.default_rng(seed)
+    texts = []
+    for run in grid:
+        balanced, planted = run.architecture.balance > 0, run.source.ensemble == "planted_partition"
+        known = information * planted * (generator.random() < good)
+        noise = generator.standard_normal(2) * (scatter if planted else scatter / 10)
+        usage = 0.95 if balanced else 0.95 * kept
+        values = {"information": known + noise[0], "usage": usage + noise[1], "nodes": 0.9}
+        taken = [
+            Measurement(f"{ROUTING}:{name}_{layer}", run.optimizer_steps, value * np.log(4))
+            for name, value in values.items()
+            for layer in (0, 1)
+        ]
+        texts.append(measurements_to_json(tuple(taken)))
+    return pd.DataFrame(
+        {
+            "identity": [run.identity for run in grid],
+            "status": "ok",
+            "rules": ledger.rules_hash(),
+            "seed": [run.seed for run in grid],
+            "excess_loss": 0.1,
+            "configuration": [run.canonical_json() for run in grid],
+            "measurements": texts,
+        }
+    )
+
+
+def router_verdicts(identifier, simulations, **changed):
+    tables = [routed_runs(seed=number, **changed) for number in range(simulations)]
+    return [judged(identifier, lambda study, table=table: table)[0] for table in tables]
+
+
+# What is planted where the claim is true, and two margins from it.
+ROUTER_TRUTHS = {
+    "blocks.router_information": ({"information": 0.15}, {"information": -0.15}),
+    "blocks.router_half": ({"information": 0.5}, {"information": 0.0}),
+    "blocks.router_usage": ({"kept": 0.45 / 0.95}, {"kept": 1.0}),
+}
+
+
+@pytest.mark.parametrize("identifier", ROUTER_TRUTHS)
+def test_a_router_rule_has_its_power(identifier):
+    right, wrong = (router_verdicts(identifier, MANY, **changed) for changed in ROUTER_TRUTHS[identifier])
+    assert_power(identifier, right, wrong)
+
+
+def test_a_router_that_knows_nothing_is_hardly_ever_said_to_know_more_than_chance():
+    """A true zero lies at the end of the band: 1 in 40 by Welch's interval."""
+    said = router_verdicts("blocks.router_information", MANY)
+    assert said.count("reproduced") <= 0.1 * MANY
+    assert said.count("inconclusive") >= 0.8 * MANY
+
+
+@pytest.mark.parametrize("identifier", ROUTER_TRUTHS)
+def test_a_router_that_is_missing_diverged_or_not_measured_is_undetermined(identifier):
+    runs = routed_runs(information=0.5, kept=0.5)
+    assert judged(identifier, lambda study: runs)[0] == "reproduced"
+    first = runs["seed"] == ROUTER_SEEDS[0]
+    changes = {
+        "fewer runs": runs[~first],
+        "diverged": runs.assign(status=np.where(first, "diverged", "ok")),
+        "not measured": runs.assign(measurements=runs["measurements"].where(~first, None)),
+    }
+    for word, table in changes.items():
+        verdict, outcome = judged(identifier, lambda study, table=table: table)
+        assert (verdict, word in outcome.reason) == ("undetermined", True)
+    assert judged(identifier, lambda study: None) == ("not run", None)
+
+
+def test_routers_of_two_kinds_are_undetermined():
+    said = router_verdicts("blocks.router_information", FEW, information=0.9, good=0.5)
+    assert set(said) <= {"undetermined", "inconclusive"}
+
+
+def test_points_of_routers_are_shares_of_what_four_can_know():
+    points = router_points(routed_runs(information=0.5, scatter=0.0))
+    means = points.groupby(["arm", "layer"])["information"].mean()
+    assert means["communities", 1] == means["communities-unbalanced", 0] == pytest.approx(0.5)
+    assert means["control", 0] == pytest.approx(0.0)
+    assert len(points) == 2 * len(ROUTER_ARMS) * len(ROUTER_SEEDS)
+    with pytest.raises(InvalidArgument, match="of the arms of blocks-router"):
+        router_points(routed_runs().assign(configuration=grid_of("blocks-short")["configuration"].iloc[0]))
+
+
 # ---------------------------------------------------------------------- the grids
 
 
 def test_every_study_is_judged_and_asks_for_the_seeds_of_its_grid():
-    assert {name for name in blocks.BLOCKS if not name.endswith("-pilot")} == {*BLOCK_SEEDS, "blocks-depth"}
+    others = {"blocks-depth", "blocks-router"}
+    assert {name for name in blocks.BLOCKS if not name.endswith("-pilot")} == {*BLOCK_SEEDS, *others}
     for study, seeds in BLOCK_SEEDS.items():
         assert len(experiment(study).values("full", "seed")) == seeds
         assert experiment(study).values("full", "optimizer.learning_rate") == (RATE,)
@@ -278,10 +387,12 @@ def test_two_experts_are_given_the_flops_of_the_default():
 
 def test_the_costs_are_those_of_the_grids():
     """The table in the docstring of the grids: runs, million tokens, minutes of a core."""
-    for study in (*BLOCK_SEEDS, "blocks-depth"):
+    for study in (*BLOCK_SEEDS, "blocks-depth", "blocks-router"):
         runs = experiment(study).configurations("full")
         if study == "blocks-depth":
             times = [DEPTH_STEP_TIMES[run.architecture.depth] for run in runs]
+        elif study == "blocks-router":
+            times = [STEP_TIMES["experts"]] * len(runs)
         else:
             times = [STEP_TIMES[arm] for arm in grid_of(study)["arm"].replace("two", "two-experts")]
         seconds = sum(run.schedule.tokens * time / 45_000 for run, time in zip(runs, times, strict=True))

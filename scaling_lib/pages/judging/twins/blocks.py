@@ -21,27 +21,47 @@ that of the least mean over the seeds of ln(excess loss). Of a depth d and of tw
 
 with Student's interval over seeds. They are undetermined as well where a best rate lies at an edge of its grid, and
 where a seed has its own lowest point more than a factor of two from the best rate, or none.
+
+`blocks-router` is the youngest; its rules were written before its runs but four of its pilot. The graph knows the
+community of a node, and the model does not. In shares of ln 4, both as means over the two layers
+(`runs.training.routing`),
+
+    information   the corrected mutual information of the community and the expert of the first choice, on graphs with
+                  communities less that on Erdos-Renyi graphs whose labels mean nothing: two sets of graphs, and
+                  Welch's interval; `half` is another rule on the same number
+    usage         the entropy of how often each expert is the first choice, with the load-balancing loss less that
+                  without it, on the same graphs with communities, paired by the seed, and Student's interval
+
+They are undetermined where a run is missing, diverged or was not measured, where the seeds' values (of `information`,
+those on graphs with communities) fall into two branches more than .25 apart, and as all others.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
+from scaling_lib.arguments import BY_HAND, checked
+from scaling_lib.errors import invalid
 from scaling_lib.pages.judging.measured import Tables
 from scaling_lib.pages.judging.twins.studies import (
     RATE,
     Forbids,
     Quantity,
     Rules,
+    measured_in,
     paired,
     quantities_of,
     student,
+    student_of_one_branch,
     study_points,
+    welch,
     without_pilots,
 )
+from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.records import RunConfiguration
 from scaling_lib.runs.sweeping.axes import value_of
 from scaling_lib.runs.sweeping.studies.blocks import (
@@ -51,10 +71,12 @@ from scaling_lib.runs.sweeping.studies.blocks import (
     DEPTH_SEEDS,
     FLOPS_STEPS,
     LONG,
+    ROUTER_ARMS,
+    ROUTER_SEEDS,
     SHORT,
 )
 
-__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS", "DEPTH_QUANTITIES"]
+__all__ = ["BLOCK_QUANTITIES", "BLOCK_SEEDS", "DEPTH_QUANTITIES", "ROUTER_QUANTITIES", "router_points"]
 
 # Seeds that a rule asks for at every point, by experiment.
 BLOCK_SEEDS = MappingProxyType(
@@ -170,5 +192,88 @@ _DEPTH_RULES: Rules = {
 DEPTH_QUANTITIES: Mapping[str, Quantity] = quantities_of("blocks", _DEPTH_RULES, _depth_runs)
 """The quantities of the rules on `blocks-depth`, by name."""
 
-BLOCK_QUANTITIES: Mapping[str, Quantity] = MappingProxyType({**quantities_of("blocks", _RULES), **DEPTH_QUANTITIES})
+# ---------------------------------------------------------------------- what a router has learned
+
+ROUTING = "scaling_lib.runs.training.routing"
+ROUTER_LAYERS = 2
+_LN4 = float(np.log(4))  # of as many communities and experts
+_APART = 0.25  # of two branches of seeds
+
+
+@checked
+def router_points(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
+    """One row for each finished run of `blocks-router` and each layer, in the order of the table.
+
+    runs: with their measurements by `runs.training.routing`. Columns: identity, arm (of `ROUTER_ARMS`), seed, layer,
+    excess_loss (nats), and in shares of ln 4: information (of the community and the first choice, corrected), nodes (of
+    the node and the first choice), usage (entropy of how often each expert is the first choice); NaN where one was not
+    measured. Raises InvalidArgument where a run is of no arm.
+    """
+    check_runs("runs", runs, ("identity", "status", "seed", "configuration", "measurements", "excess_loss"))
+    used = runs[runs["status"] == "ok"]
+    arms = [_router_arm(RunConfiguration.from_json(text)) for text in used["configuration"]]
+    about = used[["identity", "seed", "excess_loss"]].assign(arm=arms)
+    parts = []
+    for layer in range(ROUTER_LAYERS):
+        values = {
+            name: measured_in(used, f"{ROUTING}:{name}_{layer}") / _LN4 for name in ("information", "nodes", "usage")
+        }
+        parts.append(about.assign(layer=layer, **values))
+    columns = ["identity", "arm", "seed", "layer", "excess_loss", "information", "nodes", "usage"]
+    return pd.concat(parts)[columns].sort_index(kind="stable").reset_index(drop=True)
+
+
+def _router_arm(run: RunConfiguration) -> str:
+    kind = run.source.ensemble, run.architecture.balance
+    arms = [arm for arm, (source, balance) in ROUTER_ARMS.items() if kind == (source.ensemble, balance)]
+    if not arms or run.architecture.experts == 1:
+        wanted = "of the arms of blocks-router, four experts on its graphs with its weights of the balance"
+        raise invalid("runs", wanted, run.architecture, "leave these runs out")
+    return arms[0]
+
+
+def _routed_runs(tables: Tables, name: str) -> pd.DataFrame | None:
+    needed = ("identity", "rules", "status", "seed", "configuration", "measurements", "excess_loss")
+    return without_pilots(tables, name, needed)
+
+
+def _of_router(runs: pd.DataFrame, arm: str, column: str) -> np.ndarray:
+    """(seeds,): the mean over the layers, in the order of the seeds. Raises Forbids."""
+    if (runs["status"] != "ok").any():
+        raise Forbids("a run diverged")
+    points = router_points(runs)
+    values = points[points["arm"] == arm].pivot_table(
+        index="seed", columns="layer", values=column, aggfunc="first", dropna=False
+    )
+    if tuple(values.index) != ROUTER_SEEDS:
+        raise Forbids(f"there are fewer runs than the rule asks for, {len(ROUTER_SEEDS)} seeds in every arm")
+    if not np.isfinite(values.to_numpy(float)).all():
+        raise Forbids(f"the {column} of a router was not measured in every run")
+    return values.to_numpy(float).mean(1)
+
+
+def _information(runs: pd.DataFrame) -> tuple:
+    own, control = (_of_router(runs, arm, "information") for arm in ("communities", "control"))
+    student_of_one_branch(own, _APART)  # forbids two branches
+    return welch(own, control)
+
+
+def _lost_usage(runs: pd.DataFrame) -> tuple:
+    balanced, without = (_of_router(runs, arm, "usage") for arm in ("communities", "communities-unbalanced"))
+    return student_of_one_branch(balanced - without, _APART)
+
+
+_ROUTER = ("blocks-router",)
+_ROUTER_RULES: Rules = {
+    "router-information": (_ROUTER, _information),
+    "router-half": (_ROUTER, _information),
+    "router-usage": (_ROUTER, _lost_usage),
+}
+
+ROUTER_QUANTITIES: Mapping[str, Quantity] = quantities_of("blocks", _ROUTER_RULES, _routed_runs)
+"""The quantities of the rules on `blocks-router`, by name."""
+
+BLOCK_QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {**quantities_of("blocks", _RULES), **DEPTH_QUANTITIES, **ROUTER_QUANTITIES}
+)
 """Every quantity of the rules of `sources/blocks.toml`, by name."""

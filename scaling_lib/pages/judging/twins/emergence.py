@@ -39,11 +39,11 @@ from scaling_lib.pages.judging.twins.studies import (
     Forbids,
     Quantity,
     Rules,
+    measured_in,
     quantities_of,
     student,
     student_of_one_branch,
 )
-from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.emergence import STEPS, WIDTHS
 
@@ -74,11 +74,7 @@ def written(runs: Annotated[pd.DataFrame, BY_HAND], name: str) -> np.ndarray:
 
 
 def _measured(runs: pd.DataFrame, name: str) -> np.ndarray:
-    known = [
-        last_value(measurements_from_json(text), f"{_MODULE}:{name}") if isinstance(text, str) else None
-        for text in runs["measurements"]
-    ]
-    return np.array([np.nan if value is None else value for value in known])
+    return measured_in(runs, f"{_MODULE}:{name}")
 
 
 def _complete(runs: pd.DataFrame, widths: Sequence[int] = WIDTHS, steps: Sequence[int] = STEPS) -> pd.DataFrame:

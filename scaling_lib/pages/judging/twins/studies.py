@@ -14,6 +14,7 @@ from scaling_lib.fits.seeds.mixtures import FEWEST_SEEDS, branches
 from scaling_lib.fits.undetermined import Undetermined, first_undetermined
 from scaling_lib.pages.judging.ledger import ledger
 from scaling_lib.pages.judging.measured import Measured, Outcome, Tables, Undecided
+from scaling_lib.runs.keeping.measurements import last_value, measurements_from_json
 from scaling_lib.runs.keeping.tables import check_runs
 
 __all__ = ["CORNER_STEPS", "RATE", "SEEDS"]
@@ -67,6 +68,15 @@ def without_pilots(tables: Tables, name: str, needed: Sequence[str]) -> pd.DataF
     check_runs(name, runs, needed)
     runs = runs[runs["seed"] < PILOT]
     return None if runs.empty else runs
+
+
+def measured_in(runs: pd.DataFrame, metric: str) -> np.ndarray:
+    """What the metric of that import path found in each run of a table, NaN where it was not measured."""
+    values = [
+        last_value(measurements_from_json(text), metric) if isinstance(text, str) else None
+        for text in runs["measurements"]
+    ]
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def study_of(tables: Tables, name: str) -> pd.DataFrame | None:

@@ -181,6 +181,26 @@ ARCHITECTURE: Mapping[str, tuple[str, Mapping[str, Words]]] = MappingProxyType(
                 )
             },
         ),
+        "router": (
+            "What does the router learn on a graph with communities?",
+            {
+                "blocks.router_information": Words(
+                    "with load balancing its choice says more about the community of a node than chance does",
+                    "with load balancing its choice says less about the community of a node than chance does",
+                    "with load balancing its choice says more about the community of a node than chance does",
+                ),
+                "blocks.router_half": Words(
+                    "the experts are the communities, within the margin",
+                    "the experts are not the communities: the choice says less than half of what it could say",
+                    "the experts are the communities",
+                ),
+                "blocks.router_usage": Words(
+                    "without load balancing it collapses onto few experts",
+                    "without load balancing it does not collapse onto few experts",
+                    "it collapses onto few experts without load balancing",
+                ),
+            },
+        ),
         "depth": (
             "Does the depth matter, with CompleteP?",
             _of_arm("depth-1") | _of_arm("depth-4"),

@@ -19,15 +19,21 @@ was measured (in `STEP_TIMES`):
     blocks-long           30             48.0        18   after 3,200 steps, and so the exponent, of the cheap arms
     blocks-long-more      18             28.8        13   of experts, one layer and four
     blocks-depth          39             15.6         9   after 800 steps, the best learning rate of 1, 2, 4, 8 layers
+    blocks-router         24              9.6         5   what the router of four experts knows of communities
+
+`blocks-router` is the youngest: the arm "experts" on graphs of four communities (nine of ten edges within them), with
+the load-balancing loss and without, and on the graphs of the twin, whose nodes are given labels of the same sizes that
+mean nothing; six seeds of its own. Its weights are kept, and the router is measured in them (`runs.training.routing`).
+Its pilot was stopped after the two arms on communities.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from scaling_lib.runs.records import Evaluation
+from scaling_lib.runs.records import Evaluation, Source
 from scaling_lib.runs.sweeping.catalogue import Axes, Entry
-from scaling_lib.runs.sweeping.studies.twins import TWIN_RUN
+from scaling_lib.runs.sweeping.studies.twins import TWIN, TWIN_RUN
 
 __all__ = [
     "ARMS",
@@ -38,6 +44,8 @@ __all__ = [
     "DEPTH_STEP_TIMES",
     "FLOPS_STEPS",
     "LONG",
+    "ROUTER_ARMS",
+    "ROUTER_SEEDS",
     "SHORT",
     "STEP_TIMES",
 ]
@@ -94,6 +102,33 @@ DEPTH_RATES: Mapping[int, tuple[float, ...]] = MappingProxyType(
 DEPTH_SEEDS = (310, 311, 312)
 # As STEP_TIMES; that of eight layers is drawn on from two and four.
 DEPTH_STEP_TIMES: Mapping[int, float] = MappingProxyType({1: 0.55, 2: 1.0, 4: 1.75, 8: 3.3})
+
+# The twin with communities: as many nodes and edges, and so the same mean degree.
+_PLANTED = Source(
+    "planted_partition",
+    (("communities", 4), ("edges", 500), ("inside", 0.9), ("nodes", 100)),
+    seed=320,
+    fingerprint="6bc265d745a4fe4a44b9120dc0b8ff5dc91473c9916f3e0f2485066790709bbc",
+)
+_ROUTED = replace(
+    _TEMPLATE, source=_PLANTED, architecture=replace(_TEMPLATE.architecture, experts=4), seed=_PLANTED.seed
+)
+# The source and the weight of the load-balancing loss, by the name of an arm.
+ROUTER_ARMS: Mapping[str, tuple[Source, float]] = MappingProxyType(
+    {
+        "communities": (_PLANTED, _ROUTED.architecture.balance),
+        "communities-unbalanced": (_PLANTED, 0.0),
+        "control": (TWIN, _ROUTED.architecture.balance),
+        "control-unbalanced": (TWIN, 0.0),
+    }
+)
+ROUTER_SEEDS = tuple(range(320, 326))
+
+
+def _routed(seeds: tuple[int, ...], arms: int) -> Axes:
+    """Seeds outermost: an early end leaves whole comparisons. arms: how many of them."""
+    values = tuple(ROUTER_ARMS.values())[:arms]
+    return {"seed": seeds, "schedule.steps": (SHORT,), ("source", "architecture.balance"): values}
 
 
 def _depths(seeds: tuple[int, ...], depths: tuple[int, ...]) -> Axes:
@@ -163,6 +198,18 @@ BLOCKS: Mapping[str, Entry] = MappingProxyType(
             "With CompleteP, does the best learning rate of two layers serve one, four and eight?",
             _TEMPLATE,
             {"smoke": _depths(DEPTH_SEEDS[:1], (1,)), "full": _depths(DEPTH_SEEDS, tuple(DEPTH_RATES))},
+            _FOLLOWS,
+        ),
+        "blocks-router-pilot": (
+            "Pilot, never judged: how far do seeds scatter in what their routers know of communities?",
+            _ROUTED,
+            {"smoke": _routed((900,), 1), "full": _routed((900, 901), len(ROUTER_ARMS))},
+            _FOLLOWS,
+        ),
+        "blocks-router": (
+            "On a graph with communities, what does the router learn, with load balancing and without?",
+            _ROUTED,
+            {"smoke": _routed(ROUTER_SEEDS[:1], 1), "full": _routed(ROUTER_SEEDS, len(ROUTER_ARMS))},
             _FOLLOWS,
         ),
     }
