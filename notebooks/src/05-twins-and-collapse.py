@@ -1152,8 +1152,8 @@ else:
 # - **Graphs other than Erdős–Rényi.** The hubs of a Barabási–Albert graph grow with it, so that no smaller one has its
 #   degrees; its row says *not run* or *undetermined*.
 # - **Above 400 nodes** the size is extrapolated, but for one graph of a thousand. No band holds the error of this.
-# - **The best learning rate.** All figures are at one rate. Runs at the rates around it are an experiment of their own, and
-#   rows of theirs say *not run* until they are there.
+# - **The best learning rate.** All figures are at one rate. Runs at the rates around it were made too, but at the best rate
+#   of each point most rules are *undetermined*: their rows say why.
 # - **Language.** A graph of words has rows of every length and nodes of every frequency. Chapter 6 is about it.
 # - **One width, one depth, one schedule.** A cosine to zero, width 64 (128 for the paper's graph). Another schedule has
 #   other exponents, perhaps.

@@ -6,11 +6,13 @@
 # because nobody knows the floor of the loss, and nobody knows which long answers are right. On walks both are known. The
 # floor is the entropy rate. A long answer is a walk, and a walk is right if every step of it uses an edge that exists.
 #
-# **What we find.** In short runs no block of the transformer matters much. In long ones a gated MLP and more layers do, at
-# one learning rate for all. A router deals the nodes of a graph out among its experts evenly, even where nothing makes it do
-# so, and hardly by the communities that they form. An exact match that comes late as the data grow is explained by the slow and smooth fall of the
-# probability of a single wrong step. The cliff that appears as the width grows is not: there the smooth metrics fall steeply
-# too. The verdicts behind these sentences, by rules that were written before the runs, stand below the first cells.
+# **What we find.** At one learning rate for all, no block of the transformer matters much in short runs. In long ones a
+# gated MLP and more layers do. And when each depth has its own best rate, four layers beat two in short runs already. A
+# router deals the nodes of a graph out among its experts evenly, even where nothing makes it do so, and hardly by the
+# communities that they form. An exact match that comes late as the data grow is explained by the slow and smooth fall of
+# the probability of a single wrong step. The cliff that appears as the width grows is not: there the Brier score, which
+# is a smooth function of the probabilities, falls steeply too. The verdicts behind these sentences, by rules that were
+# written before the runs, stand below the first cells.
 #
 # The first half of this chapter changes one block of the transformer at a time. The second half lets models of many widths
 # write walks and asks when these become right.
@@ -116,19 +118,13 @@ arms_said = [
     for compared in ("level", "level_long", "exponent")
 ]
 arms_said.append(finding(*ARCHITECTURE["depth_rates"], rows))
-at_flops = {
-    name: words
-    for name, words in ARCHITECTURE["experts"][1].items()
-    if "flops" in name
-}
-arms_said.append(finding("Dense or experts?", at_flops, rows))
 arms_said.append(finding(*ARCHITECTURE["router"], rows))
 emergent = [finding(*question, rows) for question in EMERGENT.values()]
 found = [
     "\n".join(f"- {part}" for part in half) for half in (arms_said, emergent)
 ]
 say(rf"""
-**What we find.** Of the {len(rows)} rules of this chapter
+**The verdicts.** Of the {len(rows)} claims that the rules of this chapter judge
 {verdicts_in_words(rows)}.
 
 *Architecture.* One block is changed at a time; in brackets stands the
@@ -142,7 +138,10 @@ difference to the default in $\ln$ of the excess loss, or in the exponent.
 
 What these words mean is said in [chapter 0](00-the-thread): a rule compares an
 interval with a margin that was fixed beforehand, and *undetermined* means that
-what was measured cannot decide.""")
+what was measured cannot decide (the interval is too long for the rule, or the
+fit is rejected). *Inconclusive* is different: the interval is short enough, and
+lies across an end of the band. Dense against experts at equal FLOPs is left
+out, because Exercise 1 asks you to forecast it.""")
 
 
 # %% tags=["hide-input"]
@@ -163,7 +162,8 @@ def judged(half, *questions):
 # study replaces one of them and leaves everything else as it is:
 #
 # - **rmsnorm**: RMSNorm divides by the root mean square and does not subtract the mean.
-# - **swiglu**: the MLP multiplies its hidden numbers by a gate. Its hidden size is smaller, so that it has as many parameters.
+# - **swiglu**: the MLP multiplies its hidden numbers by a gate. Its hidden size is smaller, so that it has as many
+#   parameters.
 # - **multi-query**: four heads of queries share one head of keys and values.
 # - **no-positions**: nothing tells the model where in the walk a token stands.
 # - **experts**: four MLPs in place of one. A **router** looks at each token and sends it to one of them. A small extra loss
@@ -252,37 +252,38 @@ judged(ARCHITECTURE, "norm", "mlp", "attention", "positions")
 
 # %% [markdown]
 # **How to read it.** Zero is the default. A rule about a level asks whether the interval lies inside the grey band of
-# $\pm 0.2$. A rule about an exponent asks whether the excess loss falls as fast as that of the default between 800 and 3,200
-# steps. An interval that is too long for the band decides nothing, and then the row prints no number.
+# $\pm 0.2$. A rule about an exponent asks whether the excess loss falls as fast as that of the default between 800 and
+# 3,200 steps. An interval that is too long for the band decides nothing, and then the row prints no number.
 #
 # Kaplan and others (arXiv 2001.08361) reported for text that the loss depends weakly on the shape of the model at a fixed
 # number of parameters. They compared losses, in which the floor is the largest part. Here the floor is taken off, so that a
-# difference has nothing to hide behind.
+# small difference can be seen.
 #
-# **What it means.** Two of these arms could have been foretold. On a walk only the last node matters. So positions have nothing
-# to say, and attention has little to do, with one head of keys and values or with four. Neither moves the loss at either
-# length. On a text with a grammar this argument is not available.
+# **What it means.** Two of these arms could have been foretold. On a walk only the last node matters. So positions have
+# nothing to say, and attention has little to do, with one head of keys and values or with four. Neither moves the loss at
+# either length. On a text with a grammar this argument is not available.
 #
-# The norm and the MLP are another matter. After 800 steps nothing of weight separates their arms from the default. After 3,200
-# steps the gated MLP has a clearly smaller excess loss, and RMSNorm leans the same way: their lines fall faster. Somebody
-# who had stopped after the short runs would have reported that no block matters, with verdicts to prove it. A verdict holds
-# for its scope, and the length of the run is part of the scope.
+# The norm and the MLP are another matter. After 800 steps nothing of weight separates their arms from the default. After
+# 3,200 steps the gated MLP has a clearly smaller excess loss, and RMSNorm leans the same way: their lines fall faster.
+# Somebody who had stopped after the short runs would have reported that no block matters, and their rule would have
+# agreed. A verdict holds for its scope, and the length of the run is part of the scope.
 #
-# One caution, for all of these arms. They have the same learning rate. Chapter 5 found that the best rate of the default falls as runs grow longer,
-# and in runs of 3,200 steps it lies below this one. An arm that bears a large rate better than the default gains from
-# that. So this is a difference between blocks *at this rate*. Whether it is one between blocks at the best rate of each was
-# asked of the depth alone, below.
+# One caution, for all of these arms. They have the same learning rate. Chapter 5 found that the best rate of the default
+# falls as runs grow longer, and in runs of 3,200 steps it lies below this one. An arm that bears a large rate better than
+# the default gains from that. So this is a difference between blocks *at this rate*. Whether it is one between blocks at
+# the best rate of each was asked of the depth alone, below.
 #
 # ### The cost of a block
 #
 # Equal steps are not equal costs. Here is what each arm holds, what a token meets of it ($N$ active), and how long a step
-# takes on one core in comparison with the default.
+# takes on one core in comparison with the default. The excess loss of one arm is left out, because Exercise 1 asks for it.
 
 # %% tags=["hide-input"]
 first = points.drop_duplicates("arm").set_index("arm")
 costs = first[["N", "N_active", "steps", "C", "excess"]].copy()
 costs["C"] = costs["C"] / costs["C"]["default"]
 costs["step time"] = costs.index.map(STEP_TIMES)
+costs["excess"] = costs["excess"].where(costs.index != "two-experts")
 costs.round({"C": 2, "excess": 4}).rename(
     columns={
         "N_active": "N active",
@@ -304,9 +305,9 @@ costs.round({"C": 2, "excess": 4}).rename(
 # %% [markdown] tags=["exercise", "key:experts-at-equal-flops"]
 # ### Exercise 1: a forecast
 #
-# *★ · 5 minutes.* Two of four experts are trained for 491 steps, and the default for 800, with the same number of FLOPs. By what
-# factor does the excess loss of the mixture differ from that of the default? Below one the experts win. Recall from chapter
-# 5 what sets most of the excess. Register an interval of 80 % before you open the numbers below.
+# *★ · 5 minutes.* Two of four experts are trained for 491 steps, and the default for 800, with the same number of FLOPs.
+# By what factor does the excess loss of the mixture differ from that of the default? Below one the experts win. Recall
+# from chapter 5 what sets most of the excess. Register an interval of 80 % before you open the numbers below.
 
 # %% tags=["forecast", "key:experts-at-equal-flops"]
 forecast("experts-at-equal-flops", low=..., value=..., high=...)
@@ -327,17 +328,17 @@ reveal("experts-at-equal-flops", factor)
 # %% [markdown] tags=["solution", "key:experts-at-equal-flops"]
 # <details><summary><b>Solution of exercise 1</b></summary>
 #
-# The experts lose, and clearly. On walks the number of steps sets most of the excess loss, and at equal FLOPs the mixture gets
-# fewer of them. It does not need what it buys with them: a table of a hundred nodes fits into the default already. Where a
-# model is too small for its data, more parameters at the same cost would count for more. That is the case for which mixtures
-# are made, and this graph is not that case.
+# The experts lose, and clearly. On walks the number of steps sets most of the excess loss, and at equal FLOPs the mixture
+# gets fewer of them. It does not need what it buys with them: a table of a hundred nodes fits into the default already.
+# Where a model is too small for its data, more parameters at the same cost would count for more. That is the case for
+# which mixtures are made, and this graph is not that case.
 #
 # </details>
 
 # %% [markdown]
-# **What it means.** "At equal active parameters" and "at equal FLOPs" are both fair, and they answer two questions. The first
-# asks whether a token is better served by a choice of experts. The second asks what to do with a budget. A claim that experts
-# are better, or worse, means nothing until it says which.
+# **What it means.** "At equal active parameters" and "at equal FLOPs" are both fair, and they answer two questions. The
+# first asks whether a token is better served by a choice of experts. The second asks what to do with a budget. A claim
+# that experts are better, or worse, means nothing until it says which.
 #
 # ### What does the router learn?
 #
@@ -356,10 +357,10 @@ reveal("experts-at-equal-flops", factor)
 # if one does everything. As a control the same is done on the random graphs from above, whose 25-node "communities" mean
 # nothing.
 #
-# **What one expects.** Nodes of a community have the same successors, so the model has a reason to treat them alike, and an
-# expert that serves one community has less to learn. Without the loss, the literature on mixtures reports that a few experts
-# get everything (Shazeer and others, arXiv 1701.06538): who is chosen more is trained more, and is then chosen more still.
-# A pilot of two seeds, which is judged by nothing, was known when the rules were written.
+# **What one expects.** Nodes of a community have the same successors, so the model has a reason to treat them alike, and
+# an expert that serves one community has less to learn. Without the loss, the literature on mixtures reports that a few
+# experts get everything (Shazeer and others, arXiv 1701.06538): who is chosen more is trained more, and is then chosen
+# more still. A pilot of two seeds, which is judged by nothing, was known when the rules were written.
 
 # %% tags=["hide-input"]
 routers = lab.recorded("blocks-router")
@@ -428,26 +429,26 @@ say(
 )
 
 # %% [markdown]
-# **What we see.** In every arm the choice depends on the node almost entirely, and the experts are almost equally busy, also
-# without the loss that is to make them so. Of the community the choice says more than chance does, and still only a small
-# part of what it could say. The balance changes little of this, and little of the excess loss.
-# Graphs with communities are learned somewhat better than the others, with the balance and without; why, was not asked.
+# **What we see.** In every arm the choice depends on the node almost entirely, and the experts are almost equally busy,
+# also without the loss that is to make them so. Of the community the choice says more than chance does, and still only a
+# small part of what it could say. The balance changes little of this, and little of the excess loss. Graphs with
+# communities are learned somewhat better than the others, with the balance and without; why, was not asked.
 #
-# **What it means.** The router has dealt the nodes out. Each expert is a table of about a quarter of them, and which nodes
-# stand in one table has little to do with who is whose neighbour. Somebody who saw only that every node has its own expert,
-# and that all experts are busy, would have called them specialists. That is a statement about *which* nodes go together,
-# and it could be refuted here only because the communities were planted. A likely reason is that there is little to gain. An
-# expert of this width holds a table of 25 nodes of four communities as easily as one of 25 nodes of one. The little
-# information that there is fits nodes with similar successors having similar embeddings, which a router then finds on
-# the same side of its boundary. Neither reason was tested.
+# **What it means.** The router has dealt the nodes out. Each expert is a table of about a quarter of them, and which
+# nodes stand in one table has little to do with who is whose neighbour. Somebody who saw only that every node has its own
+# expert, and that all experts are busy, would have called them specialists. That is a statement about *which* nodes go
+# together, and it could be refuted here only because the communities were planted. A likely reason is that there is
+# little to gain. An expert of this width holds a table of 25 nodes of four communities as easily as one of 25 nodes of
+# one. The little information that there is fits nodes with similar successors having similar embeddings, which a router
+# then finds on the same side of its boundary. Neither reason was tested.
 #
-# That nothing collapses is the greater surprise, if one comes from the literature. A router begins with small random scores,
-# which cut a hundred random embeddings into parts of nearly equal size. In these short runs on few tokens the advantage of
-# the busy had no time, or no cause, to grow.
+# That nothing collapses is the greater surprise, if one comes from the literature. A router begins with small random
+# scores, which cut a hundred random embeddings into parts of nearly equal size. In these short runs on few tokens the
+# advantage of the busy had no time, or no cause, to grow.
 #
-# **What it does not show.** There is one width, one learning rate, one strength of the communities, one number of experts, and
-# one length of the runs. On a text there are far more kinds of context than experts, and then similar ones may have to share. And
-# a router that ignores communities may still follow something else that was not looked at.
+# **What it does not show.** There is one width, one learning rate, one strength of the communities, one number of
+# experts, and one length of the runs. On a text there are far more kinds of context than experts, and then similar ones
+# may have to share. And a router that ignores communities may still follow something else that was not looked at.
 #
 # ### Depth, at one learning rate
 #
@@ -519,14 +520,14 @@ The best rate of the grid is {said}.""")
 judged(ARCHITECTURE, "depth")
 
 # %% [markdown]
-# A table of transitions can be learned with one layer, and the note on these rules, written before the runs, expected no gain
-# beyond two. After 800 steps, at this rate, that is what the rows say: half or twice the depth lands at the same excess
-# loss. After 3,200 steps it is wrong. Four layers then have less than half of the excess loss of two, by far the
+# A table of transitions can be learned with one layer, and the note on these rules, written before the runs, expected no
+# gain beyond two. After 800 steps, at this rate, that is what the rows say: half or twice the depth lands at the same
+# excess loss. After 3,200 steps it is wrong. Four layers then have less than half of the excess loss of two, by far the
 # largest difference of this study, and their exponent is larger too.
 #
 # Is it the rate, then? CompleteP divides what a layer adds by the depth, so a deeper model takes smaller steps in each of
 # its layers at the same rate, and chapter 5 found that most of the excess loss of a long run comes from the noise of its
-# targets, which small steps average out. If that were all, two layers at a smaller rate would do as well. After 800
+# targets, and small steps may average it out. If that were all, two layers at a smaller rate would do as well. After 800
 # steps they do not: below their best rate they get worse, and at it they are still far behind four layers. So depth is
 # worth something of its own here. What it does with a table of transitions, and whether the best rates lie as far apart
 # after 3,200 steps, was not asked.
@@ -536,16 +537,16 @@ judged(ARCHITECTURE, "depth")
 #
 # ### A metric that jumps
 #
-# Wei and others (arXiv 2206.07682) call an ability emergent if smaller models do not have it and larger ones do, so that it
-# cannot be foretold from the small ones. Schaeffer and others (arXiv 2304.15004) answer that many such jumps are made by the
-# metric. If an answer counts as right only when every one of its $L$ tokens is right, and a token is right with the
-# probability $p$, then the answer is right with the probability $p^L$. A small change of $p$ is then a large change of
-# $p^L$. With a metric that gives partial credit the jump is gone.
+# Wei and others (arXiv 2206.07682) call an ability emergent if smaller models do not have it and larger ones do, so that
+# it cannot be foretold from the small ones. Schaeffer and others (arXiv 2304.15004) answer that many such jumps are made
+# by the metric. If an answer counts as right only when every one of its $L$ tokens is right, and a token is right with
+# the probability $p$, then the answer is right with the probability $p^L$. A small change of $p$ is then a large change
+# of $p^L$. With a metric that gives partial credit the jump is gone.
 #
-# On a graph this can be computed instead of argued. Let a model write a walk of $L$ steps. A step is **real** if the graph has
-# the edge. Let $m$ be the probability that the model gives to the edges of the node where it stands. The **leak** is
-# $-\ln m$, in nats a step, averaged over contexts; chapter 5 found that it is most of the excess loss. Write $p(L)$ for the
-# probability that all $L$ steps are real. If every step leaked alike,
+# On a graph this can be computed instead of argued. Let a model write a walk of $L$ steps. A step is **real** if the
+# graph has the edge. Let $m$ be the probability that the model gives to the edges of the node where it stands. The
+# **leak** is $-\ln m$, in nats a step, averaged over contexts; chapter 5 found that it is most of the excess loss. Write
+# $p(L)$ for the probability that all $L$ steps are real. If every step leaked alike,
 #
 # $$
 # p(L) = e^{-L \cdot \text{leak}} .
@@ -602,19 +603,19 @@ show(
 # - *All 32 likeliest steps real* lets the model take its most probable step each time. That hides the leak: a model may
 #   give a third of its probability to wrong nodes and still have a right one on top.
 #
-# On the left, the **Brier score** is the squared distance between the model's law and the true one. **Calibration** compares
-# predicted probabilities with true ones: of all predictions of about one tenth, does a tenth come true? Since the true law is
-# known, both are computed without drawing a single target.
+# On the left, the **Brier score** is the squared distance between the model's law and the true one. **Calibration**
+# compares predicted probabilities with true ones: of all predictions of about one tenth, does a tenth come true? Since
+# the true law is known, both are computed without drawing a single target.
 #
 # ### Is a long walk one probability, multiplied?
 #
 # There are three ways to $p(L)$, and they need not agree.
 #
-# - **By its own walks.** Let the model write, and see how many walks are right. The library does it with less noise: it keeps
-#   the model on the edges and multiplies the masses $m$ that it meets.
-# - **By transfer matrix.** Suppose that the model looks at its last node alone. Let $q_{uv}$ be its law after the one node $u$,
-#   set to zero where there is no edge. Then $p(L)$ is the sum of all entries of the $L$-th power of that matrix, weighted by
-#   where walks start. This is exact for such a model, and it costs no sampling.
+# - **By its own walks.** Let the model write, and see how many walks are right. The library does it with less noise: it
+#   keeps the model on the edges and multiplies the masses $m$ that it meets.
+# - **By transfer matrix.** Suppose that the model looks at its last node alone. Let $q_{uv}$ be its law after the one
+#   node $u$, set to zero where there is no edge. Then $p(L)$ is the sum of all entries of the $L$-th power of that
+#   matrix, weighted by where walks start. This is exact for such a model, and it costs no sampling.
 # - **By the mean leak**, as $e^{-L \cdot \text{leak}}$.
 
 # %% tags=["hide-input"]
@@ -655,7 +656,7 @@ with style():
 show(
     figure,
     name="fig-emergence-product",
-    caption="What p(L) over the model's own walks has over the two "
+    caption="p(L) over the model's own walks, minus p(L) by each of the two "
     "computations, one dot for each of the 288 models. Zero: they agree. The "
     "table has means over all models of a width.",
     alt="Two panels of dots. The green ones, by transfer matrix, lie around "
@@ -677,13 +678,13 @@ most. Over all models the two ways differ by at most
 $L = 16$, where the mean leak says less.""")
 
 # %% [markdown]
-# **Why the leak says too little.** Nodes differ. A walk that is still right has probably met nodes that leak little, so its
-# next step is safer than the mean step. The logarithm adds to it: the mean of a product is larger than the product of
-# geometric means. In a model in which every node has been learned about equally well, both effects vanish, and
-# $e^{-L \cdot \text{leak}}$ is nearly exact. The dots far above zero are models that know some nodes and not others. The
-# transfer matrix makes no such error, because it keeps the nodes apart. So a model of this study does walk like a chain,
-# although it was free to look back. Here is the effect by itself, computed and not trained: a
-# law under which half of the nodes leak nothing.
+# **Why the leak says too little.** Nodes differ. A walk that is still right has probably met nodes that leak little, so
+# its next step is safer than the mean step. The logarithm adds to it: the mean of a product is larger than the product of
+# geometric means (Jensen's inequality). In a model in which every node has been learned about equally well, both effects
+# vanish, and $e^{-L \cdot \text{leak}}$ is nearly exact. The dots far above zero are models that know some nodes and not
+# others. The transfer matrix makes no such error, because it keeps the nodes apart. So a model of this study does walk
+# like a chain, although it was free to look back. Here is the effect by itself, computed and not trained: a law under
+# which half of the nodes leak nothing.
 
 # %% tags=["hide-input"]
 graph = erdos_renyi(100, edges=500, generator=np.random.default_rng(0))
@@ -708,8 +709,9 @@ pd.DataFrame(
 # %% [markdown]
 # ### Drag L
 #
-# Nothing is trained again in this figure. Both panels show the same models. Move $L$, and the ability on the left comes earlier
-# or later, or not at all. The right panel has the leak of these models. It does not know $L$, and it does not move.
+# Nothing is trained again in this figure. Both panels show the same models. Move $L$, and the ability on the left comes
+# earlier or later, or not at all. The right panel has the leak of these models. It does not know $L$, and it does not
+# move.
 
 # %% tags=["hide-input"]
 WIDTHS = {16: "purple", 24: "green", 32: "vermillion", 64: "blue"}
@@ -786,16 +788,17 @@ show_live(
 )
 
 # %% [markdown]
-# **What $p^L$ explains.** It explains that the ability comes *late*. The longer the walk, the further to the right its curve lies,
-# and with a long enough walk no model of this figure has the ability. Somebody who looks at $L = 32$ alone sees nothing,
-# nothing, and then a rise, while the leak had been falling all the time. A forecast from the leak would have foretold it.
+# **What $p^L$ explains.** It explains that the ability comes *late*. The longer the walk, the further to the right its
+# curve lies, and with a long enough walk no model of this figure has the ability. Somebody who looks at $L = 32$ alone
+# sees nothing, nothing, and then a rise, while the leak had been falling all the time. A forecast from the leak would
+# have foretold it.
 #
 # **What it does not explain.** It does not make the rise *sudden*. Suppose that the leak falls as a power law,
-# $\text{leak} = c D^{-\beta}$. Then $p(L) = \exp(-L c D^{-\beta})$, and a longer walk is the same curve moved to the right
-# by $\ln L / \beta$ on the axis of $\ln D$. Its shape does not depend on $L$. It rises from $0.1$ to $0.9$ while $D$ grows by
-# the factor $(\ln 10 / \ln \tfrac{10}{9})^{1/\beta}$, which is about $22^{1/\beta}$ for every $L$. That is slow. So if a
-# metric jumps within a small factor of $D$, or of width, a power law behind it is not enough: then the leak itself must
-# fall steeply there. Whether it does can be measured.
+# $\text{leak} = c D^{-\beta}$. Then $p(L) = \exp(-L c D^{-\beta})$, and a longer walk is the same curve moved to the
+# right by $\ln L / \beta$ on the axis of $\ln D$. Its shape does not depend on $L$. It rises from $0.1$ to $0.9$ while
+# $D$ grows by the factor $(\ln 10 / \ln \tfrac{10}{9})^{1/\beta}$, which is about $22^{1/\beta}$ for every $L$. That is
+# slow. So if a metric jumps within a small factor of $D$, or of width, a power law behind it is not enough: then the leak
+# itself must fall steeply there. Whether it does can be measured.
 #
 # ### Where the model itself jumps
 
@@ -853,16 +856,16 @@ pd.DataFrame(steep, index=["8 to 16", "16 to 32", "32 to 64"]).T.rename_axis(
 # The table has the exponent of the mean leak in width, between neighbouring widths. It is a description without intervals;
 # the rows above it are the verdicts, and they take seed by seed what the table takes from means.
 #
-# **In data.** At width 64 the exponent of the leak changes by less than the margin over the whole range, so the leak is close
-# enough to a power law in $D$. Then everything that an exact match does along $D$ at this width is $p^L$: an artefact, in the
-# sense of Schaeffer and others, that could have been foretold.
+# **In data.** At width 64 the exponent of the leak changes by less than the margin over the whole range, so the leak is
+# close enough to a power law in $D$. Then everything that an exact match does along $D$ at this width is $p^L$: an
+# artefact, in the sense of Schaeffer and others, that could have been foretold.
 #
-# **In width.** There the picture is another one. After 100 steps the leak falls gently with the width. After 800 steps it falls
-# steeply between the widths 16 and 32, and gently beyond. This shows in the leak and in the Brier score, means over single
-# steps in which nothing is multiplied, so it is no artefact of an exact match. A steep place of this kind is called a
-# **cliff**. A verdict on it asks for more than a figure does. At the cliff seeds differ so much that twelve of them do not
-# say of every metric by *how much* the exponents differ; where they do not, the row is *undetermined*, and the figure is
-# all that there is.
+# **In width.** There the picture is another one. After 100 steps the leak falls gently with the width. After 800 steps it
+# falls steeply between the widths 16 and 32, and gently beyond. This shows in the leak and in the Brier score, means over
+# single steps in which nothing is multiplied, so it is no artefact of an exact match. A steep place of this kind is
+# called a **cliff**. A verdict on it asks for more than a figure does. At the cliff seeds differ so much that twelve of
+# them do not say of every metric by *how much* the exponents differ; where they do not, the row is *undetermined*, and
+# the figure is all that there is.
 #
 # ### Two kinds of seeds
 #
@@ -978,26 +981,28 @@ this was registered.""")
 # %% [markdown]
 # **Are these real transitions?** Three things can be said, and one cannot.
 #
-# - The scatter of the seeds is no matter of the metric. It is there in the leak, which multiplies nothing. It peaks where the
-#   mean leak is steepest, and above the cliff it is gone. A quantity that fluctuates most where it changes fastest is what
-#   one sees at a transition in physics.
-# - The branches do not cover the diagram. They are found at a few points, all of them at narrow widths. At the steepest place,
-#   width 24, the seeds are spread out and not divided in two. At one point the lower branch is a single seed. So "there are two kinds of seeds" is a statement about some
-#   places at the foot and at the top of the cliff, and not about models of this kind.
+# - The scatter of the seeds is no matter of the metric. It is there in the leak, which multiplies nothing. It peaks where
+#   the mean leak is steepest, and above the cliff it is gone. A quantity that fluctuates most where it changes fastest is
+#   what one sees at a transition in physics.
+# - The branches do not cover the diagram. They are found at a few points, all of them at narrow widths. At the steepest
+#   place, width 24, the seeds are spread out and not divided in two. At one point the lower branch is a single seed. So
+#   "there are two kinds of seeds" is a statement about some places at the foot and at the top of the cliff, and not about
+#   models of this kind.
 # - A seed in the upper branch need not stay there. In the last figure two seeds of width 32 are late after 400 steps; after
-#   800 steps one of them is late again, and one has caught up. Being late is a delay, and not a fate.
-# - What cannot be said is whether the cliff would be *infinitely* sharp on a larger graph, as a phase transition is. That takes
-#   several sizes of graph, and here there is one.
+#   800 steps one of them is late again, and one has caught up. So a late seed may catch up; these are two seeds.
+# - What cannot be said is whether the cliff would be *infinitely* sharp on a larger graph, as a phase transition is. That
+#   takes several sizes of graph, and here there is one.
 #
-# One caution concerns all of this part. There is one learning rate, which suits width 64. Chapter 2 shows that muP carries a
-# rate from narrow models to wide ones, but at width 8 the models hardly learn at all, and another rate might move the cliff.
+# One caution concerns all of this part. There is one learning rate, which suits width 64. Chapter 2 shows that muP
+# carries a rate from narrow models to wide ones, but at width 8 the models hardly learn at all, and another rate might
+# move the cliff.
 #
 # ## If you remember one thing
 #
-# An exact match can be late without being sudden, and then the loss foretells it. If it is sudden on a logarithmic axis, look at
-# the leak: a model that really jumps does so in every metric. On these graphs both happen. Along the tokens, at a sufficient
-# width, there is nothing but a smooth curve read through a steep function. Along the width there is a cliff, and at the cliff
-# it matters which seed one has drawn.
+# An exact match can be late without being sudden, and then the loss foretells it. If it is sudden on a logarithmic axis,
+# look at the leak: a model that really jumps does so in every metric. On these graphs both happen. Along the tokens, at a
+# sufficient width, there is nothing but a smooth curve read through a steep function. Along the width there is a cliff,
+# and at the cliff it matters which seed one has drawn.
 #
 # ## Exercises
 #
@@ -1011,8 +1016,8 @@ this was registered.""")
 # ### Exercise 2: the parameters of a mixture of experts
 #
 # *★ · 10 minutes.* An MLP of width $n$ has two matrices, $n \times 4n$ and $4n \times n$, and no biases. A mixture has
-# `experts` of them, and a router that gives every expert one score, by a matrix with $n$ numbers for each expert. A token is
-# sent to `active` of them. Write `mixture_parameters(width, experts, active)`: a list of two numbers, what one layer's
+# `experts` of them, and a router that gives every expert one score, by a matrix with $n$ numbers for each expert. A token
+# is sent to `active` of them. Write `mixture_parameters(width, experts, active)`: a list of two numbers, what one layer's
 # mixture holds, and what a token meets of it.
 
 
@@ -1045,11 +1050,11 @@ $2\,(3 \cdot 8 \cdot 64^2 + 4 \cdot 64) =$
 # %% [markdown] tags=["exercise", "key:information-by-chance"]
 # ### Exercise 3: what a router says by chance
 #
-# *★★ · 10 minutes.* A router sends every node to one expert, always the same, and knows nothing about communities. From a test
-# text of `tokens` tokens somebody computes the mutual information between community and expert. It is not zero. Foretell
-# its mean: write `information_by_chance(nodes, tokens, communities, experts)`, in nats. A table of $m$ independent
-# observations, whose rows and columns have nothing to do with each other, has an information $I$ for which $2 m I$ is
-# about chi squared, and the mean of chi squared is its number of degrees of freedom.
+# *★★ · 10 minutes.* A router sends every node to one expert, always the same, and knows nothing about communities. From a
+# test text of `tokens` tokens somebody computes the mutual information between community and expert. It is not zero.
+# Foretell its mean: write `information_by_chance(nodes, tokens, communities, experts)`, in nats. A table of $m$
+# independent observations, whose rows and columns have nothing to do with each other, has an information $I$ for which $2
+# m I$ is about chi squared, and the mean of chi squared is its number of degrees of freedom.
 
 
 # %% tags=["stub", "key:information-by-chance"]
@@ -1064,10 +1069,10 @@ check("information-by-chance", information_by_chance)
 # %% [markdown] tags=["solution", "key:information-by-chance"]
 # <details><summary><b>Solution</b></summary>
 #
-# The table has $(C - 1)(E - 1)$ degrees of freedom, $C$ communities and $E$ experts, and the independent observations are the
-# nodes and not the tokens: a node that comes a thousand times goes to the same expert a thousand times. So the mean is
-# $(C - 1)(E - 1) / 2n$, and a longer test text does not make it smaller. That is why the labels are dealt out among nodes
-# in this chapter, and not among tokens.
+# The table has $(C - 1)(E - 1)$ degrees of freedom, $C$ communities and $E$ experts, and the independent observations are
+# the nodes and not the tokens: a node that comes a thousand times goes to the same expert a thousand times. So the mean
+# is $(C - 1)(E - 1) / 2n$, and a longer test text does not make it smaller. That is why the labels are dealt out among
+# nodes in this chapter, and not among tokens.
 #
 # </details>
 
@@ -1107,8 +1112,9 @@ check("probability-of-a-walk", walk_probability)
 # %% [markdown] tags=["solution", "key:probability-of-a-walk"]
 # <details><summary><b>Solution</b></summary>
 #
-# Set the rows to zero where there is no edge. The `steps`-th power of that matrix holds, for every pair of nodes, the probability
-# of all walks between them that are real throughout. Add up all its entries and divide by the number of nodes.
+# Set the rows to zero where there is no edge. The `steps`-th power of that matrix holds, for every pair of nodes, the
+# probability of all walks between them that are real throughout. Add up all its entries and divide by the number of
+# nodes.
 #
 # </details>
 
@@ -1122,9 +1128,9 @@ Two nodes, the edge from the first to itself missing: after three steps
 # %% [markdown] tags=["exercise", "key:leak-behind-a-match"]
 # ### Exercise 5: the leak behind an exact match
 #
-# *★ · 5 minutes.* Somebody reports that a share `probability` of a model's answers of `steps` tokens is right in every token.
-# Write `leak_a_step(probability, steps)`: the leak in nats a step, if all steps leak alike. This is how a metric that jumps
-# is turned into one that does not.
+# *★ · 5 minutes.* Somebody reports that a share `probability` of a model's answers of `steps` tokens is right in every
+# token. Write `leak_a_step(probability, steps)`: the leak in nats a step, if all steps leak alike. This is how a metric
+# that jumps is turned into one that does not.
 
 
 # %% tags=["stub", "key:leak-behind-a-match"]
@@ -1139,8 +1145,9 @@ check("leak-behind-a-match", leak_a_step)
 # %% [markdown] tags=["solution", "key:leak-behind-a-match"]
 # <details><summary><b>Solution</b></summary>
 #
-# $-\ln(p) / L$. Drawn on logarithmic axes it shows the progress that the exact match hides, as long as the match is not zero. With
-# a few hundred answers and none of them right, there is nothing to take a logarithm of: then only partial credit helps.
+# $-\ln(p) / L$. Drawn on logarithmic axes it shows the progress that the exact match hides, as long as the match is not
+# zero. With a few hundred answers and none of them right, there is nothing to take a logarithm of: then only partial
+# credit helps.
 #
 # </details>
 
@@ -1156,9 +1163,9 @@ right: {number(-np.log(match_16) / 16, 3)} nats a step. The leak is
 # %% [markdown] tags=["exercise", "key:where-it-emerges"]
 # ### Exercise 6: where an ability emerges
 #
-# *★★ · 15 minutes.* After `tokens` tokens a model leaks `leak` nats a step, and the leak falls as $D^{-\beta}$, `beta` being
-# $\beta$. Write `tokens_for_half(leak, tokens, beta, steps)`: after how many tokens are half of its walks of so many steps
-# right, by $e^{-L \cdot \text{leak}}$?
+# *★★ · 15 minutes.* After `tokens` tokens a model leaks `leak` nats a step, and the leak falls as $D^{-\beta}$, `beta`
+# being $\beta$. Write `tokens_for_half(leak, tokens, beta, steps)`: after how many tokens are half of its walks of so
+# many steps right, by $e^{-L \cdot \text{leak}}$?
 
 
 # %% tags=["stub", "key:where-it-emerges"]
@@ -1193,8 +1200,9 @@ are right after {number(round(foretold, -3))} tokens. Seen {told}.""")
 # %% [markdown] tags=["exercise", "key:how-sudden-it-looks"]
 # ### Exercise 7: how sudden it looks
 #
-# *★★ · 15 minutes.* The leak falls as $D^{-\beta}$. Write `rise(beta)`: the factor by which $D$ grows while the probability that
-# a walk of $L$ steps is right, by $e^{-L \cdot \text{leak}}$, rises from $0.1$ to $0.9$. Why does it need no `steps`?
+# *★★ · 15 minutes.* The leak falls as $D^{-\beta}$. Write `rise(beta)`: the factor by which $D$ grows while the
+# probability that a walk of $L$ steps is right, by $e^{-L \cdot \text{leak}}$, rises from $0.1$ to $0.9$. Why does it
+# need no `steps`?
 
 
 # %% tags=["stub", "key:how-sudden-it-looks"]
@@ -1225,17 +1233,18 @@ cliff: a factor of {number(ratio ** (1 / 3), 3)}.""")
 # %% [markdown] tags=["exercise", "key:a-cliff-of-your-own"]
 # ### Exercise 8: a cliff of your own
 #
-# *★★★ · 45 minutes, of which your machine trains ten.* Does the cliff move with the degree of the graph? Write the rule first:
-# what is the place of a cliff, which shift would you call one, and how many seeds do you need to see it? Then train three
-# widths on graphs of degree 5 and of degree 20, at equal visits and steps.
+# *★★★ · 45 minutes, of which your machine trains ten.* Does the cliff move with the degree of the graph? Write the rule
+# first: what is the place of a cliff, which shift would you call one, and how many seeds do you need to see it? Then
+# train three widths on graphs of degree 5 and of degree 20, at equal visits and steps.
 
 # %% [markdown] tags=["solution", "key:a-cliff-of-your-own"]
 # <details><summary><b>Solution</b></summary>
 #
 # `experiment("emergence-phase").template` is a run of this study; `dataclasses.replace` gives it another graph (with
-# `source_of`), batch and width, and `lab.train("my-cliff", runs)` trains the list. A usable place of the cliff is the width
-# at which the mean of $\ln \text{leak}$ crosses a level fixed beforehand, interpolated in $\ln$ width. The likely difficulty
-# is the one of this chapter: at the cliff seeds scatter by a factor of ten, so that six seeds a point see a shift by half of
-# the width at best. If your interval is longer than that, the answer is *undetermined*, and the rule was worth writing.
+# `source_of`), batch and width, and `lab.train("my-cliff", runs)` trains the list. A usable place of the cliff is the
+# width at which the mean of $\ln \text{leak}$ crosses a level fixed beforehand, interpolated in $\ln$ width. The likely
+# difficulty is the one of this chapter: at the cliff seeds scatter by a factor of ten, so that six seeds a point see a
+# shift by half of the width at best. If your interval is longer than that, the answer is *undetermined*, and the rule was
+# worth writing.
 #
 # </details>
