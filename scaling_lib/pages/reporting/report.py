@@ -246,8 +246,9 @@ def _bootstrapped(fitted: Fit, generator: np.random.Generator, resamples: int) -
 def _windows(law: Law, table: pd.DataFrame, objective: str) -> pd.DataFrame:
     """The law fitted to all runs, without the smallest third, without the largest third (of C, or of the variable).
 
-    In brackets: the difference from all runs in its standard errors. The fit to all runs is the better one of the same
-    law, so that the variance of the difference is that of the part less that of the whole (Hausman 1978).
+    In brackets: the difference from all runs in its standard errors. Of one law with one noise the variance of the
+    difference is that of the part less that of the whole (Hausman 1978). The noise is that of the part in both: where
+    the law holds in the part alone, the misfit of the whole would hide what is looked for.
     """
     columns, loss = table_columns(law, table)
     place = 6 * columns["N"] * columns["D"] if len(columns) == 2 else next(iter(columns.values()))
@@ -275,8 +276,12 @@ def _moved(part: Fit, whole: Fit, name: str) -> str:
     if name in part.undetermined:
         return "undetermined"
     value = f"{part.params[name]:.4g}"
-    variance = float(part.standard_errors[name] ** 2 - whole.standard_errors[name] ** 2)
-    if name in whole.undetermined or not variance > 0:
+    if part is whole or name in whole.undetermined:
+        return value
+    in_part, in_whole = (math.sqrt(np.sum(one.residuals**2) / max(one.degrees_of_freedom, 1)) for one in (part, whole))
+    of_whole = whole.standard_errors[name] * in_part / in_whole if in_whole > 0 else math.nan
+    variance = float(part.standard_errors[name] ** 2 - of_whole**2)
+    if not variance > 0:
         return value
     return f"{value} ({(part.params[name] - whole.params[name]) / math.sqrt(variance):+.1f})"
 

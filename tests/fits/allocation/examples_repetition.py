@@ -9,14 +9,9 @@ D, EPOCHS = np.repeat([1e5, 2e5], 5), np.tile([1.0, 2.0, 4.0, 8.0, 16.0], 2)
 RUNS = {"D": D, "epochs": EPOCHS, "excess_loss": 0.01 + 3e4 / corrections.effective_amount(D * EPOCHS, D, 5.0)}
 FITTED = repetition.fit_repetition(RUNS, "discount")
 
-
-def excess_loss(unique_tokens, epochs):
-    return FITTED.excess_loss(unique_tokens, epochs)
-
-
 EXAMPLES = [
     (repetition.fit_repetition, {"runs": RUNS, "law": "discount"}),
     (repetition.compare_repetition, {"runs": RUNS, "laws": ("fresh", "discount")}),
     (repetition.RepetitionFit, fields_of(FITTED)),
-    (excess_loss, {"unique_tokens": D, "epochs": EPOCHS}),
+    (FITTED.excess_loss, {"unique_tokens": D, "epochs": EPOCHS}),
 ]
