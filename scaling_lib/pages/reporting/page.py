@@ -27,7 +27,7 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.65;
   font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+main { max-width: 48rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.5rem; line-height: 1.25; margin: 2.5rem 0 .5rem; }
 a { color: var(--link); }
@@ -46,7 +46,7 @@ th { white-space: normal; vertical-align: bottom; line-height: 1.3; }
   figure.wide { overflow-x: auto; }
   figure.wide img { max-width: none; width: 40rem; }
 }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; white-space: normal; }
 .doubts { border-left: .25rem solid #d55e00; padding: .1rem 1rem; margin: 1rem 0; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-size: .875rem; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem; }

@@ -315,6 +315,8 @@ def _planned(
             }
         )
     planned = plan_frame(payload)
-    # Which law is said above, and here it is always a fit of this table.
-    planned = planned[planned["quantity"] != "law"]
+    # The law is said above; and short names, so that the last column, how far beyond the runs, is seen.
+    planned = planned[planned["quantity"] != "law"].replace(
+        {"quantity": {"tokens_per_parameter": "D / N", "flops": "C"}}
+    )
     return planned, pd.DataFrame(others), "", (*payload["notes"], *payload["warnings"])
