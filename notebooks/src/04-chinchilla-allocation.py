@@ -1496,13 +1496,15 @@ both exponents at 1 it has as many as the discount, and is nearer in {nearer} of
 {len(MEASURES)} columns; eight passes are off by
 {number(both.loc["linear penalty", "passes ahead"], 2)} instead of
 {number(both.loc["discount", "passes ahead"], 2)}. By it
-{number(best_passes.min(), 2)} to {number(best_passes.max(), 2)} passes are best.
+{number(best_passes.min(), 2)} to
+{number(best_passes.max(), 2)} passes are best.
 
 **So the penalty is right?** These runs do not say. At one learning rate at a
 time it is nearer in {", ".join(map(str, at_rates))} of {len(MEASURES)} columns.
 Each dot is one seed, and its best rate the luck of three. And the exponents
 were set to 1 after the free ones had come out at
-{number(free["delta"], decimals=2)} and {number(free["kappa"], decimals=2)}. What
+{number(free["delta"], decimals=2)} and
+{number(free["kappa"], decimals=2)}. What
 would decide is where the curves part: 16 and 32 passes, several seeds, two
 widths. No run that ships goes there, and none says anything about text.
 """)
