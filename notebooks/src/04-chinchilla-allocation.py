@@ -82,6 +82,7 @@ from scaling_lib.fits.allocation import (
     literature,
     planner,
     reconciliation,
+    repetition,
 )
 from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.laws import Chinchilla
@@ -95,9 +96,15 @@ from scaling_lib.fits.uncertainty.comparisons import (
     compared,
     typically_within,
 )
+from scaling_lib.fits.uncertainty.spoilt import spoilt_fits
 
 # %% tags=["nbval-ignore-output"]
-from scaling_lib.pages.drawing.budgets import budget_marks
+from scaling_lib.pages.drawing.budgets import (
+    budget_marks,
+    plan_error_panel,
+    plan_error_sentences,
+    plan_errors,
+)
 from scaling_lib.pages.drawing.figures import (
     COLOURS,
     MARKERS,
@@ -108,11 +115,13 @@ from scaling_lib.pages.drawing.figures import (
 )
 from scaling_lib.pages.drawing.lines import lines_by
 from scaling_lib.pages.drawing.live import (
+    Mark,
     Panel,
     curve_panel,
     plot_axes,
     show_live,
 )
+from scaling_lib.pages.drawing.moving import moving_curve, moving_dots
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
 from scaling_lib.pages.drawing.written import written_value
@@ -174,7 +183,7 @@ BUDGETS = np.geomspace(1e18, 1e21, 7)
 optima = truth.optimal_parameters(BUDGETS)
 table = synthetic.planted_isoflops(PLANTED, BUDGETS, optima, width=8)
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
     looks = zip(BUDGETS[::2], MARKERS, COLOURS.values(), strict=False)
     for C, marker, colour in looks:
         cut = table[table["C"] == C]
@@ -197,7 +206,7 @@ show(
     "curves. Larger budgets lie lower and further right; each bowl rises "
     "faster to the left of its minimum. A dashed line through the minima falls "
     "to the right.",
-    table=table[["C", "N", "D", "loss"]][::2],
+    table=table[["C", "N", "D", "loss"]][::3],
     runs=[],
 )
 
@@ -431,7 +440,7 @@ show(
     "curve is a valley with its bottom at the dotted line, the ladder's is "
     "level. Right, the optimal size on a logarithmic axis: the grid's curve "
     "falls gently, the ladder's jumps and falls over several decades.",
-    table=by_alpha,
+    table=by_alpha.iloc[::2],
     runs=[],
 )
 
@@ -468,6 +477,98 @@ try:
     planner.allocate(plan_for, default_rng(0), table=designs["ladder"])
 except InvalidArgument as refusal:
     print(textwrap.fill(str(refusal), 80))
+
+# %% [markdown]
+# ### A slider of spoilt tables
+#
+# What is done to a table before the fit moves the plan as well, and where the law is known one can see by how much. Below
+# is the planted surface again, now from 35 runs: seven budgets, five sizes each. The slider first rounds the losses, as in a
+# printed table. Then it adds noise, to each run always in the same direction. Last it keeps the noise at half a per cent and
+# leaves out the smallest budgets, one after another. *Before you move it:* which of the three moves the plan most, and what
+# does that cost?
+
+# %% tags=["hide-input"]
+few_sizes = synthetic.planted_isoflops(
+    PLANTED, BUDGETS, optima, width=8, sizes=5
+)[::-1]  # the largest budget first
+runs_at = {name: few_sizes[name].to_numpy() for name in ("N", "D")}
+SPOILS = {
+    "decimals": [5, 3, 2, 1],
+    "noise": [0.001, 0.002, 0.005, 0.01],
+    "runs": [30, 25, 20, 15, 10],
+}
+
+
+def spoil(knob, values, generator):
+    noise = 0.005 if knob == "runs" else 0.0
+    return spoilt_fits(
+        Chinchilla(), PLANTED, runs_at, knob, values, generator, noise=noise
+    )
+
+
+spoils = {
+    knob: spoil(knob, values, default_rng(0)) for knob, values in SPOILS.items()
+}
+done = [
+    *(f"decimals: {places}" for places in SPOILS["decimals"]),
+    *(f"noise: {percent(share, decimals=1)}" for share in SPOILS["noise"]),
+    *(f"budgets: {runs // 5}" for runs in SPOILS["runs"]),
+]
+kept = np.concatenate([one.seen[:, ::5] for one in spoils.values()])
+spoilt = pd.concat([one.fits for one in spoils.values()], ignore_index=True)
+plans = plan_errors(spoilt, PLANTED, FAR)
+
+# %% tags=["hide-input"]
+axes = plot_axes(
+    {power: f"1e{power}" for power in range(18, 24)},
+    {np.log10(ratio): f"{ratio:g}" for ratio in (0.5, 0.7, 1, 1.4, 2)},
+    "budget C (FLOPs)",
+    "planned N ÷ best N",
+)
+given = (spoilt, PLANTED)
+show_live(
+    [plan_error_panel(axes, *given, BUDGETS[::-1], kept, FAR)],
+    slider="done to the table",
+    values=done,
+    says=plan_error_sentences(*given, FAR),
+    start=6,
+    name="fig-spoilt-plan",
+    caption="The size planned from a spoilt table of the planted law, over the "
+    "best size. Grey dots: the budgets of the table, hollow where left out. "
+    "Dashed: the truth. On the right the plan for a hundred times the largest "
+    "budget.",
+    alt="A line of planned over best size against the budget, about a dashed "
+    "level at one that holds a dot for each budget. Rounding hardly moves the "
+    "line; noise and fewer budgets tilt it, most at the far end.",
+    table=plans.assign(done=done)[["done", "a", "ratio", "overspent"]].round(4),
+    runs=[],
+)
+
+# %% tags=["remove-input"]
+misses = plans.assign(
+    knob=np.repeat(list(SPOILS), [len(values) for values in SPOILS.values()]),
+    miss=np.abs(plans["ratio"] - 1),
+)
+worst = misses.groupby("knob")[["miss", "overspent"]].max()
+rounding = misses[misses["knob"] == "decimals"].set_axis(SPOILS["decimals"])
+enough = min(rounding.index[rounding["miss"] < 0.05])
+patterns = [spoil("runs", [35, 10], default_rng(seed)) for seed in range(1, 41)]
+ratios = [plan_errors(one.fits, PLANTED, FAR)["ratio"] for one in patterns]
+all_seven, only_two = np.median(np.abs(np.array(ratios) - 1), axis=0)
+by = {name: percent(miss, decimals=0) for name, miss in worst["miss"].items()}
+say(rf"""
+{number(enough)} decimals are enough for the plan to within 5 %; one decimal
+moves it by {by["decimals"]}. A hundredth of noise, in this pattern, moves it by
+{by["noise"]}, and half a hundredth on fewer budgets by up to {by["runs"]}. Yet
+the bowl is flat: the worst of all these plans wastes
+{percent(worst["overspent"].max(), decimals=0)} of the compute.
+
+One pattern of noise is one draw. Of {len(patterns)} others, at half a per cent,
+half miss the best size by more than {percent(all_seven, decimals=0)} with all
+seven budgets, and by more than {percent(only_two, decimals=0)} with the two
+largest: a plan far beyond its table needs the small budgets for their distance
+from the large ones.
+""")
 
 # %% [markdown]
 # ## Random walks: allocation where the floor is known
@@ -509,7 +610,7 @@ if len(best):
         excess, default_rng(0), resamples=400
     )
     with style():
-        figure, axes = plt.subplots()
+        figure, axes = plt.subplots(figsize=(6.4, 3.4))
         looks = zip(best.groupby("D"), MARKERS, COLOURS.values(), strict=False)
         for (D, part), marker, colour in looks:
             look = {"color": colour, "markersize": 5, "label": f"D = {D:,}"}
@@ -643,7 +744,7 @@ if len(wide):
     wide = wide.astype({"excess_loss": float})
     counting = experiment("er-1k-wide").chain().counting_coefficient
     with style():
-        figure, axes = plt.subplots()
+        figure, axes = plt.subplots(figsize=(6.4, 3.4))
         groups = wide.groupby("width")
         looks = zip(groups, MARKERS, COLOURS.values(), strict=False)
         for (width, part), marker, colour in looks:
@@ -655,7 +756,7 @@ if len(wide):
         axes.plot(ends, counting / ends, "--", **look)
         axes.set(xlabel="training tokens D", ylabel="excess loss (nats)")
         logarithmic(axes, "both")
-        axes.legend()
+        axes.legend(loc="upper right", ncols=2)
     columns = ["width", "N", "D", "excess_loss", "learning_rate"]
     show(
         figure,
@@ -795,7 +896,7 @@ pinned = pd.DataFrame(
 )
 pinned["a"] = pinned["beta"] / (pinned["alpha"] + pinned["beta"])
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
     labels = {"a": "a", "beta": "β", "alpha": "α"}
     looks = zip(labels.items(), MARKERS, COLOURS.values(), strict=False)
     for (name, label), marker, colour in looks:
@@ -1033,7 +1134,7 @@ seen = reconciliation.embedding_frontier(law, np.geomspace(1e2, 1e12, 200))
 # Kaplan et al.'s smallest and largest model (their section 1.2).
 smallest, largest = 768, 1.5e9
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
     look = {"color": COLOURS["blue"], "label": "seen without embeddings"}
     axes.plot(seen["N_nonembedding"], seen["exponent"], "-", marker="", **look)
     look = {"color": COLOURS["green"], "label": "true a, all counted"}
@@ -1115,7 +1216,7 @@ ratios = pd.DataFrame(
 
 # %% tags=["hide-input"]
 with style():
-    figure, axes = plt.subplots()
+    figure, axes = plt.subplots(figsize=(6.4, 3.4))
     lines = ("-", "--", "-.", ":")
     looks = zip(shown.values(), COLOURS.values(), lines, strict=False)
     for label, colour, line in looks:
@@ -1187,7 +1288,7 @@ moving = budget_marks(
     axes,
     law,
     planned,
-    sizes=np.logspace(7, 13, 61),
+    sizes=np.logspace(7, 13, 31),
     losses=np.array([1.8, 3.4]),
 )
 left = Panel(320, 320, [*axes.marks, *moving])
@@ -1297,6 +1398,115 @@ And energy: to halve the *reducible* loss takes
 {number(halving["besiroglu"], decimals=0)} times the compute by Besiroglu et
 al.'s $\gamma$, {number(halving["hoffmann"], decimals=0)} times by Hoffmann et
 al.'s.
+""")
+
+# %% [markdown]
+# ### Repeated tokens: worth less, or harmful?
+#
+# By Muennighoff et al. a repeated token is *worth less*: another pass helps less and less, but never harms. Lovelace et al.
+# (2026, arXiv 2605.01640) say that it *harms*. Tokens count as if they were fresh, and a penalty for overfitting is added,
+#
+# $$
+# L = E + A N^{-\alpha} + B D^{-\beta} + P R^{\delta} (N/U)^{\kappa},
+# $$
+#
+# so that some number of passes is best, and fewer of them for a larger model (`corrections.penalised_data` plans by it). Can
+# the two be told apart? No table of language models that ships here has repeated passes. One table of walks has: models of
+# width 64 that read 50,000 to 200,000 tokens one to eight times (chapter 2). At one size $A N^{-\alpha}$ is a constant,
+# which both laws get; $N^\kappa$ is a part of $P$. The excess loss of each number of passes is the lowest of three learning
+# rates. *Before you move the slider:* which law has the better forecast of eight passes from four and fewer?
+
+# %% tags=["remove-stderr"]
+passes = lab.recorded("er-200-epochs")
+if len(passes):
+    passes = passes.astype({"excess_loss": float}).sort_values("excess_loss")
+    lowest = passes.groupby(["D", "epochs"], as_index=False).first()
+    scores = repetition.compare_repetition(lowest)
+    display(scores.round(3))
+
+# %% tags=["hide-input"]
+if len(passes):
+    RIVALS = {"discount": ("green", 18), "linear penalty": ("vermillion", -8)}
+    texts = lowest["D"].unique()
+    along = np.geomspace(1, 32, 11)
+    axes = plot_axes(
+        {np.log10(count): f"{count}" for count in (1, 2, 4, 8, 16, 32)},
+        {np.log10(nats): f"{nats:g}" for nats in (0.01, 0.03, 0.1, 0.3, 0.5)},
+        "passes over the same tokens",
+        "excess loss (nats)",
+    )
+    marks, laws = [*axes.marks], {}
+    for name, (colour, below) in RIVALS.items():
+        laws[name] = repetition.fit_repetition(lowest, name)
+        curve = np.log10(laws[name].excess_loss(texts[:, None], along))
+        place = {"x": 300, "y": (axes.up(curve[:, -1]) + below).tolist()}
+        marks.append(moving_curve(axes, np.log10(along), curve, colour=colour))
+        marks.append(Mark("text", place | {"text-anchor": "end"}, name))
+    runs_at = lowest.pivot(index="D", columns="epochs", values="excess_loss")
+    dots = np.log10(runs_at.columns.to_numpy(float)), np.log10(runs_at)
+    marks += moving_dots(axes, dots[0], dots[1].to_numpy())
+
+# %% tags=["hide-input"]
+if len(passes):
+    ends = {name: law.excess_loss(texts, 32.0) for name, law in laws.items()}
+    far_apart = zip(ends["discount"], ends["linear penalty"], strict=True)
+    show_live(
+        [Panel(320, 320, marks)],
+        slider="distinct tokens",
+        values=[f"{tokens:,}" for tokens in texts],
+        says=[
+            f"At 32 passes {number(less, 2)} nats by the discount, "
+            f"{number(more, 2)} by the penalty."
+            for less, more in far_apart
+        ],
+        start=0,
+        name="fig-passes",
+        caption="Excess loss on walks against passes over the same tokens. "
+        "Dots: runs of width 64, the lowest of three rates. Curves: both laws, "
+        "fitted to all twelve dots, and drawn on to 32 passes.",
+        alt="Four dots that fall with more passes, with two curves through "
+        "them. Beyond the dots one curve levels off and the other one turns "
+        "upwards.",
+        table=lowest[["D", "epochs", "learning_rate", "excess_loss"]].round(4),
+        runs=list(lowest["identity"]),
+    )
+
+# %% tags=["remove-input"]
+if len(passes):
+    MEASURES = ["fitted", "run left out", "text left out", "passes ahead"]
+    both = scores.loc[list(RIVALS), MEASURES]
+    by_rate = [
+        repetition.compare_repetition(part, list(RIVALS))[MEASURES]
+        for _, part in passes.groupby("learning_rate")
+    ]
+    nearer, *at_rates = (
+        int((one.loc["linear penalty"] < one.loc["discount"]).sum())
+        for one in (both, *by_rate)
+    )
+    free = repetition.fit_repetition(lowest, "penalty").parameters
+    steps = np.geomspace(1, 32, 500)
+    curves = laws["linear penalty"].excess_loss(texts[:, None], steps)
+    best_passes = steps[curves.argmin(axis=1)]
+    say(rf"""
+The table has root mean squares of $\ln(L - H)$ about each law. That repeated
+tokens are as good as *fresh* ones fits worst. With its exponents free the
+penalty has six parameters and forecasts nothing: eight passes from the nine
+other runs are off by {number(scores.loc["penalty", "passes ahead"], 2)}. With
+both exponents at 1 it has as many as the discount, and is nearer in {nearer} of
+{len(MEASURES)} columns; eight passes are off by
+{number(both.loc["linear penalty", "passes ahead"], 2)} instead of
+{number(both.loc["discount", "passes ahead"], 2)}. By it
+{number(best_passes.min(), 2)} to
+{number(best_passes.max(), 2)} passes are best.
+
+**So the penalty is right?** These runs do not say. At one learning rate at a
+time it is nearer in {", ".join(map(str, at_rates))} of {len(MEASURES)} columns.
+Each dot is one seed, and its best rate the luck of three. And the exponents
+were set to 1 after the free ones had come out at
+{number(free["delta"], decimals=2)} and
+{number(free["kappa"], decimals=2)}. What
+would decide is where the curves part: 16 and 32 passes, several seeds, two
+widths. No run that ships goes there, and none says anything about text.
 """)
 
 # %% [markdown]

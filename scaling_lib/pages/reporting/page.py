@@ -27,7 +27,7 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.65;
   font-family: -apple-system, BlinkMacSystemFont, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+main { max-width: 48rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.5rem; line-height: 1.25; margin: 2.5rem 0 .5rem; }
 a { color: var(--link); }
@@ -38,9 +38,15 @@ figure img { max-width: 100%; height: auto; display: block; margin: 0 auto; }
 figcaption { font-size: .9rem; }
 .table-scroll { overflow-x: auto; max-width: 100%; margin: .5rem 0 1rem; }
 table { border-collapse: collapse; font-size: .875rem; }
-th, td { padding: .25rem .7rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums;
+th, td { padding: .25rem .55rem; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums;
   border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
+th { white-space: normal; vertical-align: bottom; line-height: 1.3; }
+@media (max-width: 40rem) {
+  th, td { padding: .25rem .35rem; white-space: normal; }
+  figure.wide { overflow-x: auto; }
+  figure.wide img { max-width: none; width: 40rem; }
+}
+th:first-child, td:first-child { text-align: left; white-space: normal; }
 .doubts { border-left: .25rem solid #d55e00; padding: .1rem 1rem; margin: 1rem 0; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, monospace; font-size: .875rem; }
 pre { overflow-x: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem; }
@@ -94,10 +100,12 @@ def _shown(table: pd.DataFrame | str | None, digits: int = 4) -> str:
     return f"<p>{escape(table or '')}</p>"
 
 
-def _picture(figure: "Figure", alt: str, caption: str) -> str:
+def _picture(figure: "Figure", alt: str, caption: str, *, wide: bool = False) -> str:
+    """wide: two panels, which a phone scrolls sideways instead of shrinking them."""
     data = base64.b64encode(png(figure)).decode()
+    kind = ' class="wide"' if wide else ""
     return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(alt)}">'
+        f'<figure{kind}><img src="data:image/png;base64,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
@@ -119,7 +127,7 @@ def _of_the_fit(made: Report) -> str:
     return (
         f"<p>Fitted by {escape(fitted.problem.objective)}. 95 % intervals by {kind}. They hold sampling error, neither "
         f"the choice of law nor that of the window.</p>{_shown(made.parameters)}"
-        f"{_picture(fit_figure(fitted), alt, caption)}"
+        f"{_picture(fit_figure(fitted), alt, caption, wide=len(fitted.law.variables) == 2)}"
         f"<p>The same by {made.facts.get('resamples', '')} pairs bootstraps, with the bias that they show (95 % "
         f"percentiles; they fall short in small samples):</p>{_shown(made.bootstrap)}"
     )
@@ -134,8 +142,9 @@ def _of_rivals(made: Report) -> str:
 
 def _of_windows(made: Report) -> str:
     return (
-        "<p>An exponent that moves by more than its interval when a third of the runs is left out is one of a window, "
-        f"not of the law.</p>{_shown(made.windows)}"
+        "<p>A third of the runs is left out. In brackets: by how many standard errors of their difference a value lies "
+        "from that of all runs. Up to 2 or so it is what noise does; a value beyond 3 is one of a window, not of the "
+        f"law.</p>{_shown(made.windows)}"
     )
 
 
@@ -147,7 +156,10 @@ def _of_futures(made: Report) -> str:
     if len(told):
         sentence = f"{100 * told.mean():.0f} % of {len(told)} forecasts lie inside their 95 % interval."
     words = {"median_error": "median error", "factor": "reaches to", "fitted": "runs fitted", "ahead": "runs forecast"}
+    words |= {"inside": "share inside"}
     table = made.horizons.rename(columns=words)
+    if "reason" in table and not table["reason"].fillna("").astype(bool).any():
+        table = table.drop(columns="reason")
     return (
         "<p>The law is fitted to the runs up to a cut and forecasts all larger ones, again and again. "
         f"{escape(sentence)} Errors are relative.</p>"

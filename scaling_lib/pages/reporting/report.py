@@ -238,17 +238,23 @@ def _bootstrapped(fitted: Fit, generator: np.random.Generator, resamples: int) -
             continue
         band, bias = intervals.percentile(draws[name]), intervals.bias(fitted.params[name], draws[name])
         numbers = (bias.standard_error, band.low, band.high, bias.bias)
-        named = zip(("standard error", "low", "high", "bias"), (f"{number:.3g}" for number in numbers), strict=True)
+        named = zip(("standard error", "low", "high", "bias"), (f"{number:.4g}" for number in numbers), strict=True)
         rows.append({"parameter": name} | dict(named))
     return pd.DataFrame(rows)
 
 
 def _windows(law: Law, table: pd.DataFrame, objective: str) -> pd.DataFrame:
-    """The law fitted to all runs, without the smallest third, without the largest third (of C, or of the variable)."""
+    """The law fitted to all runs, without the smallest third, without the largest third (of C, or of the variable).
+
+    In brackets: the difference from all runs in its standard errors. Of one law with one noise the variance of the
+    difference is that of the part less that of the whole (Hausman 1978). The noise is that of the part in both: where
+    the law holds in the part alone, the misfit of the whole would hide what is looked for.
+    """
     columns, loss = table_columns(law, table)
     place = 6 * columns["N"] * columns["D"] if len(columns) == 2 else next(iter(columns.values()))
     low, high = np.quantile(place, [1 / 3, 2 / 3])
-    rows = []
+    rows: list[dict[str, Any]] = []
+    whole: Fit | None = None
     for name, inside in (
         ("all runs", np.ones(len(loss), bool)),
         ("without the smallest third", place >= low),
@@ -260,11 +266,24 @@ def _windows(law: Law, table: pd.DataFrame, objective: str) -> pd.DataFrame:
         except ScalingLabError:
             rows.append({"window": name, "runs": int(inside.sum())} | dict.fromkeys(law.free, "too few runs"))
             continue
-        shown = {
-            key: "undetermined" if key in part_fit.undetermined else f"{part_fit.params[key]:.4g}" for key in law.free
-        }
-        rows.append({"window": name, "runs": part_fit.n} | shown)
+        whole = part_fit if whole is None else whole
+        rows.append({"window": name, "runs": part_fit.n} | {key: _moved(part_fit, whole, key) for key in law.free})
     return pd.DataFrame(rows)
+
+
+def _moved(part: Fit, whole: Fit, name: str) -> str:
+    """A parameter of a part of the runs, and by how many standard errors it differs from that of the whole."""
+    if name in part.undetermined:
+        return "undetermined"
+    value = f"{part.params[name]:.4g}"
+    if part is whole or name in whole.undetermined:
+        return value
+    in_part, in_whole = (math.sqrt(np.sum(one.residuals**2) / max(one.degrees_of_freedom, 1)) for one in (part, whole))
+    of_whole = whole.standard_errors[name] * in_part / in_whole if in_whole > 0 else math.nan
+    variance = float(part.standard_errors[name] ** 2 - of_whole**2)
+    if not variance > 0:
+        return value
+    return f"{value} ({(part.params[name] - whole.params[name]) / math.sqrt(variance):+.1f})"
 
 
 def _planned(
@@ -295,4 +314,9 @@ def _planned(
                 "compute over the cheapest of this loss": other.overspent,
             }
         )
-    return plan_frame(payload), pd.DataFrame(others), "", (*payload["notes"], *payload["warnings"])
+    planned = plan_frame(payload)
+    # The law is said above; and short names, so that the last column, how far beyond the runs, is seen.
+    planned = planned[planned["quantity"] != "law"].replace(
+        {"quantity": {"tokens_per_parameter": "D / N", "flops": "C"}}
+    )
+    return planned, pd.DataFrame(others), "", (*payload["notes"], *payload["warnings"])

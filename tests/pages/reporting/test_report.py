@@ -12,7 +12,7 @@ from matplotlib import pyplot
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.fits.laws import Chinchilla, PowerLaw
 from scaling_lib.pages.reporting.page import futures_figure, report_html
-from scaling_lib.pages.reporting.report import default_law, report
+from scaling_lib.pages.reporting.report import _windows, default_law, report
 
 TRUTH = {"E": 1.7, "A": 400.0, "B": 400.0, "alpha": 0.33, "beta": 0.3}
 SECTIONS = ["table", "fit", "rivals", "windows", "futures", "plan", "cite"]
@@ -57,6 +57,34 @@ def test_numbers_of_the_page_are_those_of_the_report(made):
     assert float(spans.loc["loss", "from"]) > 1.7
     assert made.other_plans["compute over the cheapest of this loss"].min() == pytest.approx(1, abs=1e-6)
     assert made.windows["window"].iloc[0] == "all runs"
+    assert "law" not in set(made.plan["quantity"])
+
+
+def bracketed(windows):
+    """By how many standard errors of the difference the parts of the runs lie from all of them."""
+    cells = windows.iloc[1:].drop(columns=["window", "runs"]).to_numpy().ravel()
+    return np.array([float(found.group(1)) for found in (re.search(r"\((.*)\)", cell) for cell in cells) if found])
+
+
+def test_windows_of_a_law_that_holds_do_not_count_as_moved():
+    """The distances are in standard errors: of a law that is planted few are beyond 2, hardly any beyond 3."""
+    distances = []
+    for seed in range(12):
+        runs = planted(6, 5)
+        runs["loss"] *= np.exp(0.004 * np.random.default_rng(seed + 1).standard_normal(len(runs)))
+        distances.append(np.abs(bracketed(_windows(Chinchilla(), runs, "log-ols"))))
+    together = np.concatenate(distances)
+    assert len(together) > 100
+    assert np.median(together) > 0.3
+    assert (together > 3).mean() < 0.05
+
+
+def test_a_window_of_another_law_is_told():
+    """The largest runs bend up by five per cent: the exponents of the smaller ones differ beyond noise."""
+    runs = planted(6, 5, noise=0.001)
+    place = np.log(runs["N"] * runs["D"])
+    runs["loss"] *= np.where(place > place.quantile(0.67), 1.05, 1.0)
+    assert np.abs(bracketed(_windows(Chinchilla(), runs, "log-ols"))).max() > 3
 
 
 def test_a_ladder_gets_no_numbers_and_no_plan():
