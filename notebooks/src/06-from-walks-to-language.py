@@ -309,7 +309,7 @@ for size in (128, 4096):
 points_drawn = pd.concat(
     [
         pd.DataFrame({"times": one.count, "bigrams": one.bigrams})
-        .iloc[:12]
+        .iloc[:6]
         .assign(vocabulary=name)
         for name, one in spectra.items()
     ]
@@ -319,7 +319,7 @@ show(
     name="fig-ladder-spectrum",
     caption="How many distinct pairs of neighbouring tokens occur how often in "
     "the training text, up to three hundred times. The table has the first "
-    "dozen points.",
+    "six points.",
     alt="Log-log plot of two clouds of points that fall from the upper left; "
     "the one of 4,096 tokens along a straight dashed line, the one of 128 far "
     "lower and flatter.",
@@ -520,7 +520,7 @@ def judged(*questions):
     """The ledger's rows that answer these questions."""
     asked = [name for question in questions for name in QUESTIONS[question][1]]
     frame = claims.ledger_frame([row for row in rows if row.claim.id in asked])
-    return frame.drop(columns="kind")
+    return frame.drop(columns=["kind", "power / chance"]).set_index("id")
 
 
 judged("entropy", "alpha")
