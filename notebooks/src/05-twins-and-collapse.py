@@ -991,9 +991,10 @@ else:
 # %%
 forecasts = exponent_forecasts(recorded_or_none)
 bracketed = forecasts["rates"] == "bracketed"
-shown_rows = bracketed & (forecasts["exponent"] == "beta")
+asked_rows = bracketed & (forecasts["exponent"] == "beta")
 columns = ["claim", "place", "published", "forecast", "low", "high", "reason"]
-forecasts.loc[shown_rows, columns].fillna("").set_index("claim")
+table = forecasts.loc[asked_rows, columns].astype(object)
+table.fillna("").set_index("claim")
 
 # %% [markdown]
 # ## The barest graph
