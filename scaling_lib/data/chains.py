@@ -192,7 +192,7 @@ def planted_partition(
     >>> generator = np.random.default_rng(0)
     >>> chain = planted_partition(100, communities=4, edges=500, inside=0.9, generator=generator)
     >>> community = community_of(100, 4)
-    >>> chain.edges, (community[chain.sources] == community[chain.indices]).mean()
+    >>> chain.edges, float((community[chain.sources] == community[chain.indices]).mean())
     (500, 0.9)
     """
     size = len(community_of(nodes, communities)) // communities  # refused unless all are equally large
