@@ -209,7 +209,7 @@ def planted_partition(
     def of_one(ends: _Ends) -> _Ends:  # the second node takes its own place in the community of the first
         return np.stack([ends[0], ends[0] - ends[0] % size + ends[1] % size])
 
-    def of_two(ends: _Ends) -> _Ends:
+    def of_two(ends: _Ends) -> Int[np.ndarray, "two kept"]:
         return ends[:, ends[0] // size != ends[1] // size]
 
     parts = [_distinct_pairs(nodes, within, generator, of_one)]
