@@ -149,7 +149,7 @@ def judged(half, *questions):
     """The ledger's rows that answer these questions."""
     wanted = [name for question in questions for name in half[question][1]]
     frame = claims.ledger_frame([row for row in rows if row.claim.id in wanted])
-    return frame.drop(columns="kind")
+    return frame.drop(columns=["kind", "power / chance"]).set_index("id")
 
 
 # %% [markdown]

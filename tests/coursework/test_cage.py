@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -370,7 +371,7 @@ def test_hidden_inputs_are_not_repeated(graded):
     naming = "def in_nats_and_tokens(**inputs):\n    raise type(repr(inputs), (Exception,), {})()"
     marks = graded(raising, naming)
     cases = [case for exercise in ASSIGNMENT.exercises for case in ASSIGNMENT.cases(exercise)]
-    told = repr(marks)
+    told = repr(replace(marks, seconds=0.0))  # whose digits hold any number of three digits now and then
     assert states(marks) == [NONE, NONE]
     assert not any(str(value) in told for case in cases for value in case.values() if value > 100)
     assert not any(repr(case["E"]) in told for case in cases if "E" in case)
@@ -388,6 +389,7 @@ def test_hidden_inputs_are_not_repeated_by_the_shape_of_an_answer(graded):
 KEYS_OF_THE_KERNEL = {"x86_64": (248, 250), "aarch64": (217, 219)}
 LEAVING = """
 import ctypes, os
+from dataclasses import replace
 ADD, CONTROL = {numbers}
 libc = ctypes.CDLL(None)
 def leave(text):
