@@ -3,6 +3,7 @@
 import os
 import sys
 
+import hypothesis
 import pytest
 
 import tools.browser
@@ -82,6 +83,9 @@ def pytest_fixture_setup(request):
 
 
 def pytest_configure(config):
+    # A deadline by the clock fails on a busy machine, and says nothing of the property.
+    hypothesis.settings.register_profile("by no clock", deadline=None)
+    hypothesis.settings.load_profile("by no clock")
     if config.getoption("--shapes"):
         from jaxtyping import install_import_hook
 

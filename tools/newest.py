@@ -42,7 +42,7 @@ def make_environment(folder: Path, python: str) -> Path:
 def pytest_command(python: Path) -> list[str]:
     """pytest over the floors, skipping what needs a package that is not installed."""
     lacking = [part for package in NOT_INSTALLED for part in ("--may-lack", package)]
-    chosen = ["-m", "not book and not slow", *lacking, "-rs", "-q", "-p", "no:cacheprovider"]
+    chosen = ["-m", "not book and not slow", *lacking, "-rfEs", "-q", "-p", "no:cacheprovider"]
     return [str(python), "-m", "pytest", *FLOORS, *chosen]
 
 

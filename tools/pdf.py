@@ -37,6 +37,7 @@ nav.contents {{ break-after: page; }}
 .headerlink, .copybtn, .toggle-button, script, details.figure-data, details.hide, .claims-filter {{ display: none; }}
 .table-scroll, .pst-scrollable-table-container, .output, div.math, .highlight pre {{ overflow: visible !important; }}
 .highlight pre, pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+table.dataframe th, table.dataframe td {{ white-space: normal !important; }}
 figure, .admonition, tr, mjx-container, pre {{ break-inside: avoid; }}
 h1, h2, h3, h4 {{ break-after: avoid; }}
 """
