@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 
 from tools.chapters import ROOT, execute
-from tools.installed import build_wheel, run
+from tools.installed import build_wheel, fresh_environment, run
 
 # Of each Python that Colab has had: what its published list of packages says of those that a chapter touches.
 SETS: Mapping[str, Mapping[str, str]] = {
@@ -84,10 +84,7 @@ def write_stub(folder: Path) -> Path:
 
 def make_environment(folder: Path, python: str, version: str) -> Path:
     """An environment with the set, the wheel and what executes notebooks; its interpreter. Exits with what pip said."""
-    environment = folder / "environment"
-    run([python, "-m", "venv", str(environment)])
-    inside = environment / "bin" / "python"
-    pip = [str(inside), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    inside, pip = fresh_environment(folder, python)
     kernel = ["ipykernel", "ipython"]
     run([*pip, *pins(version), *(name for name in kernel if name not in SETS[version])])
     # As the first cell does: what is installed is a constraint.

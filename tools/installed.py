@@ -34,6 +34,13 @@ def install(folder: Path) -> Path:
     return python
 
 
+def fresh_environment(folder: Path, python: str) -> tuple[Path, list[str]]:
+    """An empty environment of that Python in `folder`; its interpreter, and the command that installs into it."""
+    run([python, "-m", "venv", str(folder / "environment")])
+    inside = folder / "environment" / "bin" / "python"
+    return inside, [str(inside), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+
+
 def build_wheel(folder: Path) -> Path:
     """Build the wheel from a copy of the tree; the file, in `folder`. Exits with what build said."""
     source = folder / "source"

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tools.chapters import ROOT, execute
-from tools.installed import build_wheel, run
+from tools.installed import build_wheel, fresh_environment, run
 
 NOT_INSTALLED = ("torch", "bs4")
 FLOORS = ("tests/data", "tests/fits", "tests/pages")
@@ -29,11 +29,9 @@ def make_environment(folder: Path, python: str) -> Path:
     """An environment with the wheel and the newest of what it and its tests need; its interpreter. Exits with what pip
     said."""
     try:
-        run([python, "-m", "venv", str(folder / "environment")])
+        inside, pip = fresh_environment(folder, python)
     except OSError:
         sys.exit(f"{python} does not run: install it (pyenv install 3.13), or name another: COLAB_PYTHON=...")
-    inside = folder / "environment" / "bin" / "python"
-    pip = [str(inside), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     run([*pip, f"{build_wheel(folder)}[text]", *BESIDE, *TESTS])
     run([str(inside), "-m", "pip", "check"])
     return inside

@@ -273,7 +273,7 @@ def _claim_cell(row: Row) -> str:
     link = f'<a class="claim-id" href="#{anchor(claim.id)}"><code>{identifier}</code></a>'
     folded = [f"{link} {source}{escape(claim.place)}{chapter}"]
     if claim.margin is not None:
-        sense = "" if claim.sense == "equal" else f"{claim.sense}, "
+        sense = f"{claim.side.strip()}, " if claim.side else ""
         folded.append(f"rule: {sense}margin {escape(words['margin'])}")
     if claim.spread is not None:
         folded.append(f"published spread {claim.spread:g}")

@@ -78,7 +78,7 @@ def texts(source: Row | Measured | pd.DataFrame) -> dict[str, str]:
         chances = {"power": source.power, "chance": source.chance}
         words |= {
             "published": published,
-            "claimed": published if claim.sense == "equal" else f"{claim.sense} {published}",
+            "claimed": f"{claim.side}{published}",
             "margin": "none" if margin is None else plain(margin),
             "kind": claim.kind,
             "verdict": source.verdict + (" (exploratory)" if source.exploratory else ""),

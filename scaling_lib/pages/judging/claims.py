@@ -232,13 +232,11 @@ def evaluate(
         raise invalid("tables", "a function from experiment name to runs", tables, "pass load_recorded")
     if unknown := sorted(set(only) - {claim.id for claim in ledger()}):
         raise invalid("only", "ids of the ledger", unknown, "see `scaling-lab claims`")
+    asked = [claim for claim in ledger() if not only or claim.id in only]
+    if tables is not recorded_or_none:
+        return [_judged(claim, tables) for claim in asked]
     shipped = frozenset((name, entry["sha256"]) for name, entry in manifest(recorded_folder()).items())
-    judged = []
-    for claim in ledger():
-        if only and claim.id not in only:
-            continue
-        judged.append(_judged_on_recorded(claim, shipped) if tables is recorded_or_none else _judged(claim, tables))
-    return judged
+    return [_judged_on_recorded(claim, shipped) for claim in asked]
 
 
 def _judged(claim: Claim, tables: Tables) -> Row:
@@ -268,7 +266,7 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
             {
                 "id": row.claim.id,
                 "kind": row.claim.kind,
-                "claimed": _claimed(row.claim),
+                "claimed": f"{row.claim.side}{row.claim.published:.7g}" if row.claim.side else row.claim.published,
                 "ours": "" if ours is None else ours.value,
                 "95 % interval": "" if ours is None else f"{ours.low:.3g} to {ours.high:.3g}",
                 "margin": "" if row.claim.margin is None else row.claim.margin,
@@ -277,11 +275,6 @@ def ledger_frame(rows: list[Row]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
-
-
-def _claimed(claim: Claim) -> float | str:
-    """The published value; of a claim with one side, as a bound."""
-    return claim.published if claim.sense == "equal" else f"{claim.sense} {claim.published:.7g}"
 
 
 def totals(rows: list[Row]) -> pd.DataFrame:

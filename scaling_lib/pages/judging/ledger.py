@@ -145,6 +145,11 @@ class Claim:
         return bool(self.quantity)
 
     @property
+    def side(self) -> str:
+        """What stands before the published value where the claim is a bound: "at least ", "at most ", else ""."""
+        return "" if self.sense == "equal" else f"{self.sense} "
+
+    @property
     def rule(self) -> str:
         """Hash of what the verdict depends on. A run knows the rules that were in force when it was made, so that
         whoever changes one of these fields makes the verdict on earlier runs exploratory."""

@@ -198,6 +198,7 @@ ROUTING = "scaling_lib.runs.training.routing"
 ROUTER_LAYERS = 2
 _LN4 = float(np.log(4))  # of as many communities and experts
 _APART = 0.25  # of two branches of seeds
+_OF_A_ROUTER = ("identity", "status", "seed", "configuration", "measurements", "excess_loss")
 
 
 @checked
@@ -209,7 +210,7 @@ def router_points(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
     the node and the first choice), usage (entropy of how often each expert is the first choice); NaN where one was not
     measured. Raises InvalidArgument where a run is of no arm.
     """
-    check_runs("runs", runs, ("identity", "status", "seed", "configuration", "measurements", "excess_loss"))
+    check_runs("runs", runs, _OF_A_ROUTER)
     used = runs[runs["status"] == "ok"]
     arms = [_router_arm(RunConfiguration.from_json(text)) for text in used["configuration"]]
     about = used[["identity", "seed", "excess_loss"]].assign(arm=arms)
@@ -233,8 +234,7 @@ def _router_arm(run: RunConfiguration) -> str:
 
 
 def _routed_runs(tables: Tables, name: str) -> pd.DataFrame | None:
-    needed = ("identity", "rules", "status", "seed", "configuration", "measurements", "excess_loss")
-    return without_pilots(tables, name, needed)
+    return without_pilots(tables, name, ("rules", *_OF_A_ROUTER))
 
 
 def _of_router(runs: pd.DataFrame, arm: str, column: str) -> np.ndarray:
