@@ -33,7 +33,7 @@ help:
 	@echo "make test-all             the same and everything slow: about an hour"
 	@echo "make gpu MINUTES=9 OUT=gpu-result   on a CUDA device: its tests, its speed, and as much of gpu-er-1k as that allows"
 	@echo "make retrain ONLY=er-100   train recorded tables again (all: hours), and say which verdicts change"
-	@echo "make notebooks            the committed notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make notebooks [CHAPTERS=00-the-thread]   the committed notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make student              notebooks/student/*.ipynb: the chapters without their solutions; notebooks/capstones"
 	@echo "make ledger               enter the ledger's present rules, before the runs that they will judge"
 	@echo "make practice             what ships of the exercises, from their answers in coursework/"
@@ -72,7 +72,7 @@ retrain: $(INSTALLED)book,train
 	@$(RUN) -m tools.retrain $(foreach table,$(ONLY),--only "$(table)") $(if $(SLICE),--slice "$(SLICE)")
 
 notebooks: $(INSTALLED)book
-	@$(RUN) -m tools.notebooks
+	@$(RUN) -m tools.notebooks $(CHAPTERS)
 
 student: $(INSTALLED)book
 	@$(RUN) -m tools.classroom.student
