@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from tests.test_setup import PROJECT
 from tools import colab
 from tools.chapters import ROOT, sources
+from tools.installed import interpreter
 
 
 @pytest.mark.parametrize("version", colab.SETS)
@@ -23,10 +24,25 @@ def test_what_colab_brings_is_new_enough_for_the_library(version):
 
 def test_an_interpreter_that_is_absent_or_too_old_is_refused_in_a_sentence():
     with pytest.raises(SystemExit, match="no-such-python does not run: install it"):
-        colab.version_of("no-such-python")
+        colab.interpreter_of_a_set("no-such-python")
     if "{}.{}".format(*sys.version_info) not in colab.SETS:
         with pytest.raises(SystemExit, match=r"Colab's sets are of 3\.12 and 3\.13"):
-            colab.version_of(sys.executable)
+            colab.interpreter_of_a_set(sys.executable)
+
+
+def test_a_version_that_pyenv_has_but_has_not_chosen_is_found(tmp_path, monkeypatch):
+    inside = tmp_path / "versions" / "3.0.1" / "bin" / "python3.0"
+    pyenv, shim = tmp_path / "shims" / "pyenv", tmp_path / "shims" / "python3.0"
+    for path, text in (
+        (inside, f'exec {sys.executable} "$@"'),
+        (shim, "echo no such command >&2; exit 127"),
+        (pyenv, f"case $1 in whence) echo 3.0.1;; prefix) echo {inside.parents[1]};; esac"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent))
+    assert interpreter("python3.0") == (str(inside), "{}.{}".format(*sys.version_info))
 
 
 def test_the_stub_is_what_the_library_takes_for_colab(tmp_path):

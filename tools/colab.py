@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 
 from tools.chapters import ROOT, execute
-from tools.installed import build_wheel, fresh_environment, run
+from tools.installed import build_wheel, fresh_environment, interpreter, run
 
 # Of each Python that Colab has had: what its published list of packages says of those that a chapter touches.
 SETS: Mapping[str, Mapping[str, str]] = {
@@ -47,19 +47,12 @@ STUB = {
 }
 
 
-def version_of(python: str) -> str:
-    """ "3.13" of an interpreter; exits, and says how to get one, where there is none or Colab has no such set."""
-    ask = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-    try:
-        done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
-        version = done.stdout.strip() if done.returncode == 0 else ""
-    except OSError:
-        version = ""
-    if not version:
-        sys.exit(f"{python} does not run: install it (pyenv install 3.13), or name another: make colab PYTHON=...")
+def interpreter_of_a_set(python: str) -> tuple[str, str]:
+    """What runs under that name, and its version; exits where Colab has no set of that version."""
+    path, version = interpreter(python)
     if version not in SETS:
         sys.exit(f"{python} is Python {version}, and Colab's sets are of {' and '.join(SETS)}: name one of these.")
-    return version
+    return path, version
 
 
 def pins(version: str) -> list[str]:
@@ -120,12 +113,12 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="install torch and train two chapters as well")
     parser.add_argument("--into", type=Path, default=ROOT / "_build", help="the folder that gets colab-VERSION")
     arguments = parser.parse_args()
-    version = version_of(arguments.python)
+    given, version = interpreter_of_a_set(arguments.python)
     folder = arguments.into.resolve() / f"colab-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     print(f"Installing Colab's set for Python {version} and the wheel into {folder}: minutes.", flush=True)
-    python = make_environment(folder, arguments.python, version)
+    python = make_environment(folder, given, version)
     if moved := differing(python, version):
         sys.exit(f"The installation changed what Colab brings ({'; '.join(moved)}): loosen pyproject.toml.")
     with tempfile.TemporaryDirectory() as away:  # no source tree above it

@@ -34,6 +34,30 @@ def install(folder: Path) -> Path:
     return python
 
 
+def interpreter(python: str) -> tuple[str, str]:
+    """What runs under that name, and its version ("3.13"). A name that the shims of pyenv know, but do not run while
+    another version is chosen, is looked up in pyenv. Exits, and says how to get one, where there is none."""
+    if version := _version_of(python):
+        return python, version
+    for release in _said(["pyenv", "whence", python]).split()[-1:]:
+        path = str(Path(_said(["pyenv", "prefix", release])) / "bin" / python)
+        if version := _version_of(path):
+            return path, version
+    sys.exit(f"{python} does not run: install it (pyenv install 3.13), or name another: COLAB_PYTHON=/path/to/python.")
+
+
+def _version_of(python: str) -> str:
+    return _said([python, "-c", "import sys; print('.'.join(map(str, sys.version_info[:2])))"])
+
+
+def _said(command: list[str]) -> str:
+    """What a command printed; "" where it is absent or fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def fresh_environment(folder: Path, python: str) -> tuple[Path, list[str]]:
     """An empty environment of that Python in `folder`; its interpreter, and the command that installs into it."""
     run([python, "-m", "venv", str(folder / "environment")])

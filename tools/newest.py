@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tools.chapters import ROOT, execute
-from tools.installed import build_wheel, fresh_environment, run
+from tools.installed import build_wheel, fresh_environment, interpreter, run
 
 NOT_INSTALLED = ("torch", "bs4")
 FLOORS = ("tests/data", "tests/fits", "tests/pages")
@@ -28,10 +28,7 @@ TESTS = ("pytest", "hypothesis", "beartype", "threadpoolctl", "playwright")
 def make_environment(folder: Path, python: str) -> Path:
     """An environment with the wheel and the newest of what it and its tests need; its interpreter. Exits with what pip
     said."""
-    try:
-        inside, pip = fresh_environment(folder, python)
-    except OSError:
-        sys.exit(f"{python} does not run: install it (pyenv install 3.13), or name another: COLAB_PYTHON=...")
+    inside, pip = fresh_environment(folder, interpreter(python)[0])
     run([*pip, f"{build_wheel(folder)}[text]", *BESIDE, *TESTS])
     run([str(inside), "-m", "pip", "check"])
     return inside
