@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from scaling_lib.errors import InvalidArgument
+from scaling_lib.pages.drawing.written import typeset
 from scaling_lib.pages.judging.changes import ledger_changes
 from scaling_lib.pages.judging.claims import Row, evaluate, totals
 from scaling_lib.pages.judging.ledger import KINDS, VERDICTS
@@ -190,19 +191,6 @@ def test_what_was_measured_stands_in_the_list_and_what_was_not_is_folded_by_expe
     assert listing.waiting_count(shipped).startswith(f"{count} claims of {len(folded)} experiments")
 
 
-@pytest.mark.parametrize(
-    ("words", "html"),
-    [
-        ("Erdos-Renyi, kappa 0: mean (alpha_D-bar)", "Erdős–Rényi, κ 0: mean (α\u0304<sub>D</sub>)"),
-        ("N_opt ~ C^a", "N<sub>opt</sub> ∝ C<sup>a</sup>"),
-        ("E + A N^-alpha, 1/D^2, 10^12.95", "E + A N<sup>−α</sup>, 1/D<sup>2</sup>, 10<sup>12.95</sup>"),
-        ("+- is <b> of alphabet, muP", "± is &lt;b&gt; of alphabet, muP"),
-    ],
-)
-def test_words_of_the_ledger_are_typeset(words, html):
-    assert listing.typeset(words) == html
-
-
 def test_a_figure_is_linked_where_the_build_drew_it(shipped):
     chapters = tuple(sorted((ROOT / "notebooks").glob("*.ipynb")))
     drawn = replace(shipped, executed=chapters)
@@ -289,7 +277,7 @@ def test_an_undetermined_row_shows_its_reason_and_no_number(shipped):
     for row in rows:
         line = html.partition(f'<tr id="{anchor(row.claim.id)}"')[2].partition("</tr>")[0]
         ours = re.findall("<td>(.*?)</td>", line)[2]
-        assert listing.typeset(row.reason) in line
+        assert typeset(row.reason) in line
         assert re.fullmatch(r"–(<small>\d+ runs: .*</small>)?", ours)
         result = filling.fill(f'{{{{ claim("{row.claim.id}").result }}}}', shipped, "page.md")
         assert re.sub("<.*?>", "", result) in (

@@ -2,7 +2,6 @@
 refits in an appendix, and what was not run, a line an experiment. The page is complete without a script;
 `book/_static/claims.js` only hides rows and opens what is folded."""
 
-import re
 from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ import pandas as pd
 from scaling_lib.pages.drawing.figures import csv_link
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import texts
+from scaling_lib.pages.drawing.written import claimed_html, typeset, verdict_html
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.ledger import VERDICTS
 from tools.chapters import sources
@@ -67,33 +67,6 @@ EXPERIMENTS = {
     "tying": "One matrix for embedding and readout, or two",
     "walks": "Walks on small graphs",
 }
-# A claim is written in plain letters in the ledger, and with those of the field on the page.
-_SIGNS = {
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "kappa": "κ",
-    "Erdos-Renyi": "Erdős–Rényi",
-    "Barabasi-Albert": "Barabási–Albert",
-}
-_POWER = re.compile(r"(?<=[\w)])\^(-?)([A-Za-zα-ω]|\d+(?:\.\d+)?)(?![\w^])")
-_TYPESET = [
-    (re.compile(r"\b(alpha|beta|gamma)_([A-Z])-bar\b"), lambda m: f"{_SIGNS[m[1]]}\u0304<sub>{m[2]}</sub>"),
-    (re.compile(r"\b(alpha|beta|gamma)_([A-Z])\b"), lambda m: f"{_SIGNS[m[1]]}<sub>{m[2]}</sub>"),
-    (re.compile(rf"\b({'|'.join(_SIGNS)})\b"), lambda m: _SIGNS[m[1]]),
-    (re.compile(r"\b([A-Z])_(opt|noemb|[A-Z])\b"), lambda m: f"{m[1]}<sub>{m[2]}</sub>"),
-    (_POWER, lambda m: f"<sup>{'−' if m[1] else ''}{m[2]}</sup>"),
-    (re.compile(r" ~ "), lambda m: " ∝ "),
-    (re.compile(r"\+-"), lambda m: "±"),
-]
-
-
-def typeset(words: str) -> str:
-    """Words of the ledger as HTML: Greek letters, subscripts and powers."""
-    html = escape(words)
-    for pattern, written in _TYPESET:
-        html = pattern.sub(written, html)
-    return html
 
 
 def experiment(row: Row) -> str:
@@ -251,16 +224,9 @@ def _claim_row(row: Row, recorded: Mapping[str, str]) -> str:
         "chapter": row.claim.chapter[:2],
     }
     data = " ".join(f'data-{name}="{escape(value)}"' for name, value in facets.items())
-    cells = (_claim_cell(row), _claimed_cell(row), ours_cell(row, recorded), _verdict_cell(row))
+    verdict = f"{verdict_html(row)}<small>{row.claim.kind}</small>"
+    cells = (_claim_cell(row), claimed_html(row), ours_cell(row, recorded), verdict)
     return f'<tr id="{anchor(row.claim.id)}" {data}>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-
-
-def _verdict_cell(row: Row) -> str:
-    """The word, why it is undetermined, and the kind."""
-    cell = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
-    if row.reason:
-        cell += f"<small>{typeset(row.reason)}</small>"
-    return f"{cell}<small>{row.claim.kind}</small>"
 
 
 def _claim_cell(row: Row) -> str:
@@ -287,12 +253,6 @@ def _claim_cell(row: Row) -> str:
         folded.append(f"note: {typeset(claim.note)}")
     inside = "".join(f"<small>{line}</small>" for line in folded)
     return f"<details><summary>{typeset(claim.claim)}</summary>{inside}</details>"
-
-
-def _claimed_cell(row: Row) -> str:
-    """Value and unit."""
-    cell = escape(texts(row)["claimed"])
-    return cell if row.claim.unit in ("1", "words") else f"{cell} {escape(row.claim.unit)}"
 
 
 def ours_cell(row: Row, recorded: Mapping[str, str]) -> str:

@@ -17,12 +17,19 @@ MEASURED = Measured(0.75, 0.7, 0.8)
 FIGURE, AXES = plt.subplots()
 TABLE = pd.DataFrame({"width": [8, 8, 16, 16], "D": [1, 2, 1, 2], "loss": [1.0, 0.5, 0.8, 0.4]})
 
+ROW = Row(CLAIM, MEASURED, "differs", False)
+
 EXAMPLES = [
+    (written.typeset, {"words": "alpha of D^2"}),
+    (written.claimed_html, {"row": ROW}),
+    (written.verdict_html, {"row": ROW}),
+    (written.verdicts_table, {"rows": [ROW]}),
+    (written.show_verdicts, {"rows": [ROW]}),
     (written.short, {"value": 0.25, "digits": 3}),
     (written.signed, {"value": 0.25, "decimals": 2}),
     (written.interval, {"value": MEASURED, "decimals": 2}),
-    (written.written_change, {"row": Row(CLAIM, MEASURED, "differs", False), "decimals": 2}),
-    (written.written_value, {"row": Row(CLAIM, MEASURED, "differs", False), "decimals": 2}),
+    (written.written_change, {"row": ROW, "decimals": 2}),
+    (written.written_value, {"row": ROW, "decimals": 2}),
     (
         written.written_rules,
         {"architecture": Architecture(20, 16, context=8), "parametrization": Parametrization("mup")},

@@ -8,7 +8,17 @@ import pytest
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.models.accounting import Architecture
 from scaling_lib.models.parametrization import Parametrization
-from scaling_lib.pages.drawing.written import interval, short, signed, written_change, written_rules, written_value
+from scaling_lib.pages.drawing.written import (
+    interval,
+    short,
+    show_verdicts,
+    signed,
+    typeset,
+    verdicts_table,
+    written_change,
+    written_rules,
+    written_value,
+)
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.pages.judging.measured import Measured, Undecided
 from tests.pages.planted import CLAIM
@@ -64,3 +74,42 @@ def test_the_rules_of_mup_at_width_64_as_text():
     assert text.loc["mlp up"].tolist() == ["0.125  (n^-0.5)", "0.0156  (n^-1)", "1"]
     assert text.loc["final norm"].tolist() == ["–", "1", "1"]
     assert text.loc["attention logits"].tolist() == ["–", "–", "0.0625  (n^-1)"]
+
+
+@pytest.mark.parametrize(
+    ("words", "html"),
+    [
+        ("Erdos-Renyi, kappa 0: mean (alpha_D-bar)", "Erdős–Rényi, κ 0: mean (α\u0304<sub>D</sub>)"),
+        ("N_opt ~ C^a", "N<sub>opt</sub> ∝ C<sup>a</sup>"),
+        ("E + A N^-alpha, 1/D^2, 10^12.95", "E + A N<sup>−α</sup>, 1/D<sup>2</sup>, 10<sup>12.95</sup>"),
+        ("+- is <b> of alphabet, muP", "± is &lt;b&gt; of alphabet, muP"),
+    ],
+)
+def test_words_of_the_ledger_are_typeset(words, html):
+    assert typeset(words) == html
+
+
+def test_a_row_of_the_ledger_is_a_line_of_four_cells():
+    row = Row(CLAIM, Measured(0.75, 0.7, 0.8), "differs", True)
+    table = verdicts_table([row])
+    assert table.count("<tr>") == 2
+    assert table.count("<td>") == 4
+    assert f"<code>{CLAIM.id}</code>" in table
+    assert "0.750<small>0.700 to 0.800</small>" in table
+    assert '<span class="verdict">differs</span><small>exploratory</small>' in table
+
+
+def test_an_undetermined_row_has_its_reason_and_no_number():
+    undecided = Undecided("the slope in D^-alpha <is> rejected")
+    table = verdicts_table([Row(CLAIM, undecided, "undetermined", False), Row(CLAIM, None, "not run", False)])
+    assert table.count("<td>–</td>") == 2
+    assert "<small>the slope in D<sup>−α</sup> &lt;is&gt; rejected</small>" in table
+    assert '<span class="verdict">not run</span></td>' in table
+
+
+def test_it_is_displayed_as_html(monkeypatch):
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", displayed.append)
+    rows = [Row(CLAIM, Measured(0.75, 0.7, 0.8), "differs", False)]
+    show_verdicts(rows)
+    assert [shown.data for shown in displayed] == [verdicts_table(rows)]
