@@ -72,6 +72,7 @@ from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import glue, say, texts
+from scaling_lib.pages.drawing.written import show_verdicts
 from scaling_lib.pages.judging import claims, quantities
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.sweeping.experiments import experiment
@@ -325,7 +326,7 @@ else:
 (row,) = claims.evaluate({"er-100": runs}.get, only=["counting.rate"])
 glue("counting-rate", row)
 glue("er-100", runs)
-claims.ledger_frame([row])
+show_verdicts([row])
 
 # %% tags=["hide-input"]
 note = (

@@ -90,6 +90,7 @@ from scaling_lib.pages.drawing.moving import moving_curve, moving_text
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
 from scaling_lib.pages.drawing.ranks import draw_ranks, draw_spectrum
+from scaling_lib.pages.drawing.written import show_verdicts
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.language.findings import (
     QUESTIONS,
@@ -519,8 +520,7 @@ say(
 def judged(*questions):
     """The ledger's rows that answer these questions."""
     asked = [name for question in questions for name in QUESTIONS[question][1]]
-    frame = claims.ledger_frame([row for row in rows if row.claim.id in asked])
-    return frame.drop(columns=["kind", "power / chance"]).set_index("id")
+    show_verdicts([row for row in rows if row.claim.id in asked])
 
 
 judged("entropy", "alpha")

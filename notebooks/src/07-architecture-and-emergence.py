@@ -89,6 +89,7 @@ from scaling_lib.pages.drawing.live import Mark, Panel, plot_axes, show_live
 from scaling_lib.pages.drawing.moving import level_mark, moving_curve
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
+from scaling_lib.pages.drawing.written import show_verdicts
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.twins.blocks import router_points
 from scaling_lib.pages.judging.twins.emergence import written
@@ -148,8 +149,7 @@ out, because Exercise 1 asks you to forecast it.""")
 def judged(half, *questions):
     """The ledger's rows that answer these questions."""
     wanted = [name for question in questions for name in half[question][1]]
-    frame = claims.ledger_frame([row for row in rows if row.claim.id in wanted])
-    return frame.drop(columns=["kind", "power / chance"]).set_index("id")
+    show_verdicts([row for row in rows if row.claim.id in wanted])
 
 
 # %% [markdown]

@@ -25,7 +25,6 @@ from scaling_lib.runs.keeping.tables import load_recorded
 from tests import scratch
 from tests.pages.planted import CLAIM, ladder_runs, power_law_runs, surface_runs, twin_runs
 from tests.pages.planted_barest import planted_runs as barest_runs
-from tests.pages.planted_controls import control_runs
 from tests.pages.planted_emergence import planted_runs as phase_runs
 from tests.records import fields_of
 
@@ -70,7 +69,6 @@ EXAMPLES = [
     (blocks.router_points, {"runs": load_recorded("blocks-router")}),
     (architecture.phase_points, {"runs": phase_runs(), "column": "walk_16"}),
     (emergence.written, {"runs": phase_runs(), "name": "walk_16"}),
-    (points.arm_points, {"runs": control_runs("twins-arms-56")}),
     (points.twin_points, {"runs": twin_runs("twins-beta")}),
     (points.slopes_in_nodes, {"runs": twin_runs("twins-size")}),
     (points.divided_curves, {"runs": load_recorded("twins-collapse-pilot")}),

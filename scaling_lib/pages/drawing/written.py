@@ -136,7 +136,7 @@ def verdicts_table(rows: Annotated[Sequence[Row], Remedy("take them from claims.
             ours += f"<small>{words['interval']}</small>"
         claimed = claimed_html(row)
         if row.claim.margin is not None:
-            claimed += f"<small>± {escape(words['margin'])}</small>"
+            claimed += f"<small>{'margin' if row.claim.side else '±'} {escape(words['margin'])}</small>"
         claim = f"{typeset(row.claim.claim)}<small><code>{escape(row.claim.id)}</code></small>"
         lines.append("".join(f"<td>{cell}</td>" for cell in (claim, claimed, ours, verdict_html(row))))
     heads = "".join(f'<th scope="col">{title}</th>' for title in ("Claim", "Claimed", "Ours", "Verdict"))

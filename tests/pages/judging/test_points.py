@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 
 from scaling_lib.errors import InvalidArgument
-from scaling_lib.pages.judging.twins.controls import arms_of
-from scaling_lib.pages.judging.twins.points import (
-    arm_points,
-    divided_curves,
-    leaks_in_tau,
-    slopes_in_nodes,
-    twin_points,
-)
+from scaling_lib.pages.judging.twins.points import divided_curves, leaks_in_tau, slopes_in_nodes, twin_points
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import load_recorded
 from scaling_lib.runs.sweeping.studies.neighbours import LOST
 from tests.pages.planted import surface_runs, twin_runs
-from tests.pages.planted_controls import control_runs
 
 RUNS = twin_runs("twins-size", beta=0.684, best=RATE, scatter=0.0)
 
@@ -55,33 +47,6 @@ def test_what_has_no_points_is_named():
         twin_points(RUNS, column="price")
     with pytest.raises(InvalidArgument, match="configuration"):
         twin_points(surface_runs("er-1k-wide"))
-
-
-def test_each_arm_stands_at_its_own_best_rate_of_every_width():
-    planted = control_runs("twins-arms-56", arms={"sp": 0.4}, scatter=0.0)
-    points = arm_points(planted)
-    assert points["arm"].unique().tolist() == ["mup", "sp", "sp-embedding", "mup-without"]
-    assert points["width"].tolist() == 4 * [24, 48, 96, 192]
-    losses = points.pivot(index="width", columns="arm", values="loss")
-    assert np.log(losses["sp"] / losses["mup"]).to_numpy() == pytest.approx(0.4)
-    assert points["reason"].eq("").all()
-    mup = planted[[name == "mup" for name in arms_of(planted)]]
-    assert losses["mup"].to_numpy() == pytest.approx(mup.groupby("width")["excess_loss"].min().to_numpy())
-
-
-def test_an_arm_whose_best_rate_is_at_an_end_prints_no_number():
-    planted = control_runs("twins-arms-56", scatter=0.0)
-    is_mup = np.array([name == "mup" for name in arms_of(planted)])
-    points = arm_points(planted[~is_mup | (planted["learning_rate"] <= 1.0)])
-    mup = points["arm"] == "mup"
-    assert points[mup]["reason"].str.contains("learning rate").all()
-    assert points[mup]["loss"].isna().all()
-    assert points[~mup]["loss"].notna().all()
-
-
-def test_what_is_of_no_arm_is_refused():
-    with pytest.raises(InvalidArgument, match=r"runs must be runs of the arms mup, sp, sp-embedding, mup-without"):
-        arm_points(load_recorded("twins-arms-pilot").assign(configuration='{"parametrization": {"kind": "none"}}'))
 
 
 def test_a_planted_slope_comes_back_at_every_number_of_steps():

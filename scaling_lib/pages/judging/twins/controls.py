@@ -147,17 +147,13 @@ def _scale_free_exponent(twin: pd.DataFrame, sizes: pd.DataFrame, scale_free: pd
 # ---------------------------------------------------------------------- parametrizations
 
 
-def arms_of(runs: pd.DataFrame) -> list[str]:
-    """The arm of `ARMS` that each run belongs to, "" where it is of none."""
-    names = {arm: name for name, arm in ARMS.items()}
-    shapes = [json.loads(text)["parametrization"] for text in runs["configuration"]]
-    return [names.get((shape["kind"], shape.get("embedding_rate_power", 0.0)), "") for shape in shapes]
-
-
 def _arm_points(runs: pd.DataFrame, study: str, arm: str, steps: int) -> dict[int, SeedMean]:
     """By width, the points of an arm at the rate chosen on one half of the seeds and scored on the other."""
+    kind, power = ARMS[arm]
+    shapes = [json.loads(text)["parametrization"] for text in runs["configuration"]]
+    own = [shape["kind"] == kind and shape.get("embedding_rate_power", 0.0) == power for shape in shapes]
     points = {}
-    for width, part in runs[[name == arm for name in arms_of(runs)]].groupby("width"):
+    for width, part in runs[own].groupby("width"):
         (points[int(width)],) = study_points(part, study, (steps,), None, asked=CONTROL_SEEDS[study])
     return points
 

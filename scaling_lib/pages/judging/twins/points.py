@@ -11,12 +11,11 @@ from scaling_lib.arguments import BY_HAND, Positive, checked
 from scaling_lib.errors import invalid
 from scaling_lib.fits.seeds import seed_means, slope
 from scaling_lib.fits.undetermined import Undetermined
-from scaling_lib.pages.judging.twins.controls import ARMS, arms_of
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.tables import check_runs
 from scaling_lib.runs.sweeping.studies.neighbours import LOST
 
-__all__ = ["arm_points", "divided_curves", "leaks_in_tau", "slopes_in_nodes", "twin_points"]
+__all__ = ["divided_curves", "leaks_in_tau", "slopes_in_nodes", "twin_points"]
 
 _COORDINATES = ("nodes", "edges", "batch", "width", "optimizer_steps", "D")
 
@@ -58,31 +57,6 @@ def twin_points(
         observations=points["D"] / free,
         factor=points["loss"] / (free / (2 * points["D"])),
     )
-
-
-@checked
-def arm_points(runs: Annotated[pd.DataFrame, BY_HAND]) -> pd.DataFrame:
-    """One row for each arm (a name of `ARMS`, in their order) and width, at the arm's own best rate of that width: arm,
-    width, learning_rate, seeds, loss (nats: exp of the mean over seeds of ln), low, high (its 95 % interval, Student's)
-    and reason ("", or why the point is undetermined; then it has no numbers).
-
-    runs: of `twins-arms-56` and its like, with the same seeds at every rate. Raises InvalidArgument.
-    """
-    check_runs("runs", runs, ("configuration", "learning_rate", "seed", "status", "width", "excess_loss"))
-    if not all(arms := arms_of(runs)):
-        raise invalid("runs", f"runs of the arms {', '.join(ARMS)}", "others", "pass those of twins-arms-56")
-    lines: list[dict[str, Any]] = []
-    for point in seed_means(runs.assign(arm=[list(ARMS).index(name) for name in arms]), ("arm", "width")):
-        line = {"arm": list(ARMS)[int(point.at["arm"])], "width": int(point.at["width"]), "seeds": point.seeds}
-        if point.doubt is not None:
-            lines.append(line | {"reason": point.doubt.reason})
-            continue
-        middle, error = point.logs.mean(), point.standard_error
-        half = np.nan if isinstance(error, Undetermined) else stats.t.ppf(0.975, point.seeds - 1) * error
-        loss, low, high = np.exp([middle, middle - half, middle + half])
-        lines.append(line | {"learning_rate": point.rates[0], "loss": loss, "low": low, "high": high, "reason": ""})
-    columns = ["arm", "width", "learning_rate", "seeds", "loss", "low", "high", "reason"]
-    return pd.DataFrame(lines, columns=columns)
 
 
 @checked
