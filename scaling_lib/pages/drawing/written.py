@@ -166,7 +166,7 @@ def claimed_html(row: AnyRow) -> str:
 def verdict_html(row: AnyRow) -> str:
     """The verdict of a row, whether it is exploratory, and why it is undetermined."""
     cell = f'<span class="verdict">{row.verdict}</span>{"<small>exploratory</small>" if row.exploratory else ""}'
-    return f"{cell}<small>{typeset(row.reason)}</small>" if row.reason else cell
+    return f'{cell}<small class="reason">{typeset(row.reason)}</small>' if row.reason else cell
 
 
 def written_rules(architecture: Architecture, parametrization: Parametrization) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def test_an_undetermined_row_has_its_reason_and_no_number():
     undecided = Undecided("the slope in D^-alpha <is> rejected")
     table = verdicts_table([Row(CLAIM, undecided, "undetermined", False), Row(CLAIM, None, "not run", False)])
     assert table.count("<td>–</td>") == 2
-    assert "<small>the slope in D<sup>−α</sup> &lt;is&gt; rejected</small>" in table
+    assert '<small class="reason">the slope in D<sup>−α</sup> &lt;is&gt; rejected</small>' in table
     assert '<span class="verdict">not run</span></td>' in table
 
 
