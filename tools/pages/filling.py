@@ -9,7 +9,6 @@ A page is a Jinja2 template. It names its results:
                                   above 1, with its interval
     {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
     {{ figure("fig-NAME") }}      a link to a figure of a chapter, or words where this build has not drawn it
-    {{ picture("fig-NAME") }}     the figure itself, once more
     {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
     {{ block("NAME") }}           a paragraph, table or figure: claims.py, listing.py, runs.py, ...
 
@@ -106,7 +105,6 @@ def _environment(book: Book) -> Environment:
         "times": lambda identifier: _times(_row(identifier, book)),
         "setting": _setting,
         "figure": lambda name: _figure(name, book),
-        "picture": lambda name: suspects.picture(name, book),
         "number": lambda name: _known("number", name, NUMBERS)(book),
         "block": lambda name: _known("block", name, BLOCKS)(book),
         "by_verdict": lambda identifier, caller: _words(_row(identifier, book), caller()),

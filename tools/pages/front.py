@@ -72,15 +72,17 @@ def hero(book: Book) -> str:
     straightest = min(range(len(floors)), key=lambda at: floors[at].spread)
     # The verdict that the points bend is the ledger's, not the figure's.
     bends = book.rows["twins.straight"].verdict == "differs"
+    best = floors[straightest]
+    closest = f"the exponents lie closest together, between {between(best)}"
     what = (
-        "Move the slider: over the true floor, which is known exactly, the line bends. Over a floor that is slightly "
-        "too high it looks straighter."
-        if bends
+        "Over the true floor, which is known exactly, the points bend. Over a floor that is "
+        f"{number(best.shift, decimals=4)} nats too high {closest}."
+        if bends and best.shift > 0
         else "Move the slider to see what becomes of both when the floor is assumed too low or too high."
     )
     words = {
-        usual: "A fit that may choose its floor ends near here.",
-        straightest: "Here it looks most like a power law.",
+        usual: f"A fit that may choose its floor ends near here, where the exponents lie between {between(floors[usual])}.",
+        straightest: f"Here {closest}.",
         SHIFTS.index(0): "This is no power law." if bends else "",
     }
     caption = (
@@ -108,6 +110,11 @@ def hero(book: Book) -> str:
         runs=[*runs["identity"]],
     )
     return raw(html)
+
+
+def between(floor: Assumed) -> str:
+    """The least and the largest of the exponents over a floor."""
+    return " and ".join(number(end, decimals=2) for end in (floor.exponent.min(), floor.exponent.max()))
 
 
 def free_floor(table: pd.DataFrame) -> tuple[float, float]:
