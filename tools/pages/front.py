@@ -15,6 +15,7 @@ from scaling_lib.pages.drawing.live import Axes, Mark, Panel, live_html, plot_ax
 from scaling_lib.pages.drawing.moving import level_mark, moving_dots, moving_line
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.twins.studies import RATE
+from scaling_lib.runs.sweeping.experiments import experiment
 from tools.chapters import sources
 from tools.pages.book import Block, Book
 from tools.pages.markup import raw
@@ -81,13 +82,14 @@ def hero(book: Book) -> str:
         else "Move the slider to see what becomes of both when the floor is assumed too low or too high."
     )
     words = {
-        usual: f"A fit that may choose its floor ends near here, where the exponents lie between {between(floors[usual])}.",
+        usual: "A fit that may choose its floor ends near here, where the exponents lie between "
+        f"{between(floors[usual])}.",
         straightest: f"Here {closest}.",
         SHIFTS.index(0): "This is no power law." if bends else "",
     }
     caption = (
-        "Small transformers on walks over random graphs of 100 nodes, means over "
-        f"{number(len(table))} seeds with 95 % intervals. Blue: the loss over the floor that you assume, on "
+        f"Small transformers on walks over random graphs of {number(experiment(STUDY).parameters['nodes'])} nodes, "
+        f"means over {number(len(table))} seeds with 95 % intervals. Blue: the loss over the floor that you assume, on "
         "logarithmic axes, where a power law is a straight line; the grey line joins the first point with the last. "
         "Red: the exponent between each run and one twice as long; a power law has the same everywhere. Dashed: the "
         f"exponent 1 of a learner that counts. {what}"

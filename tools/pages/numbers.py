@@ -138,8 +138,8 @@ def _barest(book: Book) -> str:
     which = f" ({listed(graphs)})" if graphs else ""
     undecided = len(rows) - len(passed) - failed
     return (
-        f"Of {len(rows)} other kinds of graph, {len(passed)} passed our test for a power law{which}, {failed} failed it, "
-        f"and {undecided} could not be decided"
+        f"Of {len(rows)} other kinds of graph, {len(passed)} passed our test for a power law{which}, {failed} failed "
+        f"it, and {undecided} could not be decided"
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures of "So what is the origin?", drawn as wide as a phone: the page is read on one without scrolling sideways.
+"""The figures of "So what is the origin?", drawn as wide as a phone, which shows them without scrolling sideways.
 
 Most of them show what a figure of a chapter shows too. Each has its data and its runs below it.
 """
@@ -55,6 +55,10 @@ def _legend_above(drawn: Figure, axes: Axes, columns: int = 2) -> None:
     drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, handlelength=2.6)
 
 
+def _nodes(study: str) -> str:
+    return number(int(experiment(study).parameters["nodes"]))
+
+
 @cache
 def _degrees() -> dict[str, np.ndarray]:
     """Of the two graphs of chapter 1: of the paper's main one, and of one that grows with preference."""
@@ -88,12 +92,12 @@ def degrees(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-degrees",
-        caption="How many nodes have at least a given number of neighbours. The degrees of the Erdős–Rényi graph follow "
-        "the Poisson law, whose tail falls faster than any power. Those of the Barabási–Albert graph follow a power law, "
-        "for comparison. See chapter 1.",
-        alt="Log-log plot of the share of nodes with degree at least d. The points of the Erdős–Rényi graph stay near 1 "
-        "up to degree 8 and then plunge on top of a dashed Poisson curve. Those of the Barabási–Albert graph fall along "
-        "a straight line of slope minus 2 from degree 10 to about 400.",
+        caption="How many nodes have at least a given number of neighbours. The degrees of the Erdős–Rényi graph "
+        "follow the Poisson law, whose tail falls faster than any power. Those of the Barabási–Albert graph follow a "
+        "power law, for comparison. See chapter 1.",
+        alt="Log-log plot of the share of nodes with degree at least d. The points of the Erdős–Rényi graph stay near "
+        "1 up to degree 8 and then plunge on top of a dashed Poisson curve. Those of the Barabási–Albert graph fall "
+        "along a straight line of slope minus 2 from degree 10 to about 400.",
         data=pd.concat(lines, ignore_index=True).iloc[::6],
         runs=[],
     )
@@ -109,9 +113,7 @@ def floors(book: Book) -> str:
     shown = pd.concat(
         part[: (part["floor"] > LEAST_FLOOR).sum() + 1] for _, part in found.groupby("mean_degree", sort=True)
     )
-    shown = shown.assign(
-        ratio=shown["width"] / shown["mean_degree"], floor=shown["floor"].clip(lower=LEAST_FLOOR / 10)
-    )
+    shown = shown.assign(ratio=shown["width"] / shown["mean_degree"], floor=shown["floor"].clip(lower=LEAST_FLOOR / 10))
     with _narrow(3.3):
         drawn, axes = plt.subplots()
         lines_by(axes, shown, by="mean_degree", x="ratio", y="floor", line="--", label="floor, degree {}")
@@ -132,11 +134,11 @@ def floors(book: Book) -> str:
         narrow=True,
         name="fig-origin-capacity",
         caption="Dashed: the least excess loss that the width of a model allows, as far as our search has come down, "
-        "for graphs of about 200 nodes with three mean degrees. Solid: the lowest excess loss of models that were "
-        "trained on one of them, with the parametrization muP. See chapter 2.",
-        alt="Log-log plot of excess loss against width divided by mean degree. The dashed floors fall slowly from above "
-        "1 nat, then plunge below 0.0001 between about 1 and 2 mean degrees. The curve of the trained models begins to "
-        "the right of that, near 1 nat, and falls to about 0.1.",
+        f"for graphs of about {_nodes('er-200')} nodes with three mean degrees. Solid: the lowest excess loss of "
+        "models that were trained on one of them, with the parametrization muP. See chapter 2.",
+        alt="Log-log plot of excess loss against width divided by mean degree. The dashed floors fall slowly from "
+        "above 1 nat, then plunge below 0.0001 between about 1 and 2 mean degrees. The curve of the trained models "
+        "begins to the right of that, near 1 nat, and falls to about 0.1.",
         data=pd.concat(data, ignore_index=True).rename(columns={"floor": "excess loss"}),
         runs=[*runs["identity"]],
     )
@@ -174,10 +176,10 @@ def against_counters(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-counters",
-        caption=f"Excess loss on walks over graphs of 100 nodes: a transformer (means over {number(seeds)} seeds, 95 % "
-        "intervals), the same transformer with the exact law of the next step as its target, and three learners that "
-        "count. The naive counter adds half a count for every node, the fair one a share of one count; like the "
-        "transformer, both are told only how many nodes there are.",
+        caption=f"Excess loss on walks over graphs of {_nodes(STUDY)} nodes: a transformer (means over "
+        f"{number(seeds)} seeds, 95 % intervals), the same transformer with the exact law of the next step as its "
+        "target, and three learners that count. The naive counter adds half a count for every node, the fair one a "
+        "share of one count; like the transformer, both are told only how many nodes there are.",
         alt="Log-log plot of excess loss against training tokens. The three counters fall as straight lines, the "
         "naive one highest. The transformer begins above all of them and flattens. With exact targets it falls as "
         "they do, below all of them.",
@@ -209,9 +211,9 @@ def batches(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-batches",
-        caption=f"The excess loss of models of width {number(width)} on one graph of {number(nodes)} nodes, at one peak "
-        "learning rate and four batch sizes (walks a step). Above against the tokens, below the same losses against the "
-        "steps. See chapter 5.",
+        caption=f"The excess loss of models of width {number(width)} on one graph of {number(nodes)} nodes, at one "
+        "peak learning rate and four batch sizes (walks a step). Above against the tokens, below the same losses "
+        "against the steps. See chapter 5.",
         alt="Two log-log panels of excess loss with four lines each. Against tokens the lines lie far apart, larger "
         "batches higher; against steps they lie close together.",
         data=points[["batch", "steps", "D", "seeds", "loss"]],
@@ -254,12 +256,12 @@ def early_grid(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-early-grid",
-        caption="Excess loss on a graph of 1,000 nodes at three widths, the lowest over seeds and learning rates. Solid, "
-        f"filled: over all rates. Dashed, open: over {plain(PAPER_RATE)} alone, the largest rate that the paper tried. "
-        f"Over the {number(runs['seed'].nunique())} seeds of a point the loss differs by a factor of up to {factors}, so "
-        "a line need not fall evenly. See chapter 2.",
-        alt="Log-log plot. Three solid curves fall and flatten, the one of the narrowest model rises again; three dashed "
-        "ones lie above them, nearly level at first, then falling steeply.",
+        caption=f"Excess loss on a graph of {_nodes('er-1k-small')} nodes at three widths, the lowest over seeds and "
+        f"learning rates. Solid, filled: over all rates. Dashed, open: over {plain(PAPER_RATE)} alone, the largest "
+        f"rate that the paper tried. Over the {number(runs['seed'].nunique())} seeds of a point the loss differs by a "
+        f"factor of up to {factors}, so a line need not fall evenly. See chapter 2.",
+        alt="Log-log plot. Three solid curves fall and flatten, the one of the narrowest model rises again; three "
+        "dashed ones lie above them, nearly level at first, then falling steeply.",
         data=pd.concat(best.assign(rates=name) for name, best in lowest.items())[
             ["rates", "width", "D", "learning_rate", "excess_loss"]
         ],
@@ -281,7 +283,9 @@ def slopes(book: Book) -> str:
         error = [over.exponent - over.low, over.high - over.exponent]
         axes.errorbar(between, over.exponent, yerr=error, capsize=3, color=COLOURS["blue"], marker="o", label="ours")
         axes.axhline(1.0, color=COLOURS["green"], linestyle="--", label="counting")
-        axes.axhline(published, color=COLOURS["vermillion"], linestyle=":", label="the paper, 1,000 nodes")
+        axes.axhline(
+            published, color=COLOURS["vermillion"], linestyle=":", label=f"the paper, {_nodes('er-1k-small')} nodes"
+        )
         axes.set(xlabel=TOKENS, ylabel="exponent in D", ylim=(0, 1.2))
         logarithmic(axes, "x")
         _legend_above(drawn, axes)
@@ -291,9 +295,10 @@ def slopes(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-slopes",
-        caption="The exponent in D of our models on graphs of 100 nodes, over the true floor, from each number of tokens "
-        f"to twice as many (means over {number(len(table))} seeds, 95 % intervals); that of a learner that counts; and "
-        "the one that the paper fitted, with a floor chosen by the fit, on its smallest graph. See chapter 5.",
+        caption=f"The exponent in D of our models on graphs of {_nodes(STUDY)} nodes, over the true floor, from each "
+        f"number of tokens to twice as many (means over {number(len(table))} seeds, 95 % intervals); that of a learner "
+        "that counts; and the one that the paper fitted, with a floor chosen by the fit, on its smallest graph. See "
+        "chapter 5.",
         alt="Exponents against training tokens on a logarithmic axis. The points fall from near 1 to less than half of "
         "it, across a horizontal line at the paper's value; another line stands at counting's 1.",
         data=pd.DataFrame(data),
@@ -328,10 +333,11 @@ def leak(book: Book) -> str:
         drawn,
         narrow=True,
         name="fig-origin-leak",
-        caption=f"The excess loss of a transformer on graphs of 100 nodes and its two parts, means over {number(seeds)} "
-        "seeds at one learning rate, beside the excess loss of the naive and of the informed counter. See chapter 5.",
-        alt="Log-log plot: excess loss on top, leak close below it and flattening, within lower and straighter, and the "
-        "lines of two counters.",
+        caption=f"The excess loss of a transformer on graphs of {_nodes(STUDY)} nodes and its two parts, means over "
+        f"{number(seeds)} seeds at one learning rate, beside the excess loss of the naive and of the informed counter. "
+        "See chapter 5.",
+        alt="Log-log plot: excess loss on top, leak close below it and flattening, within lower and straighter, and "
+        "the lines of two counters.",
         data=pd.concat([points.assign(part=name) for name, points in parts.items()])[
             ["part", "D", "loss", "low", "high"]
         ],
