@@ -196,7 +196,7 @@ def _setting(identifier: str) -> SimpleNamespace:
     walks = product(tokens, grid("schedule.batch"), grid("architecture.context"))
     steps = [D // (batch * context) for D, batch, context in walks]
     values: dict[str, str] = {
-        "widths": listed([number(width) for width in grid("architecture.width")]),
+        "widths": listed([number(width) for width in sorted(grid("architecture.width"))]),
         "largest_width": number(max(grid("architecture.width"))),
         "tokens": " to ".join(number(D) for D in sorted({min(tokens), max(tokens)})),
         "rates": listed([plain(rate) for rate in rates]),
@@ -209,4 +209,6 @@ def _setting(identifier: str) -> SimpleNamespace:
         "context": listed([str(context) for context in grid("architecture.context")]),
         "walks": listed([number(walks) for walks in grid("evaluation.walks")]),
     }
-    return SimpleNamespace(**values | {name: plain(value) for name, value in experiment.parameters.items()})
+    # Of a source made of texts some are names and hashes.
+    numbers = {name: value for name, value in experiment.parameters.items() if isinstance(value, int | float)}
+    return SimpleNamespace(**values | {name: plain(value) for name, value in numbers.items()})
