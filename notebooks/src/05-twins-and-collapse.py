@@ -114,8 +114,10 @@ from scaling_lib.session import begin
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 lab = begin(profile)
-# Of the figures: their size in inches, and where a legend stands.
-small = (5.2, 3.3)
+# Of the figures: their size in inches, so that they fit a phone, and where a
+# legend stands.
+stacked = (3.7, 5.4)
+small = (3.7, 3.0)
 legend = {"loc": "outside upper center", "ncols": 2, "fontsize": 9}
 shown = ["nodes", "steps", "D", "seeds"]
 shown += ["loss", "low", "high", "factor", "good"]
@@ -168,9 +170,9 @@ def verdicts(*names):
 # %% [markdown]
 # ### More steps, more tokens
 #
-# The twin of 100 nodes was trained on twelve seeds for 400 to 6,400 steps. The left panel shows the excess loss beside
-# that of counting; the right panel shows their ratio $F$. A transformer that learned as fast as a counter would have a
-# level line on the right.
+# The twin of 100 nodes was trained on twelve seeds for 400 to 6,400 steps. The upper panel shows the excess loss
+# beside that of counting; the lower panel shows their ratio $F$. A transformer that learned as fast as a counter would
+# have a level line there.
 
 # %% tags=["hide-input"]
 twin = lab.recorded("twins-beta")
@@ -183,13 +185,13 @@ blind_factor = blind / counted
 
 # %% tags=["hide-input"]
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 3.4))
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=stacked)
     error = [
         steps_points["loss"] - steps_points["low"],
         steps_points["high"] - steps_points["loss"],
     ]
     blue = {"color": COLOURS["blue"]}
-    left.errorbar(
+    top.errorbar(
         steps_points["D"],
         steps_points["loss"],
         yerr=error,
@@ -198,24 +200,24 @@ with style():
         **blue,
     )
     green = {"color": COLOURS["green"], "linestyle": "--", "marker": ""}
-    left.plot(steps_points["D"], counted, label="counting", **green)
+    top.plot(steps_points["D"], counted, label="counting", **green)
     grey = {"color": COLOURS["grey"], "linestyle": ":", "marker": ""}
-    left.plot(tokens, blind, label="counting, edges unknown", **grey)
-    left.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
-    right.plot(steps_points["steps"], steps_points["factor"], **blue)
-    right.plot(steps_points["steps"], blind_factor, **grey)
-    right.set(xlabel="optimiser steps S", ylabel="F")
-    for axes in (left, right):
+    top.plot(tokens, blind, label="counting, edges unknown", **grey)
+    top.set(xlabel="training tokens D", ylabel="excess loss L − H (nats)")
+    bottom.plot(steps_points["steps"], steps_points["factor"], **blue)
+    bottom.plot(steps_points["steps"], blind_factor, **grey)
+    bottom.set(xlabel="optimiser steps S", ylabel="F")
+    for axes in (top, bottom):
         logarithmic(axes)
-    figure.legend(**legend | {"ncols": 3})
+    figure.legend(**legend)
 show(
     figure,
     name="fig-twins-steps",
     caption="The twin of the paper's smallest graph, at one learning rate. "
-    "Left: its excess loss, and that of counting with the edges known and with "
-    "nothing known. Right: F, the multiple of counting with the edges known.",
-    alt="Two log-log panels. Left: the transformer's excess loss falls with D "
-    "more slowly than the dashed and dotted lines of two counters. Right: F "
+    "Top: its excess loss, and that of counting with the edges known and with "
+    "nothing known. Bottom: F, the multiple of counting with the edges known.",
+    alt="Two log-log panels. Top: the transformer's excess loss falls with D "
+    "more slowly than the dashed and dotted lines of two counters. Bottom: F "
     "rises "
     f"from {number(steps_points['factor'].iloc[0], 2)} to "
     f"{number(steps_points['factor'].iloc[-1], 2)} with the steps.",
@@ -398,29 +400,30 @@ verdicts("controls.decay_level", "controls.decay_exponent")
 #
 # Longer runs have more tokens and also more steps. Ten times fewer steps on ten times larger batches read the same
 # tokens, so a change of the batch tells the two apart. Chapter 2 recorded a graph of 200 nodes at four batches. In the
-# left panel below the excess loss is drawn against the observations $x$, in the right one against the steps $S$. If
-# observations decided, the lines on the left would lie on one another; if steps did, those on the right would. They
-# lie far apart on the left and close together on the right.
+# upper panel below the excess loss is drawn against the observations $x$, in the lower one against the steps $S$. If
+# observations decided, the lines of the upper panel would lie on one another; if steps did, those of the lower one
+# would. They lie far apart in the upper panel and close together in the lower one.
 
 # %% tags=["hide-input"]
 batches = twin_points(lab.recorded("er-200-batches"))
 with style():
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.2, 3.0), sharey=True)
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=stacked)
     for batch, part in batches.groupby("batch"):
         label = f"B = {number(batch)}"
-        left.plot(part["observations"], part["loss"], label=label)
-        right.plot(part["steps"], part["loss"], label=label)
-    left.set(xlabel="observations x", ylabel="excess loss L − H (nats)")
-    right.set(xlabel="optimiser steps S")
-    for axes in (left, right):
+        top.plot(part["observations"], part["loss"], label=label)
+        bottom.plot(part["steps"], part["loss"], label=label)
+    top.set(xlabel="observations x")
+    bottom.set(xlabel="optimiser steps S")
+    for axes in (top, bottom):
         logarithmic(axes)
-    right.legend()
+        axes.set(ylabel="excess loss L − H (nats)")
+    bottom.legend()
 show(
     figure,
     name="fig-twins-batch",
     caption="One graph of 200 nodes at four batch sizes, width 64, at the "
-    "fixed learning rate: the same losses against observations (left) and "
-    "against steps (right).",
+    "fixed learning rate: the same losses against observations (top) and "
+    "against steps (bottom).",
     alt="Two log-log panels of excess loss with four lines each. Against "
     "observations the lines lie far apart, larger batches higher; against "
     "steps they lie close together.",
@@ -537,7 +540,7 @@ with style():
         )
     axes.set(xlabel="nodes n", ylabel="excess loss L − H (nats)")
     logarithmic(axes)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(**legend)
 show(
     figure,
     name="fig-twins-size",

@@ -360,6 +360,28 @@ def test_the_figure_of_the_front_page_answers_to_its_slider(visit, size):
 
 
 @of_the_page("book/intro")
+@pytest.mark.parametrize("size", [(1280, 800), PHONE], ids=["desktop", "phone"])
+def test_the_slider_of_the_front_page_stands_below_the_sentence_that_invites_to_it(visit, size):
+    page = visit(size).open("book/intro")
+    invites = page.locator("article p", has_text="Move the slider").first.bounding_box()
+    slider = page.locator("#fig-assumed .live-slider").bounding_box()
+    assert 0 <= slider["y"] - invites["y"] - invites["height"] < 40
+    assert size == PHONE or slider["y"] + slider["height"] < size[1]
+
+
+@of_the_page("book/origin")
+def test_the_figures_of_the_origin_do_not_scroll_on_a_phone(visit):
+    page = visit(PHONE).open("book/origin")
+    page.evaluate("document.querySelectorAll('img').forEach((image) => image.loading = 'eager')")
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    shares = dict(page.evaluate(SHRUNK))
+    assert len(shares) > 5
+    assert {name: share for name, share in shares.items() if share * LETTERS < LEAST_LETTERS} == {}
+    scrolls = "() => [...document.querySelectorAll('article figure')].filter((f) => f.scrollWidth > f.clientWidth)"
+    assert page.evaluate(f"{scrolls}.map((figure) => figure.id)") == []
+
+
+@of_the_page("book/intro")
 def test_the_figure_of_the_front_page_stands_without_scripts(browser, url):
     context = browser.new_context(java_script_enabled=False)
     bare = context.new_page()

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.drawing.written import typeset
@@ -22,9 +23,10 @@ from scaling_lib.pages.judging.measured import Measured, Undecided
 from scaling_lib.pages.judging.twins.studies import RATE
 from scaling_lib.runs.keeping.kept import recorded_models
 from scaling_lib.runs.keeping.tables import recorded_or_none
+from scaling_lib.runs.sweeping.studies.barest import GRAPHS
 from tests.pages.planted import power_law_runs, surface_runs
 from tools.chapters import ROOT, sources
-from tools.pages import claims, filling, front, listing, runs, status
+from tools.pages import claims, filling, front, listing, runs, status, suspects
 from tools.pages.book import Book
 from tools.pages.markup import anchor
 
@@ -220,18 +222,42 @@ def test_a_logarithm_of_a_ratio_is_written_as_times(shipped):
     assert filling.fill('{{ times("rates.loss") }}', replace(shipped, rows=rows), "page.md") == "undetermined"
 
 
-CHAPTERS = tuple(sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")))
+# A phone's column is at least this wide, in pixels, and shows a figure at this share of its size (custom.css).
+COLUMN, SHARE = 330, 0.62
 
 
-def test_a_figure_of_a_chapter_can_be_shown_again(shipped):
-    drawn = filling.fill('{{ picture("fig-degrees") }}', replace(shipped, executed=CHAPTERS), "page.md")
-    assert ":name: fig-again-degrees" in drawn
-    assert 'href="../notebooks/01-graph-walks-entropy.html#fig-degrees"' in drawn
-    assert (shipped.pictures / "fig-degrees.png").read_bytes().startswith(b"\x89PNG")
-    asked = {name for path in TEMPLATES for name in re.findall(r'picture\("([\w-]+)"\)', path.read_text())}
-    assert len(asked) > 5
-    assert asked <= {name for path in CHAPTERS for name in filling.drawn_figures(path)}
-    assert "needs recorded runs" in filling.fill('{{ picture("fig-degrees") }}', shipped, "page.md")
+def test_the_figures_of_the_origin_are_as_wide_as_a_phone(shipped):
+    text = (ROOT / "book" / "origin.md").read_text()
+    asked = re.findall(r'block\("([\w-]+)"\)', text)
+    assert set(suspects.BLOCKS) <= set(asked)
+    css = (ROOT / "book" / "_static" / "custom.css").read_text()
+    assert f"figure img {{ max-width: none; zoom: {SHARE}; }}" in css
+    for name, block in suspects.BLOCKS.items():
+        drawn = block(shipped)
+        assert ":class: dark-light narrow" in drawn
+        figure = re.search(r":name: (\S+)", drawn)[1]
+        assert Image.open(shipped.pictures / f"{figure}.png").width * SHARE <= COLUMN, name
+        absent = block(replace(shipped, tables=no_tables))
+        assert absent == suspects.MISSING or name == "origin_degrees"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "identifier"),
+    [("bend.first", "bend.last", "twins.straight"), ("targets.sampled", "targets.exact", "twins.labels_exponent")],
+)
+def test_two_exponents_of_a_page_differ_by_what_the_row_says(shipped, first, last, identifier):
+    change = float(filling.NUMBERS[last](shipped)) - float(filling.NUMBERS[first](shipped))
+    assert change == pytest.approx(shipped.rows[identifier].measured.value, abs=0.0011)  # both are rounded
+
+
+def test_the_barest_graphs_are_counted_and_named(shipped):
+    said = filling.NUMBERS["barest.answers"](shipped)
+    kinds = int(re.match(r"Of (\d+)", said)[1])
+    passed, failed, undecided = (int(re.search(rf"(\d+) {word}", said)[1]) for word in ("passed", "failed", "could"))
+    assert kinds == passed + failed + undecided == len(GRAPHS)
+    one = replace(shipped.rows["barest.D_coin"], verdict="reproduced", measured=Measured(0.0, 0.0, 0.0))
+    more = filling.NUMBERS["barest.answers"](replace(shipped, rows={**shipped.rows, "barest.D_coin": one}))
+    assert f"{passed + 1} passed our test for a power law (a biased coin, two nodes and one row and " in more
 
 
 def test_the_figure_of_the_front_page_bends_over_the_true_floor_alone():

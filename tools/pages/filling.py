@@ -7,9 +7,8 @@ A page is a Jinja2 template. It names its results:
                                   an undetermined row the verdict and its reason
     {{ times("ID") }}             of a claim whose value is the logarithm of a ratio: the ratio, turned so that it is
                                   above 1, with its interval
-    {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, rates, seeds, batch, depth, context, ...
+    {{ setting("NAME").FIELD }}   of an experiment's full grid: widths, tokens, steps, rates, seeds, batch, depth, ...
     {{ figure("fig-NAME") }}      a link to a figure of a chapter, or words where this build has not drawn it
-    {{ picture("fig-NAME") }}     the figure itself, once more
     {{ number("NAME") }}          computed from recorded tables or from what is printed: numbers.py
     {{ block("NAME") }}           a paragraph, table or figure: claims.py, listing.py, runs.py, ...
 
@@ -32,6 +31,7 @@ import traceback
 from collections.abc import Mapping
 from functools import cache, partial
 from html import escape
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,7 +106,6 @@ def _environment(book: Book) -> Environment:
         "times": lambda identifier: _times(_row(identifier, book)),
         "setting": _setting,
         "figure": lambda name: _figure(name, book),
-        "picture": lambda name: suspects.picture(name, book),
         "number": lambda name: _known("number", name, NUMBERS)(book),
         "block": lambda name: _known("block", name, BLOCKS)(book),
         "by_verdict": lambda identifier, caller: _words(_row(identifier, book), caller()),
@@ -194,12 +193,15 @@ def _setting(identifier: str) -> SimpleNamespace:
     experiment = EXPERIMENTS[identifier]
     grid = partial(experiment.values, "full")
     tokens, rates = grid("schedule.tokens"), grid("optimizer.learning_rate")
+    walks = product(tokens, grid("schedule.batch"), grid("architecture.context"))
+    steps = [D // (batch * context) for D, batch, context in walks]
     values: dict[str, str] = {
-        "widths": listed([number(width) for width in grid("architecture.width")]),
+        "widths": listed([number(width) for width in sorted(grid("architecture.width"))]),
         "largest_width": number(max(grid("architecture.width"))),
         "tokens": " to ".join(number(D) for D in sorted({min(tokens), max(tokens)})),
         "rates": listed([plain(rate) for rate in rates]),
         "largest_rate": plain(max(rates)),
+        "steps": " to ".join(number(steps) for steps in sorted({min(steps), max(steps)})),
         "seeds": str(len(grid("seed"))),
         "batch": listed([str(batch) for batch in grid("schedule.batch")]),
         "epochs": listed([str(epochs) for epochs in grid("schedule.epochs")]),
@@ -207,4 +209,6 @@ def _setting(identifier: str) -> SimpleNamespace:
         "context": listed([str(context) for context in grid("architecture.context")]),
         "walks": listed([number(walks) for walks in grid("evaluation.walks")]),
     }
-    return SimpleNamespace(**values | {name: plain(value) for name, value in experiment.parameters.items()})
+    # Of a source made of texts some are names and hashes.
+    numbers = {name: value for name, value in experiment.parameters.items() if isinstance(value, int | float)}
+    return SimpleNamespace(**values | {name: plain(value) for name, value in numbers.items()})

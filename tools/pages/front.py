@@ -15,6 +15,7 @@ from scaling_lib.pages.drawing.live import Axes, Mark, Panel, live_html, plot_ax
 from scaling_lib.pages.drawing.moving import level_mark, moving_dots, moving_line
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.judging.twins.studies import RATE
+from scaling_lib.runs.sweeping.experiments import experiment
 from tools.chapters import sources
 from tools.pages.book import Block, Book
 from tools.pages.markup import raw
@@ -72,20 +73,23 @@ def hero(book: Book) -> str:
     straightest = min(range(len(floors)), key=lambda at: floors[at].spread)
     # The verdict that the points bend is the ledger's, not the figure's.
     bends = book.rows["twins.straight"].verdict == "differs"
+    best = floors[straightest]
+    closest = f"the exponents lie closest together, between {between(best)}"
     what = (
-        "Move the slider: over the true floor, which is known exactly, the line bends. Over a floor that is slightly "
-        "too high it looks straighter."
-        if bends
+        "Over the true floor, which is known exactly, the points bend. Over a floor that is "
+        f"{number(best.shift, decimals=4)} nats too high {closest}."
+        if bends and best.shift > 0
         else "Move the slider to see what becomes of both when the floor is assumed too low or too high."
     )
     words = {
-        usual: "A fit that may choose its floor ends near here.",
-        straightest: "Here it looks most like a power law.",
+        usual: "A fit that may choose its floor ends near here, where the exponents lie between "
+        f"{between(floors[usual])}.",
+        straightest: f"Here {closest}.",
         SHIFTS.index(0): "This is no power law." if bends else "",
     }
     caption = (
-        "Small transformers on walks over random graphs of 100 nodes, means over "
-        f"{number(len(table))} seeds with 95 % intervals. Blue: the loss over the floor that you assume, on "
+        f"Small transformers on walks over random graphs of {number(experiment(STUDY).parameters['nodes'])} nodes, "
+        f"means over {number(len(table))} seeds with 95 % intervals. Blue: the loss over the floor that you assume, on "
         "logarithmic axes, where a power law is a straight line; the grey line joins the first point with the last. "
         "Red: the exponent between each run and one twice as long; a power law has the same everywhere. Dashed: the "
         f"exponent 1 of a learner that counts. {what}"
@@ -108,6 +112,11 @@ def hero(book: Book) -> str:
         runs=[*runs["identity"]],
     )
     return raw(html)
+
+
+def between(floor: Assumed) -> str:
+    """The least and the largest of the exponents over a floor."""
+    return " and ".join(number(end, decimals=2) for end in (floor.exponent.min(), floor.exponent.max()))
 
 
 def free_floor(table: pd.DataFrame) -> tuple[float, float]:

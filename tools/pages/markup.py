@@ -33,10 +33,22 @@ def listed(values: Sequence[str]) -> str:
 
 
 def figure(
-    book: Book, drawn: "Figure", *, name: str, caption: str, alt: str, data: pd.DataFrame, runs: Sequence[str]
+    book: Book,
+    drawn: "Figure",
+    *,
+    name: str,
+    caption: str,
+    alt: str,
+    data: pd.DataFrame,
+    runs: Sequence[str],
+    narrow: bool = False,
 ) -> str:
-    """A figure of the page with its data and runs below it, as in the chapters; the picture goes to `book.pictures`."""
+    """A figure of the page with its data and runs below it, as in the chapters; the picture goes to `book.pictures`.
+
+    narrow: it is drawn as wide as a phone, so a desktop shows it smaller than it is (custom.css).
+    """
     check_described(caption, alt)
     (book.pictures / f"{name}.png").write_bytes(png(drawn))
-    head = f":::{{figure}} {book.pictures.name}/{name}.png\n:name: {name}\n:alt: {alt}\n:class: dark-light"
+    look = "dark-light narrow" if narrow else "dark-light"
+    head = f":::{{figure}} {book.pictures.name}/{name}.png\n:name: {name}\n:alt: {alt}\n:class: {look}"
     return f"{head}\n\n{caption}\n:::\n\n{raw(details_html(name, data, runs))}"

@@ -3,17 +3,22 @@
 Each is a function from a `Book` to text; "not recorded" where the table it needs does not ship.
 """
 
+import math
 from collections.abc import Mapping
 
-from scaling_lib.pages.drawing.numbers import number
+import numpy as np
+
+from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import plain
 from scaling_lib.pages.judging.captions import caption_ratios, published_exponents
 from scaling_lib.pages.judging.ledger import published_number
 from scaling_lib.pages.judging.quantities import LEAST_WIDTH, PAPER_RATE
+from scaling_lib.pages.judging.twins.points import slopes_in_nodes, twin_points
 from scaling_lib.runs.keeping.tables import lowest_losses
 from scaling_lib.runs.records import Evaluation, Optimizer
 from tools.pages import front
 from tools.pages.book import ABSENT, Block, Book
+from tools.pages.markup import listed
 
 OPTIMIZER = Optimizer(1.0)
 
@@ -54,37 +59,102 @@ def _epoch_gap(book: Book) -> str:
 
 def _ruler(which: str) -> Block:
     """Of a fit with a free floor to the runs of the front page's figure: "above", how far its floor lies above the true
-    one, in nats, or "exponent"."""
+    one, in nats; "exponent"; or "between", the least and the largest exponent over that floor."""
 
     def of_runs(book: Book) -> str:
         runs = book.tables(front.STUDY)
         if runs is None:
             return ABSENT
-        above, exponent = front.free_floor(front.excesses(runs))
+        table = front.excesses(runs)
+        above, exponent = front.free_floor(table)
+        if which == "between":
+            return front.between(front.assumed(table, above))
         return number(above, 2) if which == "above" else number(exponent, decimals=2)
 
     return of_runs
 
 
+def _bend(which: str) -> Block:
+    """The mean exponent over the true floor of the front page's runs: over the "first" two doublings or the "last"."""
+
+    def of_runs(book: Book) -> str:
+        runs = book.tables(front.STUDY)
+        if runs is None:
+            return ABSENT
+        exponents = front.assumed(front.excesses(runs), 0.0).exponent
+        return number((exponents[:2] if which == "first" else exponents[-2:]).mean(), decimals=3)
+
+    return of_runs
+
+
+def _leak_share(book: Book) -> str:
+    """Of the excess loss at the most tokens of the front page's runs, per cent that is leak."""
+    runs = book.tables(front.STUDY)
+    if runs is None:
+        return ABSENT
+    leak, whole = (twin_points(runs, column=name).sort_values("D")["loss"].iloc[-1] for name in ("leak", "excess_loss"))
+    return percent(leak / whole)
+
+
+def _asked(book: Book) -> str:
+    """By how many per cent the rule on exact labels asks the loss to be lower."""
+    return percent(1 - math.exp(float(book.rows["twins.labels_lower"].claim.published)), 1)
+
+
+def _targets(which: str) -> Block:
+    """The mean exponent in D at the numbers of steps that both have: with "sampled" or with "exact" targets."""
+
+    def of_runs(book: Book) -> str:
+        sampled, exact = book.tables("twins-beta"), book.tables("twins-labels")
+        if sampled is None or exact is None:
+            return ABSENT
+        points, others = (twin_points(runs) for runs in ((sampled, exact) if which == "sampled" else (exact, sampled)))
+        points = points[points["steps"].isin(others["steps"])]
+        return number(-np.polyfit(np.log(points["D"]), np.log(points["loss"]), 1)[0], decimals=3)
+
+    return of_runs
+
+
+def _shortest_slope(book: Book) -> str:
+    """The slope of ln(excess loss) in ln(nodes) over twins, of the shortest runs."""
+    runs = book.tables("twins-size")
+    if runs is None:
+        return ABSENT
+    return number(slopes_in_nodes(runs).sort_values("steps")["slope"].iloc[0], decimals=3)
+
+
 def _barest(book: Book) -> str:
-    """How many of the barest graphs show a power law in D, and how many do not. Where a second round of more seeds has
-    run, it answers in place of the first."""
-    verdicts = {}
+    """How many of the barest graphs passed the test of a power law in D, and which; how many did not. Where a second
+    round of more seeds has run, it answers in place of the first."""
+    rows = {}
     for prefix in ("barest.D_", "barest.more_"):
         for name, row in book.rows.items():
             if name.startswith(prefix) and row.verdict != "not run":
-                verdicts[name.removeprefix(prefix)] = row.verdict
-    yes, no = ([*verdicts.values()].count(verdict) for verdict in ("reproduced", "differs"))
-    shows, does = ("shows" if yes == 1 else "show"), ("does" if no == 1 else "do")
-    undecided = len(verdicts) - yes - no
-    kinds = f"Of {len(verdicts)} other kinds of graph"
-    return f"{kinds} {yes} {shows} a power law, {no} {does} not, and {undecided} are undecided"
+                rows[name.removeprefix(prefix)] = row
+    passed = [row for row in rows.values() if row.verdict == "reproduced"]
+    failed = sum(row.verdict == "differs" for row in rows.values())
+    # The claim says "... is a power law in D on GRAPH: distance from one".
+    graphs = [row.claim.claim.partition(" in D on ")[2].partition(":")[0] for row in passed]
+    which = f" ({listed(graphs)})" if graphs else ""
+    undecided = len(rows) - len(passed) - failed
+    return (
+        f"Of {len(rows)} other kinds of graph, {len(passed)} passed our test for a power law{which}, {failed} failed "
+        f"it, and {undecided} could not be decided"
+    )
 
 
 NUMBERS: Mapping[str, Block] = {
     "barest.answers": _barest,
+    "bend.first": _bend("first"),
+    "bend.last": _bend("last"),
+    "labels.asked": _asked,
+    "leak.share": _leak_share,
     "ruler.above": _ruler("above"),
+    "ruler.between": _ruler("between"),
     "ruler.exponent": _ruler("exponent"),
+    "size.shortest": _shortest_slope,
+    "targets.exact": _targets("exact"),
+    "targets.sampled": _targets("sampled"),
     "claims": lambda book: number(len(book.rows)),
     "judged": lambda book: number(sum(row.claim.judged for row in book.rows.values())),
     "measured": lambda book: number(sum(row.measured is not None for row in book.rows.values())),

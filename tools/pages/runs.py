@@ -133,14 +133,14 @@ def capacity(book: Book) -> str:
     narrow = lowest_losses(runs, by=("width",)).iloc[0]
     below = same[same["width"] <= narrow["width"]].sort_values("width").iloc[-1]
     times = narrow["excess_loss"] / below["floor"]
-    least = float(f"{times:.0e}")
-    least = least if least <= times else least - 10.0 ** np.floor(np.log10(least))  # one digit, rounded down
-    verdict = "so capacity may have a share in it" if times < 10 else "so it is not what shapes $L(N)$ in these runs"
+    verdict = (
+        "the capacity may shape $L(N)$" if times < 10 else "it is not the capacity that shapes $L(N)$ in these runs"
+    )
     return (
-        f"On a graph of {nodes} nodes, our search for tables of rank {below['width']:.0f} has come down to an excess "
-        f"of {number(below['floor'], 2)} nats, so the floor of that width lies there or lower. The loss of the "
-        f"narrowest model that we trained, width {narrow['width']:.0f}, is more than {number(int(least))} times as "
-        f"large, {verdict}."
+        f"On a graph of {nodes} nodes, our search for such matrices of rank {below['width']:.0f} has come down to an "
+        f"excess of {number(below['floor'], 2)} nats, so the floor of that width lies there or lower. The narrowest "
+        f"model that we trained, of width {narrow['width']:.0f}, has an excess loss of {number(narrow['excess_loss'])} "
+        f"nats, so {verdict}."
     )
 
 
