@@ -778,7 +778,7 @@ with style():
     axes.axhline(published, label="the paper, ER 1K", **paper)
     axes.set(xlabel="optimiser steps S", ylabel="exponent in D")
     logarithmic(axes, "x")
-    axes.legend()
+    axes.legend(loc="lower left", fontsize=9)
 show(
     figure,
     name="fig-twins-slopes",
@@ -956,7 +956,7 @@ with style():
     )
     axes.set(xlabel="τ, sum of the learning rates", ylabel="leak (nats)")
     logarithmic(axes)
-    figure.legend(**legend)
+    figure.legend(**legend | {"ncols": 1})
 show(
     figure,
     name="fig-twins-third",
