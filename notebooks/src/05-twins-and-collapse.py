@@ -828,6 +828,21 @@ verdicts(
     "controls.scale_free_size",
 )
 
+# %% tags=["remove-input"]
+from scaling_lib.pages.judging.words.findings import Words, finding
+
+weights = {"_10": "[1, 10]", "": "[1, 100]", "_1000": "[1, 1000]"}
+weighted = {
+    f"controls.kappa{name}_exponent": Words(
+        f"with weights on {ends} the exponent in $D$ is that of equal weights",
+        f"with weights on {ends} the exponent in $D$ is another one",
+        f"it stays with weights on {ends}",
+    )
+    for name, ends in weights.items()
+}
+judged = claims.evaluate(recorded_or_none, only=list(weighted))
+say(finding("What it means.", weighted, judged))
+
 # %% [markdown]
 # ### What the twins forecast for every exponent of the paper on graphs
 #
