@@ -38,7 +38,7 @@ class Calibration:
         >>> from scaling_lib.runs.sweeping.experiments import experiment
         >>> speed = Calibration(per_token=1e-6, per_parameter=1e-10)
         >>> round(speed.seconds(experiment("er-100").configurations("smoke")))
-        19
+        13
         """
         read = [run.schedule.tokens * run.schedule.epochs for run in configurations]
         speeds = [self.per_token + self.per_parameter * run.architecture.active_parameters for run in configurations]

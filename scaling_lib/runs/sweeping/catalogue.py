@@ -188,7 +188,7 @@ CATALOGUE: Mapping[str, Entry] = MappingProxyType(
             _run(_ER_100),
             {
                 # 100 optimiser steps at the least: below that a point measures the warm-up, not the data.
-                "smoke": _axes((64,), _spaced(100_000, 1.2, 8), (1.0,), seeds=1),
+                "smoke": _axes((64,), _spaced(100_000, 1.1, 8), (1.0,), seeds=1),
                 "colab": _axes((64,), _spaced(100_000, 1.6, 9), (0.25, 0.5, 1.0, 2.0), seeds=3),
                 "full": _axes((64,), _spaced(100_000, 1.4, 8), (0.25, 0.5, 1.0, 2.0, 4.0), seeds=3),
             },
