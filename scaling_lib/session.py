@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -156,7 +157,10 @@ def begin(name: str = "") -> Session:
     """The session of a notebook: says where it runs, on which device, under which profile and about how long, and
     warns where the profile is made for a GPU and there is none."""
     session = Session(profile(name), device(), home(), mirror())
-    single_thread()
+    if session.trains or "torch" in sys.modules:
+        single_thread()
+    else:  # where nothing is trained torch is not imported; should the reader do so, it begins with one thread too
+        os.environ["OMP_NUM_THREADS"] = "1"
     pd.set_option("display.max_colwidth", None)  # reasons of verdicts are read to their end
     where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
     print(

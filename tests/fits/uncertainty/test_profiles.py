@@ -16,6 +16,7 @@ from tests.fits.test_fitting import noisy
 SUBSETS = 159
 # An end is where the rise is the threshold: up to this share of it.
 CLOSE = 2e-3
+PARAMETERS = Chinchilla().free
 
 
 def subset(number):
@@ -46,7 +47,7 @@ def ends_inside(fitted, parameter, number=0):
     return max(short), lowest
 
 
-def judge(number, objective, parameters=Chinchilla().free):
+def judge(number, objective, parameters=PARAMETERS):
     fitted = fit(Chinchilla(), subset(number), objective=objective)
     for parameter in parameters:
         if parameter in fitted.undetermined:
@@ -61,9 +62,9 @@ def judge(number, objective, parameters=Chinchilla().free):
 @pytest.mark.parametrize(
     ("number", "objective", "parameters"),
     [
-        (0, "log-ols", Chinchilla().free),
+        (0, "log-ols", PARAMETERS),
         (1, "log-huber", ("E", "beta")),
-        pytest.param(2, "log-ols", Chinchilla().free, marks=pytest.mark.slow),
+        pytest.param(2, "log-ols", PARAMETERS, marks=pytest.mark.slow),
     ],
 )
 def test_no_end_of_a_subset_lies_inside_the_threshold(number, objective, parameters):
