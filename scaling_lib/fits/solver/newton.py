@@ -136,7 +136,7 @@ class _Pool:
     The arrays named in `_STATE` have one row for each of them: ids, its number in the whole batch; theta, where it is,
     with the value, gradient and Hessian of f there; moved, where the full Newton step leads; length, the share of that
     step which is tried next; damping, added to the Hessian; age, evaluations so far. y, w: data and weights, likewise
-    unless all fits share them. What is gathered once for the fits in the pool, `_gather`, is not looked up step by step.
+    unless all fits share them. What `_gather` takes for the fits in the pool is not looked up step by step.
     """
 
     ids: np.ndarray
