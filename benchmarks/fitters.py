@@ -29,6 +29,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,9 @@ def recorded_tasks() -> Iterator[Task]:
             yield split(f"{name}, one seed", kind, copy, lowest_losses(alone), floor)
 
 
+@cache  # a hundred planted tables share two designs
 def design(kind: str) -> pd.DataFrame:
-    """N and D of the recorded grid that the planted twins share, recorded or not."""
+    """N and D of the recorded grid that the planted twins share, recorded or not; not to be changed."""
     name = next(name for name, law in RECORDED.items() if law == kind)
     grid = experiment(name).configurations("full")
     points = [(run.architecture.parameters, run.schedule.tokens * run.schedule.epochs) for run in grid]

@@ -6,8 +6,11 @@ that reads environment variables:
     SCALING_MIRROR    folder that receives a copy of every store (default: on Colab that of a mounted Drive, else none)
 """
 
+import ctypes
+import importlib.metadata
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 from scaling_lib.errors import check_choice, invalid
@@ -57,17 +60,45 @@ def device() -> str:
     """ "cuda", "cpu", or "" where torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return ""
+    if "torch" not in sys.modules and not _may_have_a_gpu():
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def single_thread() -> None:
-    """One torch thread on CPU: for models this small, more threads are slower and change low-order digits."""
-    if importlib.util.find_spec("torch") is not None:
+def _may_have_a_gpu() -> bool:
+    """False where torch need not be asked, which takes a second or two to import: it is built for CPUs alone, or for
+    CUDA and there is no driver of NVIDIA's."""
+    try:
+        built = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return True
+    if built.endswith("+cpu"):
+        return False
+    if "rocm" in built or not sys.platform.startswith("linux"):
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def single_thread(*, at_once: bool = True) -> None:
+    """One torch thread on CPU: for models this small, more threads are slower and change low-order digits.
+
+    at_once: import torch for this, which takes a second or two. Otherwise torch begins with one thread when somebody
+    imports it.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return
+    if at_once or "torch" in sys.modules:
         import torch
 
         torch.set_num_threads(1)
+    else:
+        os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def device_words(name: str) -> str:

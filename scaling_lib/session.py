@@ -156,7 +156,7 @@ def begin(name: str = "") -> Session:
     """The session of a notebook: says where it runs, on which device, under which profile and about how long, and
     warns where the profile is made for a GPU and there is none."""
     session = Session(profile(name), device(), home(), mirror())
-    single_thread()
+    single_thread(at_once=session.trains)
     pd.set_option("display.max_colwidth", None)  # reasons of verdicts are read to their end
     where = {"colab": "Colab", "ci": "a CI machine", "local": "this machine"}[place()]
     print(

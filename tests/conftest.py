@@ -1,5 +1,6 @@
 """Options of the test suite, and the browser that several tests look through."""
 
+import gc
 import os
 import sys
 
@@ -93,6 +94,10 @@ def pytest_configure(config):
         early = {name for name in sys.modules if name.startswith("scaling_lib.")} - {"scaling_lib.errors"}
         assert not early, f"imported before the hook: {sorted(early)}"
         install_import_hook("scaling_lib", f"{__name__}.checked")
+
+
+def pytest_collection_finish(session):
+    gc.freeze()  # what was imported and collected stays, and need not be looked through for what could be freed
 
 
 def pytest_runtest_setup(item):

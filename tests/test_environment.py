@@ -1,5 +1,6 @@
 """Profiles, folders and sessions."""
 
+import os
 import re
 import subprocess
 import sys
@@ -147,6 +148,43 @@ def test_absent_recorded_table_is_empty_where_the_profile_trains(tmp_path):
     assert trains.recorded("no-such-table").empty
     with pytest.raises(InvalidArgument, match="no-such-table"):
         Session("recorded", "cpu", tmp_path).recorded("no-such-table")
+
+
+@pytest.mark.parametrize(
+    ("built", "platform", "driver", "asked"),
+    [
+        ("2.13.0+cpu", "linux", True, False),
+        ("2.13.0", "linux", False, False),
+        ("2.13.0", "linux", True, True),
+        ("2.13.0+rocm6.2", "linux", False, True),
+        ("2.13.0", "win32", False, True),
+        ("2.13.0", "darwin", False, True),
+    ],
+)
+def test_torch_is_asked_for_a_gpu_only_where_there_may_be_one(monkeypatch, built, platform, driver, asked):
+    def load(name):
+        if not driver:
+            raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr("importlib.metadata.version", lambda package: built)
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("ctypes.CDLL", load)
+    assert environment._may_have_a_gpu() is asked
+
+
+def test_where_nothing_is_trained_torch_is_not_imported_and_would_begin_with_one_thread():
+    code = (
+        "import os, sys\n"
+        "from scaling_lib import begin, environment\n"
+        "environment._may_have_a_gpu = lambda: False\n"
+        "begin('recorded')\n"
+        "print('torch' in sys.modules, os.environ['OMP_NUM_THREADS'])"
+    )
+    several = os.environ | {"OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=several)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == ["False", "1"]
+    assert ", CPU, profile 'recorded'" in done.stdout
 
 
 def test_begin_works_without_torch(tmp_path):

@@ -65,17 +65,17 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 400 if everything else 330, pages=everything)
-    yield book("recorded", "recorded", 235, installed=True)
+    yield book("smoke", "smoke", 400 if everything else 280, pages=everything)
+    yield book("recorded", "recorded", 225, installed=True)
     yield Stage("types", "mypy", 5, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
     fast = ["-m", "not book and not slow"]
     unit = [*PYTEST, "--doctest-modules", "scaling_lib", *MIRRORS, *fast]
-    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 440, unit)
+    yield Stage("unit", "unit and property tests of the library's floors, examples of docstrings", 270, unit)
     # The examples of calls are left to `shapes`, where each of them works under more checks.
     left = ["--deselect", "tests/test_bad_input.py::test_the_example_works"]
     whole = [*PYTEST, "tests", *(f"--ignore={folder}" for folder in MIRRORS), *fast, *left]
-    yield Stage("whole", "the command line, bad input, coursework, notebooks, pages, tools", 300, whole)
+    yield Stage("whole", "the command line, bad input, coursework, notebooks, pages, tools", 290, whole)
 
     # In this order: a page of a later book is looked at where it differs from that of the books before it.
     built = ["recorded"]
@@ -87,16 +87,16 @@ def stages(everything: bool) -> Iterator[Stage]:
     slow = "" if everything else " and not slow"
     look = [*PYTEST, "tests/book", "-m"]
     # Before what is short, so that both cores have something to do to the end.
-    yield Stage("browser", "the pages in Chromium", 190, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
+    yield Stage("browser", "the pages in Chromium", 200, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
 
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
     again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
     says, kernels = "a second execution, from another empty store", environment("smoke", SECOND_HOME)
     names = ("*",) if everything else EXECUTED_TWICE
     executed = tuple(f"smoke/_build/run-*/{name}.ipynb" for name in names)
-    yield Stage("nbval", says, 30, again, ("smoke",), executed, variables=kernels)
+    yield Stage("nbval", says, 45, again, ("smoke",), executed, variables=kernels)
     shapes = ["--shapes", "tests/test_bad_input.py", "-k", "example_works"]
-    yield Stage("shapes", "every example, its annotations checked at run time", 45, [*PYTEST, *shapes])
+    yield Stage("shapes", "every example, its annotations checked at run time", 55, [*PYTEST, *shapes])
 
     pages = [*look, f"book and not browser{slow}"]
     yield Stage("pages", "the pages as HTML", 35, pages, (*built, "smoke", "nbval"), variables=sites(*built))

@@ -1,5 +1,6 @@
 """Small repairs: of what Jupyter Book 1 puts on a page, and of docstrings on their way into the reference."""
 
+import gc
 import importlib
 import inspect
 import pkgutil
@@ -157,6 +158,9 @@ def rank_in_search(app: Sphinx, config: Config) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    # Documents are many small objects that stay: looking through them again and again for what could be freed takes
+    # seconds.
+    gc.set_threshold(100_000, 20, 20)
     make_mocks_annotate()
     app.connect("config-inited", rank_in_search)
     app.connect("html-page-context", drop_thebe, priority=900)

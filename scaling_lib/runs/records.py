@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
 from scaling_lib.arguments import (
@@ -205,6 +206,11 @@ class RunConfiguration:
         A field that is added to a configuration in a later version carries `metadata=LATER` and a default that means
         what was done before it existed; at that default it is left out, so that earlier identities stay.
         """
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """Made once: nothing of a configuration changes, and grids are asked for their identities again and again."""
         return _canonical(plain_fields(self))
 
     @classmethod

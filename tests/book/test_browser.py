@@ -47,11 +47,9 @@ def url(site):
 class Visit:
     """One page opened, with everything that went wrong while it was."""
 
-    def __init__(self, browser, url, size, scheme):
+    def __init__(self, context, url):
         self.url, self.complaints = url, []
-        width, height = size
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.page = self.context.new_page()
+        self.page = context.new_page()
         self.page.on("request", self.on_request)
         self.page.on("response", lambda each: each.status < 400 or self.complaints.append(f"{each.status} {each.url}"))
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
@@ -77,39 +75,50 @@ class Visit:
         return self.complaints
 
 
+def screen(browser, size, scheme):
+    """A browser's own memory of pages, scripts and choices, behind a window of this size."""
+    width, height = size
+    return browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+
+
 @pytest.fixture(scope="module")
 def opened(browser, url):
     """A page in one view, for the tests that only look. conftest puts those of a view one behind the other, and they
-    share what was loaded."""
-    last = {}
+    share what was loaded. Pages of one size and scheme share a screen, as a reader's do: scripts are fetched once."""
+    screens, last = {}, {}
 
     def opened(page, size, scheme):
         wanted = (url, page, size, scheme)
         if wanted not in last:
             close()
-            last[wanted] = Visit(browser, url, size, scheme)
+            if (size, scheme) not in screens:
+                screens[size, scheme] = screen(browser, size, scheme)
+            last[wanted] = Visit(screens[size, scheme], url)
             last[wanted].open(page)
         return last[wanted]
 
     def close():
         while last:
-            last.popitem()[1].context.close()
+            last.popitem()[1].page.close()
 
     yield opened
     close()
+    for each in screens.values():
+        each.close()
 
 
 @pytest.fixture
 def visit(browser, url):
+    """A page on a screen of its own, for the tests that do something there."""
     made = []
 
     def visit(size=DESKTOP, scheme="light"):
-        made.append(Visit(browser, url, size, scheme))
-        return made[-1]
+        made.append(screen(browser, size, scheme))
+        return Visit(made[-1], url)
 
     yield visit
     for each in made:
-        each.context.close()
+        each.close()
 
 
 # Elements that stick out on the right, not counting what scrolls inside a parent.

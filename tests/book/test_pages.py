@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib import pyplot
 from PIL import Image
 
 from scaling_lib.errors import InvalidArgument
@@ -76,9 +77,11 @@ def test_every_page_fills(shipped, template):
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
-def test_every_page_fills_whatever_the_verdicts(tmp_path, verdict):
+def test_every_page_fills_whatever_the_verdicts(tmp_path, monkeypatch, verdict):
     """Nothing depends on today's outcomes, nor on any table being there."""
     none = book(tmp_path, no_tables, verdict)
+    if verdict != "differs":  # one set of pictures is drawn to the last dot, and that of today's verdicts above
+        monkeypatch.setattr("tools.pages.markup.png", lambda figure: pyplot.close(figure) or b"")
     for template in TEMPLATES:
         filling.fill(template.read_text(), none, template.name)
 

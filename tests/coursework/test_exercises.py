@@ -25,9 +25,10 @@ def test_every_mistake_is_recognised_over_twenty_seeds(exercise):
         cases = draw_cases(exercise, f"secret {seed}", "first assignment")
         assert diagnose(exercise, cases, answered(exercise.answer, cases)).state == "right"
         for mistake in exercise.mistakes:
-            diagnosis = diagnose(exercise, cases, answered(mistake.answer, cases))
+            answers = answered(mistake.answer, cases)
+            diagnosis = diagnose(exercise, cases, answers)
             assert (diagnosis.state, diagnosis.name, diagnosis.says) == ("wrong", mistake.name, mistake.hint)
-            explained = diagnose(exercise, cases, answered(mistake.answer, cases), explain=True)
+            explained = diagnose(exercise, cases, answers, explain=True)
             assert explained.says == mistake.says
 
 

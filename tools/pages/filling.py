@@ -184,7 +184,6 @@ def _words(row: Row, choices: str) -> str:
     return words.get(row.verdict, words.get(OTHERWISE, ""))
 
 
-@cache  # pages ask for several fields of an experiment, and each may mean to list all of its runs
 @cache  # pages name a dozen settings, and a grid has hundreds of runs
 def _setting(identifier: str) -> SimpleNamespace:
     """What a page may say of an experiment's full grid."""

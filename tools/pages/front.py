@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -122,8 +123,12 @@ def between(floor: Assumed) -> str:
 def free_floor(table: pd.DataFrame) -> tuple[float, float]:
     """Where a fit with all three parameters free puts the floor, in nats above the true one, and its exponent in D. It
     is fitted over the true floor plus one nat, because the law has a positive floor."""
-    means = pd.DataFrame({"D": table.columns, "loss": 1 + np.exp(np.log(table).mean()).to_numpy()})
-    params = fit(PowerLaw(variable="D"), means, objective="huber").params
+    return _free_floor(tuple(table.columns), tuple(1 + np.exp(np.log(table).mean()).to_numpy()))
+
+
+@cache  # the figure and two numbers of the page ask for it
+def _free_floor(tokens: tuple[float, ...], losses: tuple[float, ...]) -> tuple[float, float]:
+    params = fit(PowerLaw(variable="D"), pd.DataFrame({"D": tokens, "loss": losses}), objective="huber").params
     return float(params["E"]) - 1, float(params["beta"])
 
 

@@ -136,7 +136,7 @@ class _Pool:
     The arrays named in `_STATE` have one row for each of them: ids, its number in the whole batch; theta, where it is,
     with the value, gradient and Hessian of f there; moved, where the full Newton step leads; length, the share of that
     step which is tried next; damping, added to the Hessian; age, evaluations so far. y, w: data and weights, likewise
-    unless all fits share them.
+    unless all fits share them. What `_gather` takes for the fits in the pool is not looked up step by step.
     """
 
     ids: np.ndarray
@@ -150,6 +150,13 @@ class _Pool:
     age: np.ndarray
     y: np.ndarray
     w: np.ndarray | None
+    lower: np.ndarray
+    upper: np.ndarray
+    frozen: np.ndarray
+    metric: np.ndarray
+    floor: np.ndarray
+    slow: np.ndarray
+    small: np.ndarray
 
     _STATE = ("ids", "theta", "value", "gradient", "hessian", "moved", "length", "damping", "age")
 
@@ -170,13 +177,14 @@ class _Pool:
         self.start = np.minimum(np.maximum(start, lower), upper)
         self.size, self.waiting, self.batch = max(1, CHUNK // points), 0, batch
         first = self.start if batch < FEW else self.start[:1]
-        self.metric = np.broadcast_to(self.design.metric(first, rho.logarithmic), (batch, parameters, parameters))
+        metric = self.design.metric(first, rho.logarithmic)
+        self.all_metric = np.broadcast_to(metric, (batch, parameters, parameters))
         # Below `floor` the residuals are rounding: noise-free data cannot be fitted better.
         largest = np.abs(y).max(axis=-1)
         resolution = 4 * np.finfo(float).eps * (np.maximum(1.0, largest) if rho.logarithmic else largest)
-        self.floor = np.broadcast_to(0.5 * (points if w is None else w.sum(axis=-1)) * resolution**2, batch)
+        self.all_floor = np.broadcast_to(0.5 * (points if w is None else w.sum(axis=-1)) * resolution**2, batch)
         least = np.exp(y.min(axis=-1)) if rho.logarithmic else y.min(axis=-1)
-        self.small = np.broadcast_to(0.03 * least, batch)
+        self.all_small = np.broadcast_to(0.03 * least, batch)
         self.outcome = Solution(self.start.copy(), np.full(batch, np.inf), np.zeros(batch, bool), np.zeros(batch, int))
         for name, none in zip(self._STATE, self._new(np.arange(0)), strict=True):
             setattr(self, name, none)
@@ -202,18 +210,23 @@ class _Pool:
         self.y = _of_fits(self.all_y, self.ids)
         self.w = None if self.all_w is None else _of_fits(self.all_w, self.ids)
         self.lower, self.upper = self.all_lower[self.ids], self.all_upper[self.ids]
+        self.frozen = self.lower == self.upper
+        self.metric, self.floor, self.small = (
+            of_all[self.ids] for of_all in (self.all_metric, self.all_floor, self.all_small)
+        )
+        self.slow = np.broadcast_to(self.design.linear, self.lower.shape)
 
     def _turn(self, fits: np.ndarray) -> None:
         """New Newton steps. Held: what is frozen, or on a bound and pulled beyond it. Where a coordinate would leave,
         it goes to its limit and the others are solved for again."""
-        theta, gradient, hessian = self.theta[fits], self.gradient[fits], self.hessian[fits]
-        lower, upper, damping = self.lower[fits], self.upper[fits], self.damping[fits]
-        metric = self.metric[self.ids[fits]]
-        held = (lower == upper) | ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
+        part: np.ndarray | slice = fits if len(fits) < len(self.ids) else slice(None)  # all of them: nothing is copied
+        theta, gradient, hessian = self.theta[part], self.gradient[part], self.hessian[part]
+        lower, upper, damping, metric = self.lower[part], self.upper[part], self.damping[part], self.metric[part]
+        held = self.frozen[part] | ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
         step = _newton_steps(hessian, gradient, held, metric, damping)
         # Coefficients approach zero step by step; an offset that is small already may go there at once.
-        slow = np.broadcast_to(self.design.linear, theta.shape).copy()
-        slow[:, 0] &= theta[:, 0] > self.small[self.ids[fits]]
+        slow = self.slow[part].copy()
+        slow[:, 0] &= theta[:, 0] > self.small[part]
         lower = np.where(slow, np.maximum(lower, 0.1 * theta), lower) - theta
         upper = upper - theta
         beyond = (step < lower) | (step > upper)
@@ -223,7 +236,7 @@ class _Pool:
             slope = gradient[out] + np.einsum("bpq,bq->bp", hessian[out], limit)
             rest = _newton_steps(hessian[out], slope, held[out] | beyond[out], metric[out], damping[out])
             step[out] = np.where(beyond[out], limit, rest)
-        self.moved[fits] = np.minimum(np.maximum(step, lower), upper)
+        self.moved[part] = np.minimum(np.maximum(step, lower), upper)
 
     def step(self, tolerance: float, steps: int) -> None:
         """One evaluation of every fit: its start, a Newton step, or a shorter version of the last one."""
@@ -239,11 +252,11 @@ class _Pool:
         better = value <= self.value
         slope = np.einsum("bp,bp->b", self.gradient, moved)
         decrease = -slope - 0.5 * np.einsum("bp,bpq,bq->b", moved, self.hessian, moved)
-        floor = self.floor[self.ids]
-        done = (decrease <= tolerance * self.value + floor) & (self.damping < 1e-2) & whole & better
-        done |= np.minimum(self.value, value) <= floor
-        self.damping[better & whole] *= 0.1
-        self.damping[self.damping < 1e-7] = 0.0
+        done = (decrease <= tolerance * self.value + self.floor) & (self.damping < 1e-2) & whole & better
+        done |= np.minimum(self.value, value) <= self.floor
+        if self.damping.any():
+            self.damping[better & whole] *= 0.1
+            self.damping[self.damping < 1e-7] = 0.0
         if better.all():
             self.theta, self.value, self.gradient, self.hessian = proposal, value, gradient, hessian
             self.length = np.ones(len(length))

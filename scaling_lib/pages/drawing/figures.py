@@ -150,7 +150,10 @@ def png(figure: "Figure") -> bytes:
 
     check_instance("figure", figure, Figure, remedy="make it with matplotlib.pyplot.subplots()")
     full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", dpi=144, transparent=True, metadata={"Software": None})
+    # The first picture is only read again below: to press it hard would be time lost.
+    figure.savefig(
+        full, format="png", dpi=144, transparent=True, metadata={"Software": None}, pil_kwargs={"compress_level": 1}
+    )
     plt.close(figure)
     Image.open(full).quantize(128, method=Image.Quantize.FASTOCTREE).save(small, "PNG", optimize=True)
     return small.getvalue()

@@ -13,6 +13,7 @@ The experiments of the book are data, in `runs.sweeping.catalogue`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -168,8 +169,15 @@ class Experiment:
         Raises InvalidArgument where values of several axes do not go together.
         """
         check_choice("profile", profile, tuple(self.axes))
-        points = settings(self.template, self.axes[profile], self.follows)
-        return tuple(_varied(self.template, values) for values in points)
+        if profile not in self._grids:
+            points = settings(self.template, self.axes[profile], self.follows)
+            self._grids[profile] = tuple(_varied(self.template, values) for values in points)
+        return self._grids[profile]
+
+    @cached_property
+    def _grids(self) -> dict[str, tuple[RunConfiguration, ...]]:
+        """The grids that were asked for, by profile: to make a large one takes a second, and nothing of it changes."""
+        return {}
 
 
 def experiment(name: str) -> Experiment:

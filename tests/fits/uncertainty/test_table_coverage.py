@@ -21,10 +21,14 @@ def test_coverage_in_small(objective):
         assert high >= LOW, name
 
 
-def test_covered_is_what_the_interval_says():
+# Each of the five parameters once by least squares, two by log-Huber; all by both in the slow suite.
+@pytest.mark.parametrize(
+    ("ols", "huber"), [pytest.param(5, 2, id="few"), pytest.param(10, 5, id="all", marks=pytest.mark.slow)]
+)
+def test_covered_is_what_the_interval_says(ols, huber):
     """The shortcut over many data sets against the interval that a user gets."""
     design = DESIGNS["10 rows"]
-    for objective, sets in (("log-ols", 8), ("log-huber", 4)):
+    for objective, sets in (("log-ols", ols), ("log-huber", huber)):
         fits, hits = covered(design, design.draw(np.random.default_rng(2), sets), objective)
         for number, fitted in enumerate(fits):
             name = LAW.free[number % len(LAW.free)]

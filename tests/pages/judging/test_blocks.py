@@ -323,6 +323,12 @@ ROUTER_TRUTHS = {
 
 
 @pytest.mark.parametrize("identifier", ROUTER_TRUTHS)
+def test_a_router_rule_finds_what_was_planted(identifier):
+    assert_found(*(router_verdicts(identifier, FEW, **changed) for changed in ROUTER_TRUTHS[identifier]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("identifier", ROUTER_TRUTHS)
 def test_a_router_rule_has_its_power(identifier):
     right, wrong = (router_verdicts(identifier, MANY, **changed) for changed in ROUTER_TRUTHS[identifier])
     assert_power(identifier, right, wrong)

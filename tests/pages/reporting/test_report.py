@@ -69,12 +69,12 @@ def bracketed(windows):
 def test_windows_of_a_law_that_holds_do_not_count_as_moved():
     """The distances are in standard errors: of a law that is planted few are beyond 2, hardly any beyond 3."""
     distances = []
-    for seed in range(12):
+    for seed in range(7):
         runs = planted(6, 5)
         runs["loss"] *= np.exp(0.004 * np.random.default_rng(seed + 1).standard_normal(len(runs)))
         distances.append(np.abs(bracketed(_windows(Chinchilla(), runs, "log-ols"))))
     together = np.concatenate(distances)
-    assert len(together) > 100
+    assert len(together) > 60
     assert np.median(together) > 0.3
     assert (together > 3).mean() < 0.05
 

@@ -75,30 +75,20 @@ def test_a_stopped_sweep_gives_the_same_table(tmp_path):
         assert results(pieces) == pytest.approx(reference, rel=1e-5)
 
 
-def test_two_workers_give_the_same_table(tmp_path):
-    def results(store):
-        return {record.identity: record.result.excess_loss for record in store.records()}
-
-    with Store(tmp_path / "one.db") as one, Store(tmp_path / "two.db") as two:
-        sweep(RUNS, one, progress=False)
-        report = sweep(RUNS, two, progress=False, workers=2, rules="r")
-        assert len(report.trained) == len(RUNS)
-        assert results(two) == results(one)
-        # The provenance is that of the workers: one thread each, whatever this process has.
-        assert {record.provenance.threads for record in two.records()} == {1}
-        assert {record.provenance.rules for record in two.records()} == {"r"}
-
-
-def test_two_workers_share_one_ensemble(tmp_path, whole, monkeypatch):
-    """Each group of it is taken up by whoever is free; it is committed when the last is done."""
-    (ensemble, _) = ensembles_of(STACKED)
-    assert [len(group) for group in groups_on_a_cpu(ensemble)] == [9, 9]
+def test_two_workers_give_the_same_bits_and_share_an_ensemble(tmp_path, whole, monkeypatch):
+    """Each group of an ensemble is taken up by whoever is free; the ensemble is committed when the last is done."""
+    ensembles = ensembles_of(STACKED)
+    assert [[len(group) for group in groups_on_a_cpu(ensemble)] for ensemble in ensembles] == [[9, 9], [9, 9]]
     committed, add = [], Store.add
     monkeypatch.setattr(Store, "add", lambda store, records: committed.append(len(records)) or add(store, records))
     with Store(tmp_path / "two.db") as two:
-        sweep(ensemble, two, progress=False, workers=2)
-        assert bits(two) == {run.identity: whole[run.identity] for run in ensemble}
-    assert committed == [18]
+        report = sweep(STACKED, two, progress=False, workers=2, rules="r")
+        assert len(report.trained) == len(STACKED)
+        assert bits(two) == whole
+        # The provenance is that of the workers: one thread each, whatever this process has.
+        assert {record.provenance.threads for record in two.records()} == {1}
+        assert {record.provenance.rules for record in two.records()} == {"r"}
+    assert committed == [18, 18]
 
 
 @pytest.mark.parametrize("done", [0, 1, 2, 3])

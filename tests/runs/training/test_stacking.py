@@ -89,10 +89,10 @@ def test_a_run_alone_is_the_run_in_a_stack():
     stack = [
         replace(one, seed=seed, optimizer=replace(one.optimizer, learning_rate=rate))
         for seed in range(4)
-        for rate in (0.1, 0.25, 0.5)
+        for rate in (0.1, 0.5)
     ]
     together = train_ensemble(er_100.chain(), stack)
-    assert {result.ensemble_size for result in together} == {12}
+    assert {result.ensemble_size for result in together} == {8}
     for run, result in list(zip(stack, together, strict=True))[::3]:
         (alone,) = train_ensemble(er_100.chain(), [run])
         assert alone.ensemble_size == 1
