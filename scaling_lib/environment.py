@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from scaling_lib.arguments import checked
 from scaling_lib.errors import check_choice, invalid
 from scaling_lib.runs.sweeping.experiments import PROFILES
 
@@ -85,11 +86,12 @@ def _may_have_a_gpu() -> bool:
     return True
 
 
+@checked
 def single_thread(*, at_once: bool = True) -> None:
     """One torch thread on CPU: for models this small, more threads are slower and change low-order digits.
 
     at_once: import torch for this, which takes a second or two. Otherwise torch begins with one thread when somebody
-    imports it.
+    imports it. Raises InvalidArgument.
     """
     if importlib.util.find_spec("torch") is None:
         return

@@ -12,6 +12,7 @@ EXAMPLES = [
     (environment.profile, {"name": "smoke"}),
     (environment.mirror, {}),
     (environment.device_words, {"name": "cpu"}),
+    (environment.single_thread, {"at_once": True}),
     (session.begin, {"name": "recorded"}),
     (session.Session, {"profile": "smoke", "device": "cpu", "home": SESSION.home, "mirror": None}),
     (SESSION.restore, {}),
