@@ -18,9 +18,7 @@ estimate is the bootstrap's estimate of bias; 2 t - mean(t*) is shown beside the
 bias is small, removing it adds variance.
 """
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -258,35 +256,6 @@ def profile(fit: AnyFit, parameter: Annotated[str, BY_HAND], *, level: Share = 0
     below the fit itself, the profile begins again from there. Raises InvalidArgument without degrees of freedom.
     """
     _check_parameter(fit, parameter)
-    same = _Same(_contents(fit), fit)
-    try:
-        hash(same)
-    except TypeError:  # a law of one's own may hold what cannot be compared
-        return _profile.__wrapped__(same, parameter, level)
-    return _profile(same, parameter, level)
-
-
-@dataclass(frozen=True)
-class _Same:
-    """A fit that is equal to another of the same contents."""
-
-    contents: Hashable
-    fit: Fit = field(compare=False)
-
-
-def _contents(fit: Fit) -> Hashable:
-    """All that a profile is computed from."""
-    problem = fit.problem
-    arrays = (problem.loss, problem.weights, fit.theta, *problem.columns.values())
-    data = tuple(None if array is None else array.tobytes() for array in arrays)
-    how = (problem.objective, problem.delta, problem.centred, tuple(problem.columns))
-    return problem.law, how, data, tuple(fit.params.items()), fit.objective, fit.converged
-
-
-# A profile takes up to a second, and a fit, its plan and its page ask for the same ones.
-@lru_cache(maxsize=64)
-def _profile(same: _Same, parameter: str, level: float) -> Interval:
-    fit = same.fit
     estimate = fit.params[parameter]
     if parameter in fit.undetermined:
         least, most = profile_range(fit.problem, parameter)
