@@ -22,6 +22,8 @@ __all__ = ["KINDS", "STATES", "Diagnosis", "Exercise", "Mistake", "diagnose", "d
 KINDS = ("derivation", "prediction", "code", "judgement", "small experiment")
 STATES = ("not attempted", "right", "wrong")
 _TRIES = 200
+# Far finer than any tolerance, far coarser than the last digits, in which processors differ.
+_DIGITS_OF_INPUTS = 12
 
 Case = Mapping[str, Any]
 _Function = Annotated[Callable[..., Any], BY_HAND]
@@ -205,15 +207,16 @@ def draw_cases(
 ) -> list[dict[str, Any]]:
     """`count` sets of inputs on which every mistake of the exercise is recognised as itself.
 
-    They follow from `secret`, `label` (which assignment) and `student` alone, so that a regrade draws the same. Raises
-    InvalidArgument where no draw tells the mistakes apart: then two of them are one.
+    They follow from `secret`, `label` (which assignment) and `student` alone, so that a regrade draws the same. Their
+    numbers are rounded to 12 digits, so that another processor draws the same too. Raises InvalidArgument where no draw
+    tells the mistakes apart: then two of them are one.
     """
     confused: list[str] = []
     for attempt in range(_TRIES):
         words = json.dumps([exercise.key, attempt, student, label])
         digest = hashlib.blake2b(words.encode(), key=secret.encode()[:64], digest_size=16).digest()
         generator = np.random.default_rng(int.from_bytes(digest))
-        cases = [exercise.draw(generator) for _ in range(count)]
+        cases = [_rounded(exercise.draw(generator)) for _ in range(count)]
         confused = [
             mistake.name
             for mistake in exercise.mistakes
@@ -222,3 +225,12 @@ def draw_cases(
         if not confused:
             return cases
     raise invalid("exercise", "one whose mistakes can be told apart", confused, "make their answers differ")
+
+
+def _rounded(inputs: Any) -> Any:
+    """Inputs with every float in them rounded."""
+    if isinstance(inputs, dict):
+        return {name: _rounded(value) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [_rounded(value) for value in inputs]
+    return float(f"{inputs:.{_DIGITS_OF_INPUTS}g}") if isinstance(inputs, float) else inputs

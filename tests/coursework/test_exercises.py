@@ -62,6 +62,20 @@ SQUARE = Exercise(
 CASES = [{"x": 2.5}, {"x": 3.0}, {"x": 5.0}]
 
 
+def test_a_processor_that_differs_in_the_last_digits_draws_the_same():
+    def elsewhere(generator):
+        return {"x": SQUARE.draw(generator)["x"] * (1 + 2e-16), "laws": [[0.1 + 0.2], [1]]}
+
+    cases = draw_cases(SQUARE, "secret", "label", count=100)
+    fields = fields_of(SQUARE) | {"draw": elsewhere, "answer": lambda x, laws: x**2}
+    fields["mistakes"] = tuple(
+        Mistake(mistake.name, mistake.hint, mistake.says, lambda x, laws, answer=mistake.answer: answer(x))
+        for mistake in SQUARE.mistakes
+    )
+    drawn = draw_cases(Exercise(**fields), "secret", "label", count=100)
+    assert drawn == [case | {"laws": [[0.3], [1]]} for case in cases]
+
+
 @pytest.mark.parametrize(
     ("answers", "name"),
     [
