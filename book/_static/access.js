@@ -68,6 +68,15 @@
     waiting = setTimeout(mend, 100);
   }
 
+  /* Font Awesome draws the icons, with titles, before or after the page is loaded: a name is mended as soon as it is there. */
+  function watchSwitches() {
+    for (const button of document.querySelectorAll(".theme-switch-button")) {
+      new MutationObserver(nameSwitchOnce).observe(button, { childList: true, subtree: true });
+    }
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watchSwitches);
+  else watchSwitches();
+
   window.addEventListener("load", () => {
     mend();
     const typeset = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;

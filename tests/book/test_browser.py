@@ -4,6 +4,7 @@ import functools
 import http.server
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ REFERENCE = [page for page in PAGES if page.startswith("book/api-") and page != 
 # page of the reference on a phone, where it is least likely to fit.
 QUICK = {(DESKTOP, "light"), (PHONE, "dark")}
 VIEWS = [(size, scheme) for size in (DESKTOP, PHONE) for scheme in ("light", "dark")]
+# Seconds after which what was asked for does not count as coming.
+WAIT = 20
 
 
 # Vendored: npm axe-core 4.14.1 (MPL-2.0), the rules of accessibility that a program can check.
@@ -44,13 +47,24 @@ def url(site):
         server.shutdown()
 
 
+# Until every picture of a page is there, or is known not to come, and every letter has its font.
+SETTLED = """
+() => Promise.all([...document.images].map((image) => {
+    image.loading = 'eager';
+    return image.complete || new Promise((done) => { image.onload = image.onerror = done; });
+})).then(() => document.fonts.ready).then(() => true)
+"""
+
+
 class Visit:
-    """One page opened, with everything that went wrong while it was."""
+    """A tab of the browser, with everything that went wrong since its page was opened."""
 
     def __init__(self, context, url):
-        self.url, self.complaints = url, []
+        self.url, self.complaints, self.awaited = url, [], set()
         self.page = context.new_page()
         self.page.on("request", self.on_request)
+        self.page.on("requestfinished", self.on_end)
+        self.page.on("requestfailed", self.on_end)
         self.page.on("response", lambda each: each.status < 400 or self.complaints.append(f"{each.status} {each.url}"))
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         self.page.on("console", self.on_console)
@@ -58,21 +72,30 @@ class Visit:
     def on_request(self, request):
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.complaints.append(f"asks {request.url}")
+        self.awaited.add(request)
+
+    def on_end(self, request):
+        self.awaited.discard(request)
 
     def on_console(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(f"console {message.type}: {message.text}")
 
     def open(self, page):
+        self.complaints.clear()
+        self.awaited.clear()
         self.page.goto(f"{self.url}/{page}.html")
         if self.page.locator(".math").count():
             self.page.evaluate("MathJax.startup.promise")
         return self.page
 
     def complained(self):
-        """What went wrong, up to the time when nothing more is asked for."""
-        self.page.wait_for_load_state("networkidle")
-        return self.complaints
+        """What went wrong, once all that the page asks for has come, pictures below the screen and fonts included."""
+        self.page.evaluate(SETTLED)
+        end = time.monotonic() + WAIT
+        while self.awaited and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        return self.complaints + [f"never came: {request.url}" for request in self.awaited]
 
 
 def screen(browser, size, scheme):
@@ -84,27 +107,22 @@ def screen(browser, size, scheme):
 @pytest.fixture(scope="module")
 def opened(browser, url):
     """A page in one view, for the tests that only look. conftest puts those of a view one behind the other, and they
-    share what was loaded. Pages of one size and scheme share a screen, as a reader's do: scripts are fetched once."""
-    screens, last = {}, {}
+    share what was loaded. Pages of one size and scheme follow each other in one tab, as they do for a reader: a new tab
+    would fetch and compile every script again, which takes most of the time."""
+    tabs, shown = {}, {}
 
     def opened(page, size, scheme):
-        wanted = (url, page, size, scheme)
-        if wanted not in last:
-            close()
-            if (size, scheme) not in screens:
-                screens[size, scheme] = screen(browser, size, scheme)
-            last[wanted] = Visit(screens[size, scheme], url)
-            last[wanted].open(page)
-        return last[wanted]
-
-    def close():
-        while last:
-            last.popitem()[1].page.close()
+        view = (size, scheme)
+        if view not in tabs:
+            tabs[view] = Visit(screen(browser, size, scheme), url)
+        if shown.get(view) != page:
+            tabs[view].open(page)
+            shown[view] = page
+        return tabs[view]
 
     yield opened
-    close()
-    for each in screens.values():
-        each.close()
+    for tab in tabs.values():
+        tab.page.context.close()
 
 
 @pytest.fixture
@@ -160,8 +178,6 @@ def test_page_is_whole(opened, page, size, scheme):
     assert shown.locator("mjx-merror").count() == 0
     assert shown.locator(".math").count() <= shown.locator("mjx-container").count()
     broken = "[...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src)"
-    shown.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-    # Waits for what is asked for late, the images among it.
     assert visited.complained() == []
     assert shown.evaluate(broken) == []
     assert shown.evaluate("document.documentElement.dataset.theme") == scheme
@@ -338,8 +354,9 @@ def test_search_finds_a_word_of_the_book(visit):
 
 @pytest.mark.parametrize("word", ["entropy", "width", "allocation"])
 def test_search_shows_the_reference_of_the_library_last(visit, word):
-    page = visit().page
-    page.goto(f"{visit().url}/search.html?q={word}")
+    visited = visit()
+    page = visited.page
+    page.goto(f"{visited.url}/search.html?q={word}")
     page.get_by_text("Search finished").wait_for(timeout=20_000)
     pages = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
     of_the_library = [address.startswith("book/api") for address in pages]
