@@ -4,9 +4,10 @@ A world knows its floor and trains what it is asked to train. A planted world is
 
     ln(L - E) = ln(A N^-alpha + B D^-beta) + c ln(rate / best rate)^2 + scatter,
 
-whose parameters follow from a secret; the best rate drifts with N, and a rate far above it diverges. A recorded world
-answers from a table of runs and refuses what was not run. In a trained world each request is a run of the library, with
-an identity. All three are spent through the same ledger (`capstone.ledger`).
+whose parameters follow from a secret; the best rate drifts with N, and a rate far above it diverges. The scatter
+follows from what is trained, to three digits, and its seed. A recorded world answers from a table of runs and refuses
+what was not run. In a trained world each request is a run of the library, with an identity. All three are spent through
+the same ledger (`capstone.ledger`).
 """
 
 import hashlib
@@ -162,7 +163,10 @@ class PlantedWorld:
         losses: list[float | None] = []
         for trial in trials:
             excess = self.expected_excess(trial)
-            scatter = np.random.default_rng(self._digest([trial.N, trial.D, trial.rate, trial.seed])).standard_normal()
+            # To three digits: on another processor a player's fit ends elsewhere in the last ones, and a regrade there
+            # shall meet the same scatter.
+            asked = [f"{value:.2e}" for value in (trial.N, trial.D, trial.rate)]
+            scatter = np.random.default_rng(self._digest([*asked, trial.seed])).standard_normal()
             loss = self.floor + excess * math.exp(self.law["scatter"] * scatter)
             losses.append(loss if math.isfinite(loss) else None)
         return losses

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -134,6 +135,16 @@ def test_no_term_of_the_law_can_be_had_by_itself(N, D):
     """A model of one parameter would show A, one token B, for next to nothing."""
     with pytest.raises(InvalidArgument, match="N and D must be at least 10,000 here"):
         Ledger(WORLD).screen([[N, D, 1.0, 0]])
+
+
+def test_last_digits_of_a_rate_do_not_change_the_scatter():
+    """In which the fits of two processors differ, and a grader's may be another than the player's."""
+    asked = [Trial(100_000, 300_000, rate, seed) for rate in (0.5, 0.51, 1.23456) for seed in range(20)]
+    elsewhere = [replace(trial, N=trial.N + 1, rate=trial.rate * (1 + 1e-9)) for trial in asked]
+    here = np.array(WORLD.train(asked))
+    assert WORLD.train(elsewhere) == pytest.approx(here, rel=1e-5)
+    scatter = np.log((here - WORLD.floor) / [WORLD.expected_excess(trial) for trial in asked])
+    assert len(np.unique(scatter.round(6))) == len(asked)
 
 
 def test_scatter_cannot_be_averaged_away_by_a_thousand_seeds():
