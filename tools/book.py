@@ -1,6 +1,6 @@
 """`make book`: execute every chapter afresh, stage a copy of the book's sources, render it with warnings fatal.
 
-    python -m tools.book [--profile recorded] [--into FOLDER] [--installed] [--at-once 2] [--only-training]
+    python -m tools.book [--profile recorded] [--into FOLDER] [--installed] [--at-once 2] [--only CHAPTER ...]
 
 Everything is written below FOLDER/_build (default: the repository's): run-*/ holds the executed notebooks and the
 stores this invocation filled, installed/ (with --installed) the environment that executed them, stage/ what Jupyter
@@ -23,11 +23,11 @@ import yaml
 from nbformat import NotebookNode
 
 from scaling_lib.runs.sweeping.experiments import PROFILES
-from tools.chapters import AT_ONCE, ROOT, execute, sources, trains, without_colours
+from tools.chapters import AT_ONCE, ROOT, execute, sources, without_colours
 from tools.installed import install
 from tools.pages.filling import fill_pages
 
-SECONDS = {"recorded": 20, "smoke": 45}  # expected for a chapter, on one core
+SECONDS = {"recorded": 15, "smoke": 40}  # expected for a chapter, on one core
 RENDERING = 60
 
 
@@ -135,14 +135,15 @@ def main() -> None:
     parser.add_argument(
         "--installed", action="store_true", help="execute the chapters on the wheel, in an environment of its own"
     )
-    parser.add_argument("--only-training", action="store_true", help="execute what trains, and render nothing")
+    names = [source.stem for source in sources()]
+    parser.add_argument("--only", nargs="+", choices=names, default=[], help="execute these and render nothing")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="how many chapters are executed at a time")
     arguments = parser.parse_args()
     build = arguments.into.resolve() / "_build"
     begun = time.monotonic()
 
     profile, at_once = arguments.profile, arguments.at_once
-    chapters = [source.stem for source in sources() if trains(source) or not arguments.only_training]
+    chapters = arguments.only or names
     rounds = -(-len(chapters) // at_once)
     expected = f"about {rounds * SECONDS[profile]} s" if profile in SECONDS else "each says how long it takes"
     print(
@@ -155,7 +156,7 @@ def main() -> None:
     run = build / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     executed = execute(run, profile, inject=True, python=python, at_once=at_once, only=chapters)
 
-    if arguments.only_training:
+    if arguments.only:
         print(f"Done in {time.monotonic() - begun:.0f} s. The notebooks are in {run}")
         return
     print(f"Rendering the pages, warnings fatal: about {RENDERING} s.", flush=True)

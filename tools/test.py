@@ -1,9 +1,10 @@
 """`make test` and `make test-all`: every check, stage by stage, each with its time.
 
 The chapters that train are executed under the profile smoke, from an empty store, by papermill. A book of all chapters
-is rendered from the recorded runs, with warnings fatal, and looked at; `make test-all` does so under smoke as well. One
-of the chapters that train (`make test-all`: all) is executed once more, from another empty store, by nbval, whose
-outputs must agree with papermill's. A failed stage stops only the stages that look at what it makes.
+is rendered from the recorded runs, with warnings fatal, and looked at; `make test-all` does so under smoke as well, and
+executes what can do without recorded runs on a library that ships none. One of the chapters that train (`make
+test-all`: all) is executed once more, from another empty store, by nbval, whose outputs must agree with papermill's. A
+failed stage stops only the stages that look at what it makes.
 
 Two stages run at a time, a core each: the first in the order below whose needs are met. So neither core waits for the
 longest chapter, for the rendering of a book or for the type checker, which cannot use two.
@@ -16,18 +17,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chapters import AT_ONCE, ROOT, environment, longest_first
+from tools.chapters import AT_ONCE, ROOT, environment, longest_first, sources, trains
 
 BUILD = ROOT / "_build" / "test"
 SECOND_HOME = BUILD / "second" / "home"
 # Of the chapters that train: the others of them take minutes, and make test-all executes all twice. Of what a chapter
 # computes without training, `recorded` is the second execution: each of its outputs is compared with the committed one.
 EXECUTED_TWICE = ("00-the-thread",)
+# Chapters about studies that take hours of training. Without the recorded runs they have nothing to show.
+ABOUT_RECORDED = ("05-twins-and-collapse", "06-from-walks-to-language", "07-architecture-and-emergence")
 # Tests that stand beside one floor of the library. Those of the pages go with the rest: all that judges the recorded
 # ledger is in one process then, which judges it once.
 MIRRORS = tuple(f"tests/{floor}" for floor in ("data", "fits", "models", "runs"))
@@ -65,8 +68,9 @@ class Result:
 def stages(everything: bool) -> Iterator[Stage]:
     """The stages, what others wait for first."""
     yield Stage("lint", "ruff", 1, ["ruff", "check", "."])
-    yield book("smoke", "smoke", 400 if everything else 280, pages=everything)
-    yield book("recorded", "recorded", 225, installed=True)
+    training = [source.stem for source in sources() if trains(source)]
+    yield book("smoke", "smoke", 400 if everything else 250, only=[] if everything else training)
+    yield book("recorded", "recorded", 170, installed=True)
     yield Stage("types", "mypy", 5, ["mypy"])
     # In two parts, so that both cores have something to do to the end. What is new in `tests` falls to the second part.
     fast = ["-m", "not book and not slow"]
@@ -82,12 +86,12 @@ def stages(everything: bool) -> Iterator[Stage]:
     if everything:
         built.append("smoke")
         library = BUILD / "alone" / "library"
-        yield book("alone", "smoke", 450, os.environ | {"PYTHONPATH": str(library)})
-        built.append("alone")
+        only = [source.stem for source in sources() if source.stem not in ABOUT_RECORDED]
+        yield book("alone", "smoke", 150, os.environ | {"PYTHONPATH": str(library)}, only=only)
     slow = "" if everything else " and not slow"
     look = [*PYTEST, "tests/book", "-m"]
     # Before what is short, so that both cores have something to do to the end.
-    yield Stage("browser", "the pages in Chromium", 200, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
+    yield Stage("browser", "the pages in Chromium", 110, [*look, f"browser{slow}"], (*built,), variables=sites(*built))
 
     # What papermill executed holds the injected parameters: nbval executes the same, and compares every output.
     again = [*PYTEST, "--nbval", "--nbval-current-env", "--nbval-cell-timeout=1800"]
@@ -115,15 +119,15 @@ def book(
     variables: dict[str, str] | None = None,
     *,
     installed: bool = False,
-    pages: bool = True,
+    only: Sequence[str] = (),
 ) -> Stage:
-    """Execute and render under a profile, or (not pages) execute what trains and render nothing; with variables, from a
+    """Execute and render under a profile, or execute `only` these chapters and render nothing; with variables, from a
     library that ships no recorded runs; installed: from the wheel, in an environment of its own."""
     how = ", without recorded runs" if variables else ", from the installed wheel" if installed else ""
-    says = f"{'' if pages else 'training '}chapters under the profile {profile}{how}{', strict book' if pages else ''}"
+    says = f"{len(only) or 'all'} chapters under the profile {profile}{how}{'' if only else ', strict book'}"
     command = ["python", "-m", "tools.book", "--profile", profile, "--at-once", "1", "--into", str(BUILD / name)]
     command += ["--installed"] if installed else []
-    command += [] if pages else ["--only-training"]
+    command += ["--only", *only] if only else []
     return Stage(name, says, seconds, command, variables=variables)
 
 
