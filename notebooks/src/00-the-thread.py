@@ -70,6 +70,7 @@ import pandas as pd
 from scaling_lib.data.walks import sample_walks
 from scaling_lib.fits.uncertainty.straightness import local_slopes, straightness
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
+from scaling_lib.pages.drawing.lines import with_intervals
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import glue, say, texts
 from scaling_lib.pages.drawing.written import show_verdicts
@@ -262,15 +263,8 @@ slope = slopes["slope"]
 blue = {"color": COLOURS["blue"]}
 with style():
     figure, axes = plt.subplots()
-    axes.errorbar(
-        slopes["x"],
-        slope,
-        yerr=[slope - slopes["low"], slopes["high"] - slope],
-        fmt="o",
-        capsize=4,
-        label="local slope",
-        **blue,
-    )
+    look = {"fmt": "o", "label": "local slope", **blue}
+    with_intervals(axes, slopes, x="x", y="slope", **look)
     one = "one exponent for the whole window"
     axes.axhspan(beta.low, beta.high, alpha=0.15, label=one, **blue)
     axes.axhline(1.0, linestyle="--", color=COLOURS["green"], label="counting")

@@ -111,7 +111,7 @@ from scaling_lib.pages.drawing.figures import (
     show,
     style,
 )
-from scaling_lib.pages.drawing.lines import lines_by
+from scaling_lib.pages.drawing.lines import lines_by, with_intervals
 from scaling_lib.pages.drawing.live import Panel, plot_axes, show_live
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
@@ -882,18 +882,9 @@ with style():
     for (name, table), shift, marker, colour in zip(
         counted.items(), shifts, MARKERS, COLOURS.values(), strict=False
     ):
-        axes.errorbar(
-            table["coverage"],
-            levels - shift,
-            xerr=[
-                table["coverage"] - table["low"],
-                table["high"] - table["coverage"],
-            ],
-            fmt=marker,
-            color=colour,
-            capsize=3,
-            label=name,
-        )
+        placed = table.assign(place=levels - shift)
+        look = {"along": "x", "fmt": marker, "color": colour, "label": name}
+        with_intervals(axes, placed, x="coverage", y="place", **look)
     axes.axvline(0.95, linestyle="--", color=COLOURS["grey"])
     axes.set_yticks(levels, shares.index)
     axes.set_xlabel("share of 95 % intervals that hold the truth")
@@ -1252,17 +1243,9 @@ with style():
     marks = (("o", COLOURS["blue"]), ("s", COLOURS["vermillion"]))
     pairs = zip(sliding.items(), marks, strict=False)
     for (name, slopes), (marker, colour) in pairs:
-        low = slopes["slope"] - slopes["low"]
-        high = slopes["high"] - slopes["slope"]
-        left.errorbar(
-            places[name],
-            slopes["slope"],
-            yerr=[low, high],
-            fmt=marker + "-",
-            color=colour,
-            capsize=3,
-            label=name,
-        )
+        placed = slopes.assign(place=places[name])
+        look = {"fmt": marker + "-", "color": colour, "label": name}
+        with_intervals(left, placed, x="place", y="slope", **look)
     left.set(xlabel="window, smallest to largest", ylabel="fitted exponent")
     left.set(xlim=(0, 1), xticks=[])
     left.legend()

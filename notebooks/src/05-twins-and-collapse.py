@@ -87,6 +87,7 @@ from scaling_lib.pages.drawing.figures import (
     style,
     table_html,
 )
+from scaling_lib.pages.drawing.lines import with_intervals
 from scaling_lib.pages.drawing.live import show_live
 from scaling_lib.pages.drawing.numbers import number, percent
 from scaling_lib.pages.drawing.prose import say
@@ -98,15 +99,12 @@ from scaling_lib.pages.drawing.rescaling import (
 from scaling_lib.pages.drawing.written import show_verdicts
 from scaling_lib.pages.judging import claims
 from scaling_lib.pages.judging.ledger import published_number
+from scaling_lib.pages.judging.twins import registered
 from scaling_lib.pages.judging.twins.points import (
     divided_curves,
     leaks_in_tau,
     slopes_in_nodes,
     twin_points,
-)
-from scaling_lib.pages.judging.twins.registered import (
-    corner_forecast,
-    exponent_forecasts,
 )
 from scaling_lib.runs.keeping.tables import recorded_or_none
 from scaling_lib.runs.sweeping.experiments import experiment
@@ -186,19 +184,9 @@ blind_factor = blind / counted
 # %% tags=["hide-input"]
 with style():
     figure, (top, bottom) = plt.subplots(2, 1, figsize=stacked)
-    error = [
-        steps_points["loss"] - steps_points["low"],
-        steps_points["high"] - steps_points["loss"],
-    ]
     blue = {"color": COLOURS["blue"]}
-    top.errorbar(
-        steps_points["D"],
-        steps_points["loss"],
-        yerr=error,
-        capsize=4,
-        label="transformer",
-        **blue,
-    )
+    look = {"label": "transformer", **blue}
+    with_intervals(top, steps_points, x="D", y="loss", **look)
     green = {"color": COLOURS["green"], "linestyle": "--", "marker": ""}
     top.plot(steps_points["D"], counted, label="counting", **green)
     grey = {"color": COLOURS["grey"], "linestyle": ":", "marker": ""}
@@ -246,15 +234,8 @@ with style():
     figure, axes = plt.subplots(figsize=small)
     looks = (("sampled tokens", token, "blue"), ("exact law", exact, "purple"))
     for label, part, colour in looks:
-        error = [part["loss"] - part["low"], part["high"] - part["loss"]]
-        axes.errorbar(
-            part["D"],
-            part["loss"],
-            yerr=error,
-            capsize=4,
-            color=COLOURS[colour],
-            label=f"target: {label}",
-        )
+        look = {"color": COLOURS[colour], "label": f"target: {label}"}
+        with_intervals(axes, part, x="D", y="loss", **look)
     axes.plot(
         token["D"], 1 / (2 * token["observations"]), label="counting", **green
     )
@@ -530,14 +511,8 @@ points = twin_points(sizes)
 with style():
     figure, axes = plt.subplots(figsize=small)
     for steps, part in points.groupby("steps"):
-        error = [part["loss"] - part["low"], part["high"] - part["loss"]]
-        axes.errorbar(
-            part["nodes"],
-            part["loss"],
-            yerr=error,
-            capsize=4,
-            label=f"S = {number(steps)}",
-        )
+        label = f"S = {number(steps)}"
+        with_intervals(axes, part, x="nodes", y="loss", label=label)
     axes.set(xlabel="nodes n", ylabel="excess loss L − H (nats)")
     logarithmic(axes)
     figure.legend(**legend)
@@ -691,7 +666,7 @@ steps. Among runs of at least 300 steps: {apart_long["tokens"]},
 # graph have.
 
 # %% tags=["hide-input"]
-forecast = corner_forecast(recorded_or_none)
+forecast = registered.corner_forecast(recorded_or_none)
 corner = twin_points(lab.recorded("twins-corner"))
 outcome = forecast.merge(corner[["steps", "seeds", "loss"]], how="left")
 outcome = outcome.rename(columns={"excess_loss": "forecast"})
@@ -852,7 +827,7 @@ say(finding("What it means.", weighted, judged))
 # of the experiments train the runs that judge them.
 
 # %% tags=["hide-input"]
-forecasts = exponent_forecasts(recorded_or_none)
+forecasts = registered.exponent_forecasts(recorded_or_none)
 bracketed = forecasts["rates"] == "bracketed"
 asked = forecasts[bracketed & (forecasts["exponent"] == "beta")]
 with_number = asked[asked["forecast"].notna()]

@@ -85,6 +85,7 @@ from scaling_lib.fits.fitting import fit
 from scaling_lib.fits.forecasting.horizons import exponent_from_decays
 from scaling_lib.fits.laws import PowerLaw
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
+from scaling_lib.pages.drawing.lines import with_intervals
 from scaling_lib.pages.drawing.live import Panel, plot_axes, show_live
 from scaling_lib.pages.drawing.moving import moving_curve, moving_text
 from scaling_lib.pages.drawing.numbers import number, percent
@@ -381,13 +382,7 @@ with style():
     for rung, part in across.items():
         sizes, tokens = part[part["D"] == MOST], part[part["width"] == WIDTH]
         for axes, points, x in ((left, sizes, "N"), (right, tokens, "D")):
-            error = [
-                points["mean"] - points["low"],
-                points["high"] - points["mean"],
-            ]
-            axes.errorbar(
-                points[x], points["mean"], yerr=error, capsize=3, label=rung
-            )
+            with_intervals(axes, points, x=x, y="mean", label=rung)
     left.set(xlabel="parameters N", ylabel="loss (nats)")
     right.set(xlabel="training tokens D")
     logarithmic(left, "x")
@@ -474,10 +469,7 @@ with style():
     figure, panels = plt.subplots(1, 2, figsize=(6.6, 2.6))
     for axes, name in zip(panels, ("alpha", "beta"), strict=True):
         part = ours[(ours["exponent"] == name) & ours["value"].notna()]
-        error = [part["value"] - part["low"], part["high"] - part["value"]]
-        axes.errorbar(
-            part["entropy"], part["value"], error, capsize=4, label="ours"
-        )
+        with_intervals(axes, part, x="entropy", y="value", label="ours")
         paper = printed[printed["exponent"] == name]
         looks = {"linestyle": ":", "capsize": 2, "mfc": "none"}
         axes.errorbar(

@@ -85,6 +85,7 @@ from scaling_lib.coursework import check, forecast, reveal
 from scaling_lib.data.chains import erdos_renyi
 from scaling_lib.data.transfer import walk_decay, walk_probabilities
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, show, style
+from scaling_lib.pages.drawing.lines import with_intervals
 from scaling_lib.pages.drawing.live import Mark, Panel, plot_axes, show_live
 from scaling_lib.pages.drawing.moving import level_mark, moving_curve
 from scaling_lib.pages.drawing.numbers import number, percent
@@ -214,18 +215,10 @@ with style():
     )
     for axes, steps in zip(np.atleast_1d(panels), lengths, strict=True):
         part = arms[arms["steps"] == steps]
-        error = [
-            part["difference"] - part["low"],
-            part["high"] - part["difference"],
-        ]
+        part = part.assign(place=part["arm"].map(height))
         axes.axvspan(-0.2, 0.2, color=COLOURS["grey"], alpha=0.15, lw=0)
-        axes.errorbar(
-            part["difference"],
-            part["arm"].map(height),
-            xerr=error,
-            fmt="o",
-            capsize=4,
-        )
+        look = {"along": "x", "fmt": "o"}
+        with_intervals(axes, part, x="difference", y="place", **look)
         axes.set(
             xlabel="ln excess loss, less the default's",
             title=f"after {number(steps)} steps",

@@ -19,7 +19,7 @@ from scipy.stats import poisson
 from scaling_lib.data.chains import barabasi_albert, erdos_renyi
 from scaling_lib.data.counting import expected_excess_loss
 from scaling_lib.pages.drawing.figures import COLOURS, MARKERS, logarithmic, style
-from scaling_lib.pages.drawing.lines import lines_by
+from scaling_lib.pages.drawing.lines import lines_by, with_intervals
 from scaling_lib.pages.drawing.numbers import number
 from scaling_lib.pages.drawing.prose import plain
 from scaling_lib.pages.judging.ledger import published_number
@@ -158,9 +158,7 @@ def against_counters(book: Book) -> str:
     with _narrow(3.9):
         drawn, axes = plt.subplots()
         for label, (points, colour, marker) in trained.items():
-            error = [points["loss"] - points["low"], points["high"] - points["loss"]]
-            look = {"color": COLOURS[colour], "marker": marker, "capsize": 3}
-            axes.errorbar(points["D"], points["loss"], yerr=error, label=label, **look)
+            with_intervals(axes, points, x="D", y="loss", label=label, color=COLOURS[colour], marker=marker)
         for name, (label, colour, dashes) in COUNTERS.items():
             axes.plot(D, counted[name], label=label, color=COLOURS[colour], linestyle=dashes, marker="")
         axes.set(xlabel=TOKENS, ylabel=LOSS)
@@ -276,12 +274,12 @@ def slopes(book: Book) -> str:
         return MISSING
     table = front.excesses(runs)
     over, tokens = front.assumed(table, 0.0), table.columns.to_numpy(float)
-    between = np.sqrt(tokens[1:] * tokens[:-1])
+    data = {"from D": tokens[:-1], "to D": tokens[1:], "exponent": over.exponent, "low": over.low, "high": over.high}
+    exponents = pd.DataFrame(data | {"D": np.sqrt(tokens[1:] * tokens[:-1])})
     published = published_number("er-1k-k0.beta")
     with _narrow(3.2):
         drawn, axes = plt.subplots()
-        error = [over.exponent - over.low, over.high - over.exponent]
-        axes.errorbar(between, over.exponent, yerr=error, capsize=3, color=COLOURS["blue"], marker="o", label="ours")
+        with_intervals(axes, exponents, x="D", y="exponent", color=COLOURS["blue"], marker="o", label="ours")
         axes.axhline(1.0, color=COLOURS["green"], linestyle="--", label="counting")
         axes.axhline(
             published, color=COLOURS["vermillion"], linestyle=":", label=f"the paper, {_nodes('er-1k-small')} nodes"
@@ -289,7 +287,6 @@ def slopes(book: Book) -> str:
         axes.set(xlabel=TOKENS, ylabel="exponent in D", ylim=(0, 1.2))
         logarithmic(axes, "x")
         _legend_above(drawn, axes)
-    data = {"from D": tokens[:-1], "to D": tokens[1:], "exponent": over.exponent, "low": over.low, "high": over.high}
     return figure(
         book,
         drawn,

@@ -11,6 +11,7 @@ from scaling_lib.arguments import BY_HAND, Remedy, checked
 from scaling_lib.errors import invalid
 from scaling_lib.fits.fitting import Fit
 from scaling_lib.pages.drawing.figures import COLOURS, logarithmic, style
+from scaling_lib.pages.drawing.lines import with_intervals
 from scaling_lib.pages.drawing.prose import texts
 from scaling_lib.pages.judging.claims import Row
 from scaling_lib.runs.keeping.tables import check_runs
@@ -203,8 +204,7 @@ def law_panels(
         figure, grid = plt.subplots(rows, 3, figsize=(5.6, 0.4 + 1.35 * rows), sharex=True, squeeze=False)
         for axes, (graph, title) in zip(grid.flat, titles.items(), strict=False):
             part = points[points["graph"] == graph]
-            error = [part["loss"] - part["low"], part["high"] - part["loss"]]
-            axes.errorbar(part["D"], part["loss"], yerr=error, capsize=2, **looks["transformer"])
+            with_intervals(axes, part, x="D", y="loss", capsize=2, **looks["transformer"])
             if part["free"].iloc[0]:
                 axes.plot(part["D"], part["counting"], **looks["counting"])
             if floors.get(graph, 0) > _NO_FLOOR:

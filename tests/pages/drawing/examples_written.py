@@ -39,4 +39,8 @@ EXAMPLES = [
         {"axes": AXES, "table": TABLE, "by": "width", "x": "D", "y": "loss", "label": "width {}"}
         | {"line": "--", "colours": ("blue", "green")},
     ),
+    (
+        lines.with_intervals,
+        {"axes": AXES, "table": TABLE.assign(low=0.5, high=9.0), "x": "D", "y": "loss", "along": "y"},
+    ),
 ]

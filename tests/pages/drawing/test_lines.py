@@ -1,12 +1,13 @@
-"""One line for each group, in the order of the table, with its label, colour and mark."""
+"""One line for each group, in the order of the table, with its label, colour and mark; points with their intervals."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+from scaling_lib.errors import InvalidArgument
 from scaling_lib.pages.drawing.figures import COLOURS, MARKERS
-from scaling_lib.pages.drawing.lines import lines_by
+from scaling_lib.pages.drawing.lines import lines_by, with_intervals
 
 
 @pytest.fixture
@@ -44,3 +45,23 @@ def test_colours_and_marks_are_taken_in_turn(axes):
     lines_by(axes, many, by="arm", x="x", y="y")
     assert [line.get_label() for line in axes.get_lines()] == list("abcdefg")
     assert axes.get_lines()[5].get_color() == COLOURS["blue"]
+
+
+POINTS = pd.DataFrame({"x": [1.0, 2.0], "y": [5.0, 7.0], "low": [0.5, 1.0], "high": [1.75, 4.0]})
+
+
+@pytest.mark.parametrize("along", ["x", "y"])
+def test_an_interval_reaches_from_low_to_high_along_its_axis(axes, along):
+    table = POINTS if along == "x" else POINTS.rename(columns={"x": "y", "y": "x"})
+    with_intervals(axes, table, x="x", y="y", along=along, label="ours", color="red")
+    ((line, _, (bars,)),) = axes.containers
+    assert axes.get_legend_handles_labels()[1] == ["ours"]
+    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == (table["x"].tolist(), table["y"].tolist())
+    place = 0 if along == "x" else 1
+    ends = [[start[place], end[place]] for start, end in bars.get_segments()]
+    assert ends == [[0.5, 1.75], [1.0, 4.0]]
+
+
+def test_points_without_intervals_are_refused(axes):
+    with pytest.raises(InvalidArgument, match="table must be a table with the columns low and high"):
+        with_intervals(axes, POINTS.drop(columns="low"), x="x", y="y")
