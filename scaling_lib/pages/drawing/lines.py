@@ -65,7 +65,8 @@ def with_intervals(axes: _Axes, table: _Table, *, x: str, y: str, along: Literal
     bars = [middle - table["low"], table["high"] - middle]
     if any((bar < 0).any() for bar in bars):
         raise invalid("table", "one whose points lie between low and high", table, "compute the intervals again")
-    axes.errorbar(table[x], table[y], **({"capsize": 3} | look), **{f"{along}err": bars})
+    drawn: dict[str, Any] = {"capsize": 3} | look | {f"{along}err": bars}
+    axes.errorbar(table[x], table[y], **drawn)
 
 
 def _check_axes(axes: Any) -> None:

@@ -62,6 +62,13 @@ def test_an_interval_reaches_from_low_to_high_along_its_axis(axes, along):
     assert ends == [[0.5, 1.75], [1.0, 4.0]]
 
 
-def test_points_without_intervals_are_refused(axes):
-    with pytest.raises(InvalidArgument, match="table must be a table with the columns low and high"):
-        with_intervals(axes, POINTS.drop(columns="low"), x="x", y="y")
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (POINTS.drop(columns="low"), "a table with the columns low and high"),
+        (POINTS, "one whose points lie between low and high"),
+    ],
+)
+def test_points_without_intervals_or_outside_them_are_refused(axes, table, words):
+    with pytest.raises(InvalidArgument, match=f"table must be {words}"):
+        with_intervals(axes, table, x="x", y="y")
