@@ -239,7 +239,7 @@ def uninterrupted(tmp_path_factory):
 FEW = [("commit", 1), ("checkpoint", 3)]
 STORM = [
     *(("commit", count) for count in (1, 2, 1, 1, 2)),
-    *(("checkpoint", count) for count in (1, 7, 30, 101, 60)),
+    *(("checkpoint", count) for count in (1, 7, 30, 40, 15)),  # of the hundred that are left after these commits
     *(("time", milliseconds) for milliseconds in (5, 50, 100, 200, 300, 400, 500, 700, 900, 1200)),
 ]
 

@@ -152,8 +152,8 @@ def test_a_coarser_precision_would_not_agree(exact, monkeypatch):
     """Layers rounded to 3 bits of mantissa, as in 8-bit floats, fail the same rule."""
     real = Transformer._hidden
 
-    def rounded(self, tokens, watch=None):
-        hidden = real(self, tokens, watch)
+    def rounded(self, *arguments, **named):
+        hidden = real(self, *arguments, **named)
         return hidden + (hidden.detach().to(torch.float8_e4m3fn).float() - hidden.detach())
 
     monkeypatch.setattr(Transformer, "_hidden", rounded)
