@@ -41,6 +41,6 @@ EXAMPLES = [
     ),
     (
         lines.with_intervals,
-        {"axes": AXES, "table": TABLE.assign(low=0.5, high=9.0), "x": "D", "y": "loss", "along": "y"},
+        {"axes": AXES, "table": TABLE.assign(low=0.1, high=9.0), "x": "D", "y": "loss", "along": "y"},
     ),
 ]
