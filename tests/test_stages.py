@@ -2,7 +2,7 @@
 
 from tools import test
 from tools.chapters import AT_ONCE, SOURCES, sources, trains
-from tools.test import EXECUTED_TWICE, Stage, run_all, stages
+from tools.test import ABOUT_RECORDED, EXECUTED_TWICE, Stage, run_all, stages
 
 # Writes when it begins and ends: what ran beside what is read from these lines.
 LOGGED = """
@@ -87,6 +87,13 @@ def test_what_is_executed_twice_trains():
     assert 0 < sum(map(trains, sources())) < len(sources())
     (longer,) = [stage for stage in stages(True) if stage.name == "nbval"]
     assert longer.files == ("smoke/_build/run-*/*.ipynb",)
+
+
+def test_what_can_do_without_recorded_runs_is_executed_without_them():
+    assert {source.stem for source in sources()} > set(ABOUT_RECORDED)
+    (alone,) = [stage for stage in stages(True) if stage.name == "alone"]
+    assert "00-the-thread" in alone.command
+    assert not set(ABOUT_RECORDED) & set(alone.command)
 
 
 def test_every_need_is_a_stage_and_the_longer_pass_leaves_none_out():

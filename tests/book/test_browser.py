@@ -229,8 +229,7 @@ ENDLESS = """
 
 def check_what_a_phone_shows(page):
     """Letters of figures are high enough, and what goes on to the right is seen to, until one has come to its end."""
-    page.evaluate("document.querySelectorAll('img').forEach((image) => image.loading = 'eager')")
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.evaluate(SETTLED)
     shares = dict(page.evaluate(SHRUNK))
     assert len(shares) > 1
     assert {name: share for name, share in shares.items() if share * LETTERS < LEAST_LETTERS} == {}
@@ -398,8 +397,7 @@ def test_the_slider_of_the_front_page_stands_below_the_sentence_that_invites_to_
 @of_the_page("book/origin")
 def test_the_figures_of_the_origin_do_not_scroll_on_a_phone(visit):
     page = visit(PHONE).open("book/origin")
-    page.evaluate("document.querySelectorAll('img').forEach((image) => image.loading = 'eager')")
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.evaluate(SETTLED)
     shares = dict(page.evaluate(SHRUNK))
     assert len(shares) > 5
     assert {name: share for name, share in shares.items() if share * LETTERS < LEAST_LETTERS} == {}
